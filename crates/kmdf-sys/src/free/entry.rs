@@ -1,0 +1,182 @@
+//! The stub between an image's entry point and its `DriverEntry`: binds to the framework and unbinds.
+//!
+//! On the WDK route Microsoft's `WdfDriverEntry.lib` does this; here it is written from the loader
+//! handshake (DEV-1 to DEV-6 of the framework rules).
+
+use super::loader::{WDF_BIND_INFO, WDF_VERSION, WdfVersionBind, WdfVersionUnbind};
+use super::*;
+use core::ptr::{null, null_mut};
+
+/// Version that every build of this project binds with: the lowest that has all calls it makes.
+pub const VERSION: WDF_VERSION = WDF_VERSION {
+    Major: 1,
+    Minor: 15,
+    Build: 0,
+};
+
+/// Functions in the table of version 1.15.
+pub const FUNCTION_COUNT: ULONG = 444;
+
+/// A driver's own entry point, called once the framework is bound.
+pub type DriverEntry = unsafe extern "C" fn(PDRIVER_OBJECT, PCUNICODE_STRING) -> NTSTATUS;
+
+/// The bound function table.
+#[unsafe(export_name = "WdfFunctions_01015")]
+pub static mut WdfFunctions: *const WDFFUNC = null();
+
+/// The framework's globals of this driver.
+#[unsafe(no_mangle)]
+pub static mut WdfDriverGlobals: PWDF_DRIVER_GLOBALS = null_mut();
+
+/// Bytes of the registry path that the stub keeps for the loader; a longer path is cut.
+const REGISTRY_PATH_SIZE: usize = 520;
+
+static mut REGISTRY_PATH_BUFFER: [WCHAR; REGISTRY_PATH_SIZE / 2] = [0; REGISTRY_PATH_SIZE / 2];
+static mut REGISTRY_PATH: UNICODE_STRING = UNICODE_STRING {
+    Length: 0,
+    MaximumLength: REGISTRY_PATH_SIZE as USHORT,
+    Buffer: null_mut(),
+};
+static mut COMPONENT: [WCHAR; 12] = {
+    let name = b"KmdfLibrary\0";
+    let mut wide = [0; 12];
+    let mut index = 0;
+    while index < name.len() {
+        wide[index] = name[index] as WCHAR;
+        index += 1;
+    }
+    wide
+};
+static mut BIND_INFO: WDF_BIND_INFO = WDF_BIND_INFO {
+    Size: size_of::<WDF_BIND_INFO>() as ULONG,
+    Component: null_mut(),
+    Version: VERSION,
+    FuncCount: FUNCTION_COUNT,
+    FuncTable: null_mut(),
+    Module: null_mut(),
+};
+static mut DISPLACED_UNLOAD: PDRIVER_UNLOAD = None;
+
+/// Binds to the framework, calls `driver_entry`, and hooks the unload routine so that the image
+/// unbinds after the framework's own unload.
+///
+/// # Safety
+///
+/// Called once per load of the image, by the kernel, as the image's entry point and with the
+/// arguments of one.
+pub unsafe fn fx_driver_entry(
+    driver_object: PDRIVER_OBJECT,
+    registry_path: PUNICODE_STRING,
+    driver_entry: DriverEntry,
+) -> NTSTATUS {
+    if driver_object.is_null() {
+        // SAFETY: Loaded as an export driver: the arguments go through as they came.
+        return unsafe { driver_entry(driver_object, registry_path) };
+    }
+    // SAFETY: The kernel passes a valid registry path, and nothing else runs in this image yet.
+    unsafe { keep_registry_path(registry_path) };
+    // SAFETY: Nothing else runs in this image yet.
+    unsafe { prepare_bind_info() };
+    let (path, info, globals) = (
+        &raw mut REGISTRY_PATH,
+        &raw mut BIND_INFO,
+        &raw mut WdfDriverGlobals,
+    );
+    // SAFETY: All point at statics of this image or came from the kernel.
+    let status = unsafe { WdfVersionBind(driver_object, path, info, globals) };
+    if status < 0 {
+        return status;
+    }
+    // SAFETY: The framework is bound; the arguments are the kernel's.
+    let status = unsafe { driver_entry(driver_object, registry_path) };
+    if status < 0 {
+        // SAFETY: Bound above, and the driver refused to run.
+        unsafe { unbind() };
+        return status;
+    }
+    // SAFETY: The driver object is the kernel's, and its driver has been entered.
+    unsafe { displace_unload(driver_object) };
+    STATUS_SUCCESS
+}
+
+/// # Safety
+///
+/// `registry_path` is valid, and no other code of the image runs.
+unsafe fn keep_registry_path(registry_path: PUNICODE_STRING) {
+    // SAFETY: By the contract of this function.
+    let path = unsafe { *registry_path };
+    let length = usize::from(path.Length).min(REGISTRY_PATH_SIZE) / 2;
+    let buffer = (&raw mut REGISTRY_PATH_BUFFER).cast::<WCHAR>();
+    // SAFETY: The source holds `Length` bytes, the target at least `length` characters.
+    unsafe { core::ptr::copy_nonoverlapping(path.Buffer, buffer, length) };
+    let copy = UNICODE_STRING {
+        Length: (length * 2) as USHORT,
+        MaximumLength: REGISTRY_PATH_SIZE as USHORT,
+        Buffer: buffer,
+    };
+    let target = &raw mut REGISTRY_PATH;
+    // SAFETY: No other code of the image runs.
+    unsafe { target.write(copy) };
+}
+
+/// # Safety
+///
+/// No other code of the image runs.
+unsafe fn prepare_bind_info() {
+    let info = WDF_BIND_INFO {
+        Size: size_of::<WDF_BIND_INFO>() as ULONG,
+        Component: (&raw mut COMPONENT).cast(),
+        Version: VERSION,
+        FuncCount: FUNCTION_COUNT,
+        FuncTable: (&raw mut WdfFunctions).cast(),
+        Module: null_mut(),
+    };
+    let target = &raw mut BIND_INFO;
+    // SAFETY: No other code of the image runs.
+    unsafe { target.write(info) };
+}
+
+/// # Safety
+///
+/// The driver has been entered with `driver_object` and the framework is bound.
+unsafe fn displace_unload(driver_object: PDRIVER_OBJECT) {
+    // SAFETY: Written by the bind, which came before.
+    let globals = unsafe { WdfDriverGlobals };
+    // SAFETY: A bound driver's globals live until the unbind.
+    let displace = unsafe { (*globals).DisplaceDriverUnload };
+    if displace == 0 {
+        return;
+    }
+    // SAFETY: The driver object outlives the driver.
+    let unload = unsafe { (*driver_object).DriverUnload };
+    let displaced = &raw mut DISPLACED_UNLOAD;
+    // SAFETY: Nothing calls the unload routine before the entry point has returned.
+    unsafe { displaced.write(unload) };
+    // SAFETY: As above.
+    unsafe { (*driver_object).DriverUnload = Some(unload_stub) };
+}
+
+/// # Safety
+///
+/// Called by the kernel as the driver's unload routine.
+unsafe extern "C" fn unload_stub(driver_object: *mut _DRIVER_OBJECT) {
+    // SAFETY: Written before the entry point returned.
+    let displaced = unsafe { DISPLACED_UNLOAD };
+    if let Some(unload) = displaced {
+        // SAFETY: The framework's own unload routine, called as the kernel would.
+        unsafe { unload(driver_object) };
+    }
+    // SAFETY: The driver is gone, the framework still bound.
+    unsafe { unbind() };
+}
+
+/// # Safety
+///
+/// The framework is bound and no further framework call follows.
+unsafe fn unbind() {
+    // SAFETY: Written by the bind.
+    let globals = unsafe { WdfDriverGlobals };
+    let (path, info) = (&raw mut REGISTRY_PATH, &raw mut BIND_INFO);
+    // SAFETY: The three values are those of the bind.
+    let _ = unsafe { WdfVersionUnbind(path, info, globals) };
+}
