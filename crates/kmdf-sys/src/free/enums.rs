@@ -811,11 +811,3 @@ pub mod _WDFFUNCENUM {
     pub const WdfFunctionTableNumEntries: Type = 458;
 }
 pub type WDFFUNCENUM = _WDFFUNCENUM::Type;
-
-pub mod _KEY_VALUE_INFORMATION_CLASS {
-    pub type Type = i32;
-    pub const KeyValueBasicInformation: Type = 0;
-    pub const KeyValueFullInformation: Type = 1;
-    pub const KeyValuePartialInformation: Type = 2;
-}
-pub type KEY_VALUE_INFORMATION_CLASS = _KEY_VALUE_INFORMATION_CLASS::Type;

@@ -29,6 +29,7 @@ mod functions;
 pub mod loader;
 mod nt;
 pub mod ntddk;
+mod registry;
 mod types;
 mod wdf_structures;
 
@@ -38,6 +39,7 @@ pub use entry::{WdfDriverGlobals, WdfFunctions};
 pub use enums::*;
 pub use functions::*;
 pub use nt::*;
+pub use registry::*;
 pub use types::*;
 pub use wdf_structures::*;
 

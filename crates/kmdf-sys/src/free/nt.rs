@@ -776,15 +776,3 @@ zeroed_default! {
     _DRIVER_EXTENSION,
     _FILE_OBJECT,
 }
-
-/// A registry value as ZwQueryValueKey returns it; `Data` goes on for `DataLength` bytes.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct _KEY_VALUE_PARTIAL_INFORMATION {
-    pub TitleIndex: ULONG,
-    pub Type: ULONG,
-    pub DataLength: ULONG,
-    pub Data: [UCHAR; 1],
-}
-
-pub type KEY_VALUE_PARTIAL_INFORMATION = _KEY_VALUE_PARTIAL_INFORMATION;
