@@ -117,7 +117,17 @@ pub fn items(file: &str) -> Vec<Item> {
 /// A type of the facts, spelled as the crate spells it: C scalars are what they are on Windows.
 pub fn spelled_fact(rust: &str) -> String {
     let type_ = syn::parse_str::<Type>(rust).unwrap_or_else(|_| panic!("{rust} is no type"));
-    spelled(&type_).replace("c_char", "i8")
+    const WINDOWS_SCALARS: [(&str, &str); 6] = [
+        ("c_char", "i8"),
+        ("c_uchar", "u8"),
+        ("c_short", "i16"),
+        ("c_ushort", "u16"),
+        ("c_long", "i32"),
+        ("c_ulong", "u32"),
+    ];
+    WINDOWS_SCALARS
+        .iter()
+        .fold(spelled(&type_), |text, (c, rust)| text.replace(c, rust))
 }
 
 /// Source text of a type without spaces, and array lengths without their suffix.
