@@ -1,2 +1,36 @@
-//! x
-fn main(){}
+//! `cargo xtask`: the tasks of this repository that are more than one cargo command.
+
+mod source;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Tasks of the wdfmem repository.
+///
+/// Exit code 0: all held. 1: something did not hold, and the last lines say what. 2: wrong usage.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// The whole test run: format, lints, tests, documentation, source rules, and the tour.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test => test::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -13,6 +13,12 @@
 
 #![no_std]
 
+// The panic handler of each route: a bug check on Windows, that of `std` in the model.
+#[cfg(not(any(image, all(windows, not(wdk_free)))))]
+extern crate std as _;
+#[cfg(all(windows, not(wdk_free)))]
+extern crate wdk_panic as _;
+
 #[cfg(not(all(windows, not(wdk_free))))]
 mod free;
 #[cfg(all(windows, not(wdk_free)))]

@@ -1,0 +1,106 @@
+//! The whole test run: each step a command or a check of this repository, then one summary.
+
+use crate::source;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Runs every step, stops at the first that does not hold, and prints what each took.
+pub fn run() -> Result<()> {
+    let root = root();
+    let steps: [(&str, &dyn Fn() -> Result<String>); 7] = [
+        ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
+        ("lints", &|| {
+            let arguments = [
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ];
+            cargo(&root, &arguments)
+        }),
+        ("tests", &|| cargo(&root, &["test", "--workspace"])),
+        ("documentation", &|| {
+            cargo(&root, &["doc", "--workspace", "--no-deps"])
+        }),
+        ("driver without unsafe", &|| {
+            source::driver_has_no_unsafe(&root)
+        }),
+        ("tour", &|| cargo(&root, &["run", "--release"])),
+        ("tour as JSON", &|| tour_as_json(&root)),
+    ];
+    let mut summary: Vec<(&str, String, Duration)> = Vec::new();
+    for (name, step) in steps {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let outcome = step().with_context(|| format!("the step \"{name}\" did not hold"))?;
+        summary.push((name, outcome, start.elapsed()));
+    }
+    println!("\n== summary");
+    for (name, outcome, time) in summary {
+        println!("{name:<22} {:>6.1} s  {outcome}", time.as_secs_f64());
+    }
+    Ok(())
+}
+
+/// The folder of the workspace, found from where this program's source lies.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+/// A cargo command in the workspace; warnings of the documentation are errors.
+fn command(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(arguments)
+        .current_dir(root)
+        .env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<String> {
+    let said = format!("cargo {}", arguments.join(" "));
+    println!("{said}");
+    let status = command(root, arguments)
+        .status()
+        .with_context(|| format!("`{said}` could not be started"))?;
+    ensure!(
+        status.success(),
+        "`{said}` ended with {status}; its output is above"
+    );
+    Ok(said)
+}
+
+/// Runs the tour for programs and reads its report as a program would.
+fn tour_as_json(root: &Path) -> Result<String> {
+    let arguments = ["run", "--release", "--quiet", "--", "selftest", "--json"];
+    let output = command(root, &arguments)
+        .output()
+        .context("the tour could not be started")?;
+    let report: Value =
+        serde_json::from_slice(&output.stdout).context("the tour's report is not JSON")?;
+    let Some(rows) = report["rows"].as_array().filter(|rows| !rows.is_empty()) else {
+        bail!("the report has no `rows`");
+    };
+    for row in rows {
+        for key in ["rule", "call", "status", "ok"] {
+            ensure!(!row[key].is_null(), "a row has no `{key}`: {row}");
+        }
+        ensure!(row["ok"] == true, "a row did not hold: {row}");
+    }
+    ensure!(
+        report["verifier"].is_object(),
+        "the report has no `verifier`"
+    );
+    ensure!(
+        output.status.success(),
+        "the tour ended with {}",
+        output.status
+    );
+    Ok(format!("{} rows, all held", rows.len()))
+}
