@@ -1,1 +1,86 @@
-//! x
+//! The IOCTL contract between the `wdfmem` driver and its clients: one definition, used by both.
+//!
+//! A client opens the device by [`INTERFACE_GUID`] and sends one of the [`CALLS`]. A request is a
+//! structure of [`wire`], which begins with a [`wire::Header`], followed by data where the call
+//! takes data. The driver turns its bytes into a [`Call`] with [`Call::decode`]; the client makes
+//! the bytes with [`Call::encode`]. Every number on the wire is little-endian and no structure
+//! needs alignment, so a buffer at any address serves.
+//!
+//! ```
+//! use wdfmem_ioctl::{Call, Content, CreateMemory, Parent, PoolKind, Tag};
+//!
+//! let call = Call::CreateMemory(CreateMemory {
+//!     pool: PoolKind::Paged,
+//!     parent: Parent::FileObject,
+//!     content: Content::Zeroed,
+//!     tag: Tag::new(*b"Mem1").unwrap(),
+//!     size: 100,
+//! });
+//! let mut request = [0; 64];
+//! let length = call.encode(&mut request).unwrap();
+//! assert_eq!(Call::decode(call.code().number(), &request[..length]), Ok(call));
+//! ```
+//!
+//! # What a refused request changes
+//! Nothing. A request that ends with any other status than `STATUS_SUCCESS` leaves every object,
+//! every byte and every counter as it found them, and returns no byte of output.
+//!
+//! # Which status says what
+//! Checks run in the order of these rows; a request that is wrong twice gets the upper one.
+//!
+//! | what is wrong | status |
+//! | --- | --- |
+//! | a buffer's address or length cannot be read or written by the caller (found by Windows, before the driver) | `STATUS_ACCESS_VIOLATION` |
+//! | no call has this control code, or the handle was opened without the access its code asks for (found by Windows) | `STATUS_INVALID_DEVICE_REQUEST`, `STATUS_ACCESS_DENIED` |
+//! | the input is absent, or shorter than the call's structure | `STATUS_BUFFER_TOO_SMALL` |
+//! | the input is longer than the call's structure and its data, or its length is not the header's `size` | `STATUS_INFO_LENGTH_MISMATCH` |
+//! | the header's version is not [`VERSION`] (ignored by query-version, whose purpose is to ask) | `STATUS_REVISION_MISMATCH` |
+//! | a reserved field is not zero; a value is none of its kind; a tag has a character above 127 or a character after a zero; a length is zero | `STATUS_INVALID_PARAMETER` |
+//! | the output buffer is absent, or shorter than the answer | `STATUS_BUFFER_TOO_SMALL` |
+//! | a size is zero (found by the framework where it is asked, C5 and P3), or below [`MIN_ENTRY_BYTES`] for an Ex list | `STATUS_INVALID_PARAMETER` |
+//! | a size is above [`MAX_OBJECT_BYTES`] | `STATUS_INVALID_BUFFER_SIZE` |
+//! | a handle was never given out, was deleted, or belongs to another file object | `STATUS_INVALID_HANDLE` |
+//! | a handle's object is not of a kind that the call works on | `STATUS_OBJECT_TYPE_MISMATCH` |
+//! | an entry is freed to a list that it did not come from | `STATUS_INVALID_PARAMETER` |
+//! | a list is deleted while something taken from it is still out | `STATUS_DEVICE_BUSY` |
+//! | pageable memory is asked for at `DISPATCH_LEVEL` | `STATUS_NOT_SUPPORTED` |
+//! | bytes are read from past the end of an object, as `WdfMemoryCopyToBuffer` says it | `STATUS_BUFFER_TOO_SMALL` |
+//! | bytes are written past the end of an object, as `WdfMemoryCopyFromBuffer` says it | `STATUS_INVALID_BUFFER_SIZE` |
+//! | memory made without zeroing is read before anything was written to it | `STATUS_INVALID_DEVICE_STATE` |
+//! | the file object's or the device's quota of objects or bytes does not allow it | `STATUS_QUOTA_EXCEEDED` |
+//! | the pool has no memory | `STATUS_INSUFFICIENT_RESOURCES` |
+//!
+//! # Who frees
+//! Every object belongs to the file object that made it, whatever its parent in the framework's
+//! object tree: no other file object can name it, and what is left when the last handle to the
+//! file object is closed is deleted then. The parent decides what would delete it if the driver
+//! did not: see [`Parent`].
+
+#![no_std]
+
+mod call;
+mod code;
+mod decode;
+mod encode;
+mod handle;
+mod limits;
+mod status;
+mod table;
+mod values;
+pub mod wire;
+
+pub use call::{
+    Call, CopyBytes, CreateList, CreateMemory, CreatePreallocated, InitializeExList, Span,
+    Transform,
+};
+pub use code::{Access, Code, Method, ctl_code};
+pub use handle::Handle;
+pub use limits::{
+    DEVICE_BYTES, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID, MAX_OBJECT_BYTES,
+    MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION, VERSION_MAJOR, VERSION_MINOR,
+};
+pub use status::{Refusal, Status};
+pub use table::{CALLS, CallInfo, Data};
+pub use values::{
+    Capabilities, Content, Kind, Level, Operation, Parent, PoolKind, Routines, Tag, Traits,
+};

@@ -1,0 +1,287 @@
+//! The values that fields may have, each with its checked conversion from a number.
+
+use core::fmt;
+
+use crate::Refusal;
+
+macro_rules! values {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:literal $text:literal,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+            #[repr(u32)]
+            pub enum $name {
+                $($(#[$value_doc])* $value = $number,)*
+            }
+
+            impl $name {
+                /// Every value.
+                pub const ALL: &[Self] = &[$(Self::$value),*];
+
+                /// The number on the wire.
+                #[must_use]
+                pub const fn number(self) -> u32 {
+                    self as u32
+                }
+
+                /// The word for it.
+                #[must_use]
+                pub const fn name(self) -> &'static str {
+                    match self {
+                        $(Self::$value => $text,)*
+                    }
+                }
+            }
+
+            impl TryFrom<u32> for $name {
+                type Error = Refusal;
+
+                fn try_from(number: u32) -> Result<Self, Refusal> {
+                    match number {
+                        $($number => Ok(Self::$value),)*
+                        _ => Err(Refusal::Value),
+                    }
+                }
+            }
+
+            impl fmt::Display for $name {
+                fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    formatter.pad(self.name())
+                }
+            }
+        )*
+    };
+}
+
+values! {
+    /// Which pool memory comes from.
+    PoolKind {
+        /// `NonPagedPoolNx`: resident, not executable.
+        NonPaged = 0 "nonpaged",
+        /// `PagedPool`: may be paged out, not to be touched at `DISPATCH_LEVEL`.
+        Paged = 1 "paged",
+    }
+
+    /// What a memory object is a child of in the framework's object tree.
+    ///
+    /// The driver deletes what a file object made when the file object is cleaned up, whatever the
+    /// parent. The parent is what deletes it otherwise: the device when it is removed, the driver
+    /// object when the driver is unloaded.
+    Parent {
+        /// The file object that the request came through.
+        FileObject = 0 "file",
+        /// The device.
+        Device = 1 "device",
+        /// None is named, so the driver object (C9, P6).
+        Driver = 2 "driver",
+    }
+
+    /// What a new memory object holds.
+    Content {
+        /// Zeros.
+        Zeroed = 0 "zeroed",
+        /// Nothing: reading is refused until something was written, which also zeroes the rest.
+        Uninitialized = 1 "uninitialized",
+    }
+
+    /// How entries are taken from an Ex lookaside list and given back (E7).
+    Routines {
+        /// As the headers before Windows 11 22H2 have it inline: works on every Windows.
+        Inline = 0 "inline",
+        /// By the functions that the kernel exports since 22H2, if it has them; else inline.
+        Exported = 1 "exported",
+    }
+
+    /// The interrupt request level at which a call touches memory.
+    Level {
+        /// `PASSIVE_LEVEL`, where every call arrives.
+        Passive = 0 "passive",
+        /// `DISPATCH_LEVEL`, under a spin lock: nonpaged memory only.
+        Dispatch = 1 "dispatch",
+    }
+
+    /// What the transform call does with the caller's bytes.
+    Operation {
+        /// Turns their order round.
+        Reverse = 0 "reverse",
+        /// Combines each with the key by exclusive or.
+        Xor = 1 "xor",
+    }
+
+    /// What a handle stands for.
+    Kind {
+        /// Memory by `WdfMemoryCreate`.
+        Memory = 0 "memory",
+        /// Memory by `WdfMemoryCreatePreallocated`.
+        Preallocated = 1 "preallocated",
+        /// A list by `WdfLookasideListCreate`.
+        Lookaside = 2 "lookaside",
+        /// Memory by `WdfMemoryCreateFromLookaside`.
+        LookasideMemory = 3 "lookaside-memory",
+        /// A list by `ExInitializePagedLookasideList`.
+        PagedList = 4 "paged-list",
+        /// A list by `ExInitializeNPagedLookasideList`.
+        NonPagedList = 5 "nonpaged-list",
+        /// An entry of an Ex list.
+        Entry = 6 "entry",
+    }
+}
+
+/// A pool tag: up to four characters, each 0..=127 (C3).
+///
+/// [`Tag::DEFAULT`] stands for the driver's own, which the framework takes for a tag of zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag([u8; 4]);
+
+impl Tag {
+    /// No tag: the driver's default.
+    pub const DEFAULT: Self = Self([0; 4]);
+
+    /// The driver's default, by name: `DriverPoolTag` of its configuration (C4).
+    pub const DRIVER: Self = Self(*b"WfMm");
+
+    /// A tag of these characters, of which trailing ones may be zero; `None` if one is above 127 or
+    /// follows a zero.
+    #[must_use]
+    pub const fn new(characters: [u8; 4]) -> Option<Self> {
+        let [a, b, c, d] = characters;
+        let ascii = a.is_ascii() && b.is_ascii() && c.is_ascii() && d.is_ascii();
+        let gap = (a == 0 && b != 0) || (b == 0 && c != 0) || (c == 0 && d != 0);
+        if ascii && !gap {
+            Some(Self(characters))
+        } else {
+            None
+        }
+    }
+
+    /// A tag of one to four characters, as a person writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut characters = [0; 4];
+        characters
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
+        Self::new(characters)
+    }
+
+    /// The characters, the first in the lowest address.
+    #[must_use]
+    pub const fn characters(self) -> [u8; 4] {
+        self.0
+    }
+
+    /// The number that the Windows calls take.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        u32::from_le_bytes(self.0)
+    }
+
+    /// Whether this stands for the driver's default.
+    #[must_use]
+    pub const fn is_default(self) -> bool {
+        self.number() == 0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0 {
+            if character != 0 {
+                write!(formatter, "{}", character.escape_ascii())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Tag({self})")
+    }
+}
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$flag_doc:meta])* $flag:ident = $bit:literal,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+            pub struct $name(u32);
+
+            impl $name {
+                $($(#[$flag_doc])* pub const $flag: Self = Self($bit);)*
+
+                /// None of them.
+                pub const NONE: Self = Self(0);
+
+                /// From the number on the wire; bits that are not known yet are kept.
+                #[must_use]
+                pub const fn from_number(number: u32) -> Self {
+                    Self(number)
+                }
+
+                /// The number on the wire.
+                #[must_use]
+                pub const fn number(self) -> u32 {
+                    self.0
+                }
+
+                /// These and `other`'s.
+                #[must_use]
+                pub const fn with(self, other: Self) -> Self {
+                    Self(self.0 | other.0)
+                }
+
+                /// Whether all of `other`'s are among these.
+                #[must_use]
+                pub const fn has(self, other: Self) -> bool {
+                    self.0 & other.0 == other.0
+                }
+            }
+        )*
+    };
+}
+
+flags! {
+    /// What a client may know about an object, and about where its buffer lies: never where.
+    Traits {
+        /// At a multiple of `MEMORY_ALLOCATION_ALIGNMENT` (C11).
+        ALIGNED = 1,
+        /// At the beginning of a page (C12).
+        PAGE_ALIGNED = 2,
+        /// Of an Ex list: the kernel's exported functions serve it (E7).
+        EXPORTED = 4,
+    }
+
+    /// What this driver found on the system that it runs on.
+    Capabilities {
+        /// The kernel exports `ExAllocateFromPagedLookasideList` and `ExFreeToPagedLookasideList`, as it
+        /// does since 22H2 (E7).
+        LOOKASIDE_EXPORTS = 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_found_by_its_number_and_no_other_number_is_taken() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::try_from(kind.number()), Ok(*kind));
+        }
+        assert_eq!(Kind::try_from(7), Err(Refusal::Value));
+        assert_eq!(PoolKind::try_from(u32::MAX), Err(Refusal::Value));
+    }
+
+    /// C3
+    #[test]
+    fn c3_a_tag_has_up_to_four_ascii_characters() {
+        assert!(Tag::new(*b"Mem1").is_some());
+        assert!(Tag::new(*b"M\0\0\0").is_some());
+        assert_eq!(Tag::new([0; 4]), Some(Tag::DEFAULT));
+        assert_eq!(Tag::new([b'M', 0x80, b'm', b'1']), None);
+        assert_eq!(Tag::new(*b"M\0m1"), None);
+        assert_eq!(Tag::parse("Mem12"), None);
+        assert_eq!(Tag::parse("Me"), Tag::new(*b"Me\0\0"));
+    }
+}
