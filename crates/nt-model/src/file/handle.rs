@@ -1,0 +1,268 @@
+//! [`File`] and [`Pending`]: what the owner of a handle does with it.
+
+use super::{dereference, object, send, target};
+use crate::device::{self, DeviceObject};
+use crate::io::level;
+use crate::io::request::{IoStatus, Outgoing, Subject};
+use crate::io::transfer::{Transfer, UserBuffer};
+use crate::irp;
+use crate::machine::{Kernel, Machine};
+use crate::status::NtStatus;
+use kmdf_sys::*;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// An open handle to a device. Several threads may send requests through it at once.
+///
+/// Dropping it closes it, as [`File::close`].
+pub struct File {
+    pub(super) kernel: Kernel,
+    pub(super) object: usize,
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("File").finish_non_exhaustive()
+    }
+}
+
+impl File {
+    /// Sends a device control request and waits for it: a plain call on this thread, unless the
+    /// driver pends the request.
+    ///
+    /// `input` and `output` are the caller's buffers; what of them the driver sees is up to the
+    /// transfer method in `code`. With `METHOD_IN_DIRECT` the driver reads `output`.
+    pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> IoStatus {
+        // SAFETY: Two slices, which outlive the request.
+        unsafe {
+            self.ioctl_raw(
+                code,
+                (input.as_ptr(), input.len()),
+                (output.as_mut_ptr(), output.len()),
+            )
+        }
+    }
+
+    /// As [`File::ioctl`] with whatever addresses and lengths a hostile caller may pass.
+    ///
+    /// An address in the first 64 KiB or in the kernel half is refused with
+    /// `STATUS_ACCESS_VIOLATION`, except by `METHOD_NEITHER`, which passes it on.
+    ///
+    /// # Safety
+    ///
+    /// Each range is valid for as long as the call takes (for writing too, the second one), or
+    /// empty, or starts at an address that is refused.
+    pub unsafe fn ioctl_raw(
+        &self,
+        code: u32,
+        input: (*const u8, usize),
+        output: (*mut u8, usize),
+    ) -> IoStatus {
+        let input = UserBuffer::new(input.0, input.1);
+        let output = UserBuffer::new(output.0, output.1);
+        match self.control(code, input, output) {
+            Ok((outgoing, target)) => outgoing.run(target.as_ptr()),
+            Err(status) => IoStatus::refused(status.0),
+        }
+    }
+
+    /// Sends a device control request without waiting for it.
+    ///
+    /// The buffers live with the request: `input` is copied, and an output buffer of
+    /// `output_size` zero bytes is what [`Pending::wait`] gives back. The dispatch routine runs on
+    /// this thread before the call returns.
+    pub fn ioctl_async(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
+        let input = input.to_vec();
+        let mut output = vec![0; output_size];
+        let from = UserBuffer::new(input.as_ptr(), input.len());
+        let to = UserBuffer::new(output.as_mut_ptr(), output.len());
+        let state = match self.control(code, from, to) {
+            Ok((outgoing, target)) => {
+                outgoing.send(target.as_ptr());
+                level::expect_passive_at_return("DeviceIoControl");
+                State::Sent(outgoing)
+            }
+            Err(status) => State::Refused(status),
+        };
+        Pending {
+            state,
+            input,
+            output,
+        }
+    }
+
+    /// Reads into `buffer` from the given byte offset.
+    pub fn read(&self, buffer: &mut [u8], offset: u64) -> IoStatus {
+        let range = UserBuffer::new(buffer.as_mut_ptr(), buffer.len());
+        self.transfer(IRP_MJ_READ, range, offset)
+    }
+
+    /// Writes `data` to the given byte offset.
+    pub fn write(&self, data: &[u8], offset: u64) -> IoStatus {
+        let range = UserBuffer::new(data.as_ptr(), data.len());
+        self.transfer(IRP_MJ_WRITE, range, offset)
+    }
+
+    /// Closes the handle: a cleanup request now, and a close request once no request of the
+    /// handle is under way any more.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    /// The machine, if it still runs: a handle may outlive the scenario in the caller's hands.
+    fn machine(&self) -> Result<&Arc<Machine>, NtStatus> {
+        if self.kernel.machine.is_dead() {
+            return Err(NtStatus(STATUS_INVALID_HANDLE));
+        }
+        Ok(self.kernel.enter())
+    }
+
+    fn outgoing(&self, subject: Subject) -> Result<(Outgoing, DeviceObject), NtStatus> {
+        let machine = self.machine()?;
+        let target = target(machine, self.object);
+        let mut outgoing = Outgoing::new(machine, target.as_ptr(), subject)?;
+        outgoing
+            .irp()
+            .set(irp::REQUESTOR_MODE, _MODE::UserMode as KPROCESSOR_MODE);
+        outgoing.on_file(object(self.object).as_ptr());
+        Ok((outgoing, target))
+    }
+
+    fn control(
+        &self,
+        code: u32,
+        input: UserBuffer,
+        output: UserBuffer,
+    ) -> Result<(Outgoing, DeviceObject), NtStatus> {
+        let (mut outgoing, target) = self.outgoing(Subject::Control(code))?;
+        let transfer = Transfer::control(&self.kernel.machine, &outgoing, code, input, output);
+        match transfer {
+            Ok(transfer) => outgoing.set_transfer(transfer),
+            Err(status) => {
+                outgoing.discard();
+                return Err(status);
+            }
+        }
+        Ok((outgoing, target))
+    }
+
+    fn transfer(&self, major: u32, buffer: UserBuffer, offset: u64) -> IoStatus {
+        let is_read = major == IRP_MJ_READ;
+        let (mut outgoing, target) = match self.outgoing(Subject::Major(major)) {
+            Ok(sent) => sent,
+            Err(status) => return IoStatus::refused(status.0),
+        };
+        let irp = outgoing.irp();
+        let operation = if is_read {
+            IRP_READ_OPERATION
+        } else {
+            IRP_WRITE_OPERATION
+        };
+        irp.set(irp::FLAGS, operation);
+        let location = outgoing.location();
+        location.set(irp::TRANSFER_LENGTH, buffer.length());
+        let offset = LARGE_INTEGER {
+            QuadPart: offset as i64,
+        };
+        location.set(irp::TRANSFER_OFFSET, offset);
+        let flags = target.get(device::FLAGS);
+        let machine = &self.kernel.machine;
+        match Transfer::read_or_write(machine, irp, flags, buffer, is_read) {
+            Ok(transfer) => {
+                outgoing.set_transfer(transfer);
+                outgoing.run(target.as_ptr())
+            }
+            Err(status) => {
+                outgoing.discard();
+                IoStatus::refused(status.0)
+            }
+        }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let Ok(machine) = self.machine() else {
+            return;
+        };
+        send(machine, self.object, IRP_MJ_CLEANUP, |_| {});
+        dereference(machine, self.object);
+        level::expect_passive_at_return("CloseHandle");
+    }
+}
+
+/// A device control request under way.
+///
+/// Dropping it does not cancel the request: it goes on, and its answer is lost.
+#[must_use = "the answer is lost if the request is dropped"]
+pub struct Pending {
+    state: State,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+enum State {
+    Refused(NtStatus),
+    Sent(Outgoing),
+    Taken,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Pending(complete: {})", self.is_complete())
+    }
+}
+
+impl Pending {
+    /// Whether the request has been completed.
+    pub fn is_complete(&self) -> bool {
+        match &self.state {
+            State::Sent(outgoing) => outgoing.request.outcome().is_some(),
+            _ => true,
+        }
+    }
+
+    /// Asks for cancellation, as `CancelIoEx`: true if the driver had set a cancel routine, which
+    /// has run then. Whether the request ends as cancelled is up to the driver.
+    pub fn cancel(&self) -> bool {
+        match &self.state {
+            State::Sent(outgoing) => outgoing.cancel(),
+            _ => false,
+        }
+    }
+
+    /// Waits for completion and gives the outcome and the output buffer.
+    pub fn wait(mut self) -> (IoStatus, Vec<u8>) {
+        let outcome = match std::mem::replace(&mut self.state, State::Taken) {
+            State::Sent(outgoing) => outgoing.wait(),
+            State::Refused(status) => IoStatus::refused(status.0),
+            State::Taken => unreachable!("only this function takes it"),
+        };
+        (outcome, std::mem::take(&mut self.output))
+    }
+
+    /// Waits up to `limit` for completion; whether it came.
+    pub fn completes_within(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        while !self.is_complete() {
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let State::Sent(mut outgoing) = std::mem::replace(&mut self.state, State::Taken)
+            && outgoing.is_live()
+        {
+            outgoing.keep(std::mem::take(&mut self.input));
+            outgoing.keep(std::mem::take(&mut self.output));
+            outgoing.abandon();
+        }
+    }
+}

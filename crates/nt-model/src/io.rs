@@ -1,0 +1,77 @@
+//! The I/O manager's state in the machine.
+
+pub(crate) mod level;
+pub(crate) mod request;
+pub(crate) mod transfer;
+
+use crate::device::DeviceRecord;
+use crate::device::interface::Interface;
+use crate::driver::DriverRecord;
+use crate::file::FileRecord;
+use crate::irp;
+use crate::machine::lock;
+use crate::object::names::Directory;
+use crate::pnp::Node;
+use crate::stop;
+use crate::workitem::WorkRecord;
+use crate::workitem::worker::Workers;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard};
+
+/// Everything of the I/O manager that one machine owns.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Never held while driver code runs or the run is stopped.
+    tables: Mutex<Tables>,
+    pub(crate) cancel_lock: AtomicU64,
+    pub(crate) workers: Workers,
+}
+
+/// What the I/O manager knows of the structures that it shares with drivers, by their addresses.
+#[derive(Default)]
+pub(crate) struct Tables {
+    pub(crate) drivers: BTreeMap<usize, DriverRecord>,
+    pub(crate) devices: BTreeMap<usize, DeviceRecord>,
+    pub(crate) files: BTreeMap<usize, FileRecord>,
+    pub(crate) irps: HashMap<usize, irp::Record>,
+    pub(crate) work_items: BTreeMap<usize, WorkRecord>,
+    /// Device nodes by their physical device objects.
+    pub(crate) nodes: BTreeMap<usize, Node>,
+    pub(crate) names: Directory,
+    pub(crate) interfaces: Vec<Interface>,
+    /// The last number given to a device without a name of its own.
+    pub(crate) last_device_number: u32,
+    /// The driver object that owns all physical devices; 0 before the first.
+    pub(crate) bus_driver: usize,
+}
+
+impl State {
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
+        lock(&self.tables)
+    }
+
+    /// Called once after the scenario has ended normally, before the machine's memory goes: lets
+    /// worker threads finish, and stops the run if an IRP was never completed.
+    pub(crate) fn shut_down(&self) {
+        self.workers.close();
+        let lost: Vec<String> = {
+            let tables = self.tables();
+            let in_flight = tables.irps.values().filter(|record| !record.completed);
+            let requests = in_flight.filter_map(|record| record.request.as_ref());
+            requests
+                .map(|request| request.subject.to_string())
+                .collect()
+        };
+        if let Some(first) = lost.first() {
+            stop::bug_check(
+                stop::MODEL_STOP,
+                [lost.len() as u64, 0, 0, 0],
+                format!(
+                    "the machine was shut down with {} IRP(s) never completed, the first: {first}",
+                    lost.len()
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `IoCallDriver`: handing an IRP to a dispatch routine, and judging how that came back.
+
+use super::{
+    CANCEL_ROUTINE, CURRENT_LOCATION, Call, DEVICE, Irp, MAJOR, Passed, STATUS, violation,
+};
+use crate::device;
+use crate::machine::{self, Machine};
+use crate::object::Shared;
+use crate::{irql, stop};
+use kmdf_sys::*;
+use std::sync::{Arc, OnceLock};
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn IofCallDriver(device_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
+    let machine = machine::enter();
+    if device_object.is_null() {
+        violation(0x204, 0, irp.addr(), 0, "IoCallDriver was given no device");
+    }
+    if !machine
+        .io
+        .tables()
+        .devices
+        .contains_key(&device_object.addr())
+    {
+        violation(
+            4,
+            device_object.addr(),
+            0,
+            0,
+            "IoCallDriver was given what is no device object, or no longer one",
+        );
+    }
+    let Some(completed) = completed(&machine, irp) else {
+        violation(
+            3,
+            irp.addr(),
+            0,
+            0,
+            "IoCallDriver was given what is no IRP, or no longer one",
+        );
+    };
+    if completed {
+        violation(
+            0x205,
+            0,
+            irp.addr(),
+            device_object.addr(),
+            "IoCallDriver was given an IRP that has been completed",
+        );
+    }
+    // SAFETY: Both are in the tables, so allocated; the caller owns the IRP.
+    let (irp, device) = unsafe { (Shared::new(irp), device_object) };
+    send(&machine, device, irp)
+}
+
+/// Whether the IRP has been completed; `None` if it is none.
+fn completed(machine: &Machine, irp: PIRP) -> Option<bool> {
+    let tables = machine.io.tables();
+    tables.irps.get(&irp.addr()).map(|record| record.completed)
+}
+
+/// Hands `irp` to the driver of `device`, which is that of the next stack location.
+pub(crate) fn send(machine: &Machine, device: PDEVICE_OBJECT, irp: Irp) -> NTSTATUS {
+    check_before(machine, device, irp);
+    irp.move_location(-1);
+    let location = irp.current();
+    location.set(DEVICE, device);
+    // SAFETY: The caller passes a device that lives for as long as the IRP is on its way.
+    let device = unsafe { Shared::new(device) };
+    let major = location.get(MAJOR);
+    let dispatch = device::dispatch_routine(device, major);
+    let call = begin(machine, irp);
+    let before = irql::current();
+    let address = irp.address();
+    // SAFETY: The driver's own routine, called as the I/O manager calls it.
+    let status = unsafe { dispatch(device.as_ptr(), irp.as_ptr()) };
+    let returned = Returned {
+        routine: dispatch as usize,
+        major,
+        irp: address,
+        device: device.address(),
+        status,
+    };
+    returned.check_irql(machine, before);
+    returned.check_status(machine, &call);
+    status
+}
+
+fn check_before(machine: &Machine, device: PDEVICE_OBJECT, irp: Irp) {
+    let checked = machine.config.verifier.io_verification;
+    let level = irql::current();
+    if checked && u32::from(level) > DISPATCH_LEVEL {
+        violation(
+            0x10,
+            usize::from(level),
+            0,
+            0,
+            "IoCallDriver was called above DISPATCH_LEVEL",
+        );
+    }
+    if checked && irp.get(CANCEL_ROUTINE).is_some() {
+        violation(
+            0x203,
+            0,
+            irp.address(),
+            device.addr(),
+            "IoCallDriver was given an IRP whose cancel routine is still set",
+        );
+    }
+    if irp.get(CURRENT_LOCATION) <= 1 {
+        stop::bug_check(
+            NO_MORE_IRP_STACK_LOCATIONS,
+            [irp.address() as u64, 0, 0, 0],
+            "IoCallDriver was given an IRP that has no stack location left",
+        );
+    }
+}
+
+/// Remembers that a dispatch routine has the IRP.
+fn begin(machine: &Machine, irp: Irp) -> Arc<Call> {
+    let call = Arc::new(Call {
+        location: irp.get(CURRENT_LOCATION),
+        passed: OnceLock::new(),
+    });
+    let mut tables = machine.io.tables();
+    if let Some(record) = tables.irps.get_mut(&irp.address()) {
+        record.calls.push(call.clone());
+    }
+    call
+}
+
+/// How a dispatch routine came back.
+struct Returned {
+    routine: usize,
+    major: UCHAR,
+    irp: usize,
+    device: usize,
+    status: NTSTATUS,
+}
+
+impl Returned {
+    fn check_irql(&self, machine: &Machine, before: KIRQL) {
+        let after = irql::current();
+        if after == before || !machine.config.verifier.io_verification {
+            return;
+        }
+        let message = format!(
+            "the dispatch routine for major function {:#x} returned at IRQL {after}, called at {before}",
+            self.major
+        );
+        violation(5, self.device, before.into(), after.into(), message);
+    }
+
+    /// The rules on the returned status. If the IRP has gone on to other hands it is not touched:
+    /// what its stack location looked like is in `call`.
+    fn check_status(&self, machine: &Machine, call: &Call) {
+        if !machine.config.verifier.io_verification {
+            return;
+        }
+        let passed = call.passed.get().copied();
+        let passed = passed.or_else(|| self.still_here(machine, call));
+        let pending = self.status == STATUS_PENDING;
+        if self.status == -1 {
+            self.fail(0x225, "returned the illegal status 0xFFFFFFFF");
+        }
+        match passed {
+            None if !pending => self.fail(
+                0x226,
+                "neither completed the IRP nor passed it down nor returned STATUS_PENDING",
+            ),
+            Some(location) if pending && !location.marked_pending => self.fail(
+                0x23D,
+                "returned STATUS_PENDING without having marked the IRP pending",
+            ),
+            Some(location) if !pending && location.marked_pending => self.fail(
+                0x23E,
+                "marked the IRP pending but did not return STATUS_PENDING",
+            ),
+            Some(location) if !pending && location.status != self.status => self.fail(
+                0x224,
+                &format!(
+                    "returned another status than the IRP was completed with ({:#010x})",
+                    location.status
+                ),
+            ),
+            _ => {}
+        }
+    }
+
+    /// The stack location of an IRP that a driver still has, if the routine said so. Completion
+    /// notes its passing in the tables before it goes on, so that under their lock either the note
+    /// is there or the IRP is.
+    fn still_here(&self, machine: &Machine, call: &Call) -> Option<Passed> {
+        let _tables = machine.io.tables();
+        if let Some(passed) = call.passed.get() {
+            return Some(*passed);
+        }
+        if self.status != STATUS_PENDING {
+            return None;
+        }
+        // SAFETY: Not yet completed at this location, so nobody can have freed it.
+        let irp: Irp = unsafe { Shared::new(self.irp as PIRP) };
+        Some(Passed {
+            status: irp.get(STATUS),
+            marked_pending: irp.at(call.location).is_marked_pending(),
+        })
+    }
+
+    fn fail(&self, code: u64, what: &str) -> ! {
+        let message = format!(
+            "the dispatch routine for major function {:#x} {what}; it returned {:#010x}",
+            self.major, self.status
+        );
+        violation(code, self.routine, self.irp, self.device, message)
+    }
+}
