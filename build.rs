@@ -12,7 +12,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         return configure_wdk();
     }
     if env::var_os("CARGO_CFG_IMAGE").is_none() {
-        let open_symbols = match (target_os.as_str(), env::var("CARGO_CFG_TARGET_ENV")?.as_str()) {
+        let open_symbols = match (
+            target_os.as_str(),
+            env::var("CARGO_CFG_TARGET_ENV")?.as_str(),
+        ) {
             ("macos", _) => Some("-Wl,-undefined,dynamic_lookup"),
             ("windows", "msvc") => Some("/FORCE:UNRESOLVED"),
             ("windows", _) => Some("-Wl,--unresolved-symbols=ignore-all"),
@@ -32,7 +35,9 @@ fn configure_wdk() -> Result<(), Box<dyn Error>> {
 
 #[cfg(not(windows))]
 fn configure_wdk() -> Result<(), Box<dyn Error>> {
-    Err("a Windows target without `--cfg wdk_free` is built with the WDK, \
+    Err(
+        "a Windows target without `--cfg wdk_free` is built with the WDK, \
          and the WDK needs a Windows host: build on Windows, or set RUSTFLAGS=\"--cfg wdk_free\""
-        .into())
+            .into(),
+    )
 }

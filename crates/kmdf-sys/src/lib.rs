@@ -31,3 +31,68 @@ pub use wdk::*;
 
 mod status;
 pub use status::*;
+
+/// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the
+/// build's linker or loader wants: `DriverEntry`, which the WDK's own stub calls.
+#[cfg(all(windows, not(wdk_free)))]
+#[macro_export]
+macro_rules! export_driver_entry {
+    ($driver_entry:expr) => {
+        /// The driver's entry point, called by the stub of the WDK.
+        ///
+        /// # Safety
+        ///
+        /// Called by the system when it loads the image.
+        #[unsafe(export_name = "DriverEntry")]
+        pub unsafe extern "C" fn fx_driver_entry(
+            driver_object: $crate::PDRIVER_OBJECT,
+            registry_path: $crate::PCUNICODE_STRING,
+        ) -> $crate::NTSTATUS {
+            // SAFETY: The arguments are the system's.
+            unsafe { $driver_entry(driver_object, registry_path) }
+        }
+    };
+}
+
+/// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the
+/// build's linker or loader wants: `FxDriverEntry`, which binds to the framework first.
+#[cfg(all(image, not(all(windows, not(wdk_free)))))]
+#[macro_export]
+macro_rules! export_driver_entry {
+    ($driver_entry:expr) => {
+        /// The image's entry point: binds to the framework, then enters the driver.
+        ///
+        /// # Safety
+        ///
+        /// Called by the system when it loads the image.
+        #[unsafe(export_name = "FxDriverEntry")]
+        pub unsafe extern "C" fn fx_driver_entry(
+            driver_object: $crate::PDRIVER_OBJECT,
+            registry_path: $crate::PUNICODE_STRING,
+        ) -> $crate::NTSTATUS {
+            // SAFETY: The arguments are the system's.
+            unsafe { $crate::entry::fx_driver_entry(driver_object, registry_path, $driver_entry) }
+        }
+    };
+}
+
+/// Makes the entry point of a driver image out of a `DriverEntry` function: here a public function,
+/// `fx_driver_entry`, that a test hands to the model's loader.
+#[cfg(all(not(image), not(all(windows, not(wdk_free)))))]
+#[macro_export]
+macro_rules! export_driver_entry {
+    ($driver_entry:expr) => {
+        /// The image's entry point: binds to the framework, then enters the driver.
+        ///
+        /// # Safety
+        ///
+        /// Called by the system when it loads the image.
+        pub unsafe extern "C" fn fx_driver_entry(
+            driver_object: $crate::PDRIVER_OBJECT,
+            registry_path: $crate::PUNICODE_STRING,
+        ) -> $crate::NTSTATUS {
+            // SAFETY: The arguments are the system's.
+            unsafe { $crate::entry::fx_driver_entry(driver_object, registry_path, $driver_entry) }
+        }
+    };
+}

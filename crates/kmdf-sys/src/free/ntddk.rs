@@ -180,6 +180,7 @@ unsafe extern "C" {
         BugCheckParameter4: ULONG_PTR,
     ) -> !;
     pub fn DbgPrint(Format: PCCH, ...) -> ULONG;
+    pub fn DbgBreakPoint();
     #[must_use]
     pub fn IoAllocateDriverObjectExtension(
         DriverObject: PDRIVER_OBJECT,
