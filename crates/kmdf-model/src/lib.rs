@@ -1,1 +1,54 @@
-//! x
+//! The framework under a KMDF driver: what WDFLDR.SYS and Wdf01000.sys are on Windows, as far as
+//! this project exercises them.
+//!
+//! A driver reaches it only as it reaches the real one, through `WdfVersionBind` and the function
+//! table, and it reaches the kernel only through the functions declared in `kmdf_sys::ntddk`.
+//! The same crate runs over `nt-model` in a test process and, as a kernel image, under Wine.
+//!
+//! Numbers such as OBJ-52 or MEM-60 in comments and tests are those of the rules in
+//! `docs/framework-rules.md`, which say what the framework does, one observable behaviour each.
+
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+mod attributes;
+mod context;
+mod dispose_list;
+mod entry_list;
+mod globals;
+mod handle;
+mod kernel;
+mod locks;
+mod lookaside;
+mod memory;
+mod object;
+mod object_api;
+mod pool;
+mod settings;
+mod stop;
+mod sync;
+mod system_work_item;
+mod table;
+mod verifier;
+
+// The I/O half.
+mod bind;
+mod device;
+mod device_init;
+mod dispatch;
+mod driver;
+mod file;
+mod interface;
+mod irp;
+mod live;
+mod pnp;
+mod queue;
+mod request;
+mod security;
+mod unicode;
+mod workitem;
+
+pub use bind::{WdfVersionBind, WdfVersionUnbind};
+pub use stop::MODEL_STOP;

@@ -1,1 +1,197 @@
-//! x
+//! Safe wrappers of KMDF's memory calls, and of what a driver needs around them.
+//!
+//! *Safe code cannot cause a bug check*: what the documentation of the four calls forbids is a
+//! compile error here, or an error value, or made harmless.
+//!
+//! | Windows call | here |
+//! | --- | --- |
+//! | `WdfMemoryCreate` | [`Memory::new`], [`Memory::new_uninit`], [`Transfer::create_memory`] |
+//! | `WdfMemoryCreatePreallocated` | [`PreallocatedMemory::new`], [`Transfer::wrap_input`] |
+//! | `WdfMemoryAssignBuffer` | [`PreallocatedMemory::assign`] |
+//! | `WdfMemoryGetBuffer` | `bytes` and `bytes_mut` |
+//! | `WdfMemoryCopyToBuffer`, `WdfMemoryCopyFromBuffer` | `copy_to` and `copy_from` |
+//! | `WdfLookasideListCreate` | [`LookasideList::new`], [`LookasideList::with_memory_parent`] |
+//! | `WdfMemoryCreateFromLookaside` | [`LookasideList::allocate`] |
+//! | `ExInitializePagedLookasideList` | [`PagedLookaside::new`](ExLookaside::new) |
+//! | `ExAllocateFromPagedLookasideList` | [`PagedLookaside::allocate`](ExLookaside::allocate) |
+//! | `ExFreeToPagedLookasideList` | dropping the [`Entry`] |
+//! | `ExDeletePagedLookasideList` | dropping the list and its last entry |
+//! | the nonpaged siblings | [`NonPagedLookaside`] |
+//! | `DriverEntry`, `WdfDriverCreate` | [`driver_entry!`], [`Driver`] |
+//! | `WdfDeviceCreate`, interfaces, links | [`DeviceInit`], [`Device`] |
+//! | `WdfIoQueueCreate` | [`Device::create_default_queue`], [`IoHandler`] |
+//! | `WdfRequestRetrieve...`, `WdfRequestComplete...` | [`Request`], [`Transfer`], [`Output`] |
+//! | `WdfRequestForwardToIoQueue` | [`Request::forward`], [`ManualQueue`] |
+//! | `WdfIoQueueRetrieveNextRequest` | [`WaitingRequests::take_next`] |
+//! | file objects | [`FileHandler`], [`FileObject`] |
+//! | `WDF_DECLARE_CONTEXT_TYPE` | [`context!`] |
+//! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`] |
+//! | `WdfSpinLock...`, `WdfWaitLock...` | [`SpinLock`], [`WaitLock`] |
+//! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`] |
+//! | `DbgPrint` | [`debug`] |
+//!
+//! # A first driver
+//!
+//! A whole driver with one device control request, which reverses its input by way of memory from
+//! the paged pool. `nt_model` and `kmdf_model` run it in this process; the driver itself is the
+//! same on Windows.
+//!
+//! ```
+//! use kmdf::{
+//!     DeviceInit, Driver, DriverParent, Error, Guid, Handled, IoHandler, Memory, Paged, Passive,
+//!     Presentation, Queue, Request, Result, Tag, wide,
+//! };
+//!
+//! struct Reverser;
+//! kmdf::driver_entry!(Reverser);
+//!
+//! impl Driver for Reverser {
+//!     fn load(_irql: &mut Passive) -> Result<Self> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
+//!         init.set_generated_name();
+//!         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
+//!         let device = init.create(State, irql)?;
+//!         device.create_interface(&INTERFACE, irql)?;
+//!         device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! struct State;
+//! kmdf::context!(State);
+//!
+//! struct Requests;
+//! kmdf::context!(Requests);
+//!
+//! const INTERFACE: Guid = Guid::from_u128(0x5E1F2C3A_7B4D_4E9A_8C21_0A1B2C3D4E5F);
+//! const REVERSE: u32 = 0x0022_2000;
+//!
+//! impl IoHandler for Requests {
+//!     type Level = Passive;
+//!
+//!     fn device_control<'r>(
+//!         &self,
+//!         _queue: Queue<'_>,
+//!         request: Request<'r>,
+//!         code: u32,
+//!         irql: &mut Passive,
+//!     ) -> Handled<'r> {
+//!         request.answer(|transfer| {
+//!             if code != REVERSE {
+//!                 return Err(Error::INVALID_DEVICE_REQUEST);
+//!             }
+//!             let input = transfer.input(1)?;
+//!             let mut memory =
+//!                 Memory::<Paged>::new(&DriverParent, Tag::new(b"Rev1"), input.len(), irql)?;
+//!             memory.copy_from(0, input, irql)?;
+//!             memory.bytes_mut(irql).reverse();
+//!             transfer.into_output()?.write(memory.bytes(irql))
+//!         })
+//!     }
+//! }
+//!
+//! # use kmdf_model as _;
+//! // The test: a machine, the driver, its device, and a program that uses it.
+//! let answer = nt_model::run(nt_model::Config::default(), |kernel| {
+//!     let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
+//!     let device = driver.add_device("ROOT\\REVERSER").expect("starts");
+//!     let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+//!     let mut answer = [0; 3];
+//!     let status = file.ioctl(REVERSE, b"abc", &mut answer);
+//!     assert_eq!((status.status, status.information), (0, 3));
+//!     file.close();
+//!     device.remove().expect("nothing is open");
+//!     driver.unload().expect("leaves nothing behind");
+//!     answer
+//! });
+//! assert_eq!(&answer.expect("no bug check"), b"cba");
+//! ```
+//!
+//! # Ownership
+//!
+//! Who deletes a framework object is in its type:
+//!
+//! * **A Rust value**: [`Memory`], [`PreallocatedMemory`], [`LookasideList`], [`SpinLock`],
+//!   [`WaitLock`]. The value holds a reference on its object. `Drop` deletes the object and gives
+//!   the reference back. If the object's parent is deleted first, the object is disposed of, but
+//!   its memory stays valid until the value is dropped: no order is wrong, and nothing dangles.
+//! * **A parent**: [`Device`], [`Queue`], [`FileObject`], borrowed for the time of a callback; and
+//!   [`RequestMemory`], [`WrappedInput`], borrowed from a request. They have a lifetime and no
+//!   `Drop`.
+//! * **A reference count**: [`ExLookaside`], which its clones and its entries keep alive.
+//!
+//! A [`Request`] is a value that completing consumes; whatever borrows from it has ended by then.
+//!
+//! # IRQL
+//!
+//! See [`irql`]. In short: a callback gets a witness, pass it on. What is pageable asks for it.
+//!
+//! `Drop` cannot ask, so all values may be dropped at any IRQL that a driver using this crate can
+//! reach. Pageable memory objects are freed later by the framework if need be. A pageable
+//! [`PoolBuffer`], [`Entry`] or [`PagedLookaside`] that is dropped at DISPATCH_LEVEL is noted in
+//! nonpaged memory, made together with it, and released by the next allocation of pageable memory
+//! through this crate, at the latest when the driver is unloaded.
+//!
+//! # What this crate does not do
+//!
+//! * Prevent deadlock between two locks taken in different orders, or a request that is kept for
+//!   ever.
+//! * Find leaks: a value that is forgotten with `mem::forget` stays allocated until the driver is
+//!   unloaded, and Driver Verifier then says so.
+//! * Allocate infallibly, panic, or link `core::fmt` into the driver.
+
+#![no_std]
+
+// The call macro of `wdk-sys` names its own crate in what it expands to.
+extern crate kmdf_sys as wdk_sys;
+
+mod boxed;
+pub mod context;
+pub mod debug;
+mod deferred;
+mod device;
+mod driver;
+mod file;
+pub mod irql;
+mod lock;
+mod lookaside;
+mod memory;
+mod object;
+mod pool;
+mod queue;
+mod request;
+mod status;
+mod tag;
+#[doc(hidden)]
+pub mod text;
+
+pub use boxed::PoolBox;
+pub use context::Context;
+pub use device::{Device, DeviceInit};
+pub use driver::Driver;
+pub use file::{FileHandler, FileObject};
+pub use irql::{Allows, Apc, AtMostApc, AtMostDispatch, Dispatch, ExecutionLevel, Passive};
+pub use lock::{SpinLock, WaitLock};
+pub use lookaside::{
+    Counters, Entry, ExLookaside, ExPool, LookasideList, NonPagedLookaside, PagedLookaside,
+};
+pub use memory::{BorrowedBuffer, Buffer, Memory, PreallocatedMemory, UninitMemory};
+pub use object::{DriverParent, Parent};
+pub use pool::{NonPageable, NonPagedNx, Paged, PoolBuffer, PoolKind};
+pub use queue::{IoHandler, ManualQueue, Presentation, Queue, WaitingRequests};
+pub use request::{
+    DirectInput, Handled, Method, Output, Request, RequestMemory, Transfer, WrappedInput,
+};
+pub use status::{Error, Result};
+pub use tag::Tag;
+pub use text::{Guid, WideText};
+
+/// What the macros of this crate expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::driver::driver_entry;
+    pub use kmdf_sys::export_driver_entry;
+}

@@ -175,7 +175,10 @@ fn describe_fault(code: u32, parameters: [u64; 4], machine: &Machine) -> String 
             parameters[2],
             "pageable memory, touched at DISPATCH_LEVEL or above",
         ),
-        KMODE_EXCEPTION_NOT_HANDLED => (parameters[2], "no memory: a null pointer was followed"),
+        KMODE_EXCEPTION_NOT_HANDLED => (
+            parameters[2],
+            "no memory: the pointer was null or never written",
+        ),
         PAGE_FAULT_BEYOND_END_OF_ALLOCATION => {
             (parameters[1], "past the end of a block of special pool")
         }

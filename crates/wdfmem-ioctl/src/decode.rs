@@ -4,8 +4,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32}
 
 use crate::{
     Call, Code, Content, CopyBytes, CreateList, CreateMemory, CreatePreallocated, Handle,
-    InitializeExList, Level, Operation, Parent, PoolKind, Refusal, Routines, Span, Tag, Transform,
-    VERSION, wire,
+    InitializeExList, Level, MAX_DISPATCH_BYTES, Operation, Parent, PoolKind, Refusal, Routines,
+    Span, Tag, Transform, VERSION, wire,
 };
 
 impl<'a> Call<'a> {
@@ -127,13 +127,15 @@ impl<'a> Call<'a> {
             Code::Checksum => {
                 let request = fields::<wire::Checksum>(input, Version::Ours)?;
                 valid(request.length.get() != 0)?;
+                let level = Level::try_from(request.level.get())?;
+                valid(level == Level::Passive || request.length.get() <= MAX_DISPATCH_BYTES)?;
                 Self::Checksum {
                     span: Span {
                         handle: handle(request.handle),
                         offset: request.offset.get(),
                         length: request.length.get(),
                     },
-                    level: Level::try_from(request.level.get())?,
+                    level,
                 }
             }
             Code::Transform => {

@@ -35,7 +35,7 @@
 //! | the input is absent, or shorter than the call's structure | `STATUS_BUFFER_TOO_SMALL` |
 //! | the input is longer than the call's structure and its data, or its length is not the header's `size` | `STATUS_INFO_LENGTH_MISMATCH` |
 //! | the header's version is not [`VERSION`] (ignored by query-version, whose purpose is to ask) | `STATUS_REVISION_MISMATCH` |
-//! | a reserved field is not zero; a value is none of its kind; a tag has a character above 127 or a character after a zero; a length is zero | `STATUS_INVALID_PARAMETER` |
+//! | a reserved field is not zero; a value is none of its kind; a tag has a character above 127 or a character after a zero; a length is zero, or above [`MAX_DISPATCH_BYTES`] at `DISPATCH_LEVEL` | `STATUS_INVALID_PARAMETER` |
 //! | the output buffer is absent, or shorter than the answer | `STATUS_BUFFER_TOO_SMALL` |
 //! | a size is zero (found by the framework where it is asked, C5 and P3), or below [`MIN_ENTRY_BYTES`] for an Ex list | `STATUS_INVALID_PARAMETER` |
 //! | a size is above [`MAX_OBJECT_BYTES`] | `STATUS_INVALID_BUFFER_SIZE` |
@@ -48,6 +48,7 @@
 //! | bytes are written past the end of an object, as `WdfMemoryCopyFromBuffer` says it | `STATUS_INVALID_BUFFER_SIZE` |
 //! | memory made without zeroing is read before anything was written to it | `STATUS_INVALID_DEVICE_STATE` |
 //! | the file object's or the device's quota of objects or bytes does not allow it | `STATUS_QUOTA_EXCEEDED` |
+//! | the last handle to the file object was closed meanwhile | `STATUS_FILE_CLOSED` |
 //! | the pool has no memory | `STATUS_INSUFFICIENT_RESOURCES` |
 //!
 //! # Who frees
@@ -76,8 +77,8 @@ pub use call::{
 pub use code::{Access, Code, Method, ctl_code};
 pub use handle::Handle;
 pub use limits::{
-    DEVICE_BYTES, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID, MAX_OBJECT_BYTES,
-    MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION, VERSION_MAJOR, VERSION_MINOR,
+    DEVICE_BYTES, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID, MAX_DISPATCH_BYTES,
+    MAX_OBJECT_BYTES, MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION, VERSION_MAJOR, VERSION_MINOR,
 };
 pub use status::{Refusal, Status};
 pub use table::{CALLS, CallInfo, Data};

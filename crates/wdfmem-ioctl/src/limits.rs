@@ -19,6 +19,9 @@ pub const MAX_OBJECT_BYTES: u64 = 1 << 20;
 /// The size in bytes below which an Ex list has no entries: a free entry holds the link to the next.
 pub const MIN_ENTRY_BYTES: u64 = 8;
 
+/// The most bytes that a call touches at `DISPATCH_LEVEL`, where nothing else runs meanwhile.
+pub const MAX_DISPATCH_BYTES: u64 = 64 << 10;
+
 /// The most data that one call carries, in either direction.
 pub const MAX_TRANSFER_BYTES: u64 = MAX_OBJECT_BYTES;
 

@@ -92,12 +92,17 @@ struct Access {
 }
 
 impl Access {
+    /// The access that a signal is about; none if somebody sent it.
+    ///
     /// # Safety
     ///
     /// The pointers are those that a handler was called with.
-    unsafe fn from_signal(info: *const siginfo_t, context: *const c_void) -> Self {
+    unsafe fn from_signal(info: *const siginfo_t, context: *const c_void) -> Option<Self> {
         // SAFETY: By the contract of this function.
         let info = unsafe { info.read() };
+        if info.si_code <= 0 {
+            return None;
+        }
         // SAFETY: Both signals carry an address.
         let address = match unsafe { info.si_addr() } as usize {
             0 if info.si_code == SI_KERNEL => IMPOSSIBLE,
@@ -105,11 +110,16 @@ impl Access {
         };
         // SAFETY: By the contract of this function.
         let (write, instruction) = unsafe { processor_state(context) };
-        Self {
+        Some(Self {
             address,
             write,
             instruction,
-        }
+        })
+    }
+
+    /// Whether it went through what can be no pointer.
+    fn is_wild(&self) -> bool {
+        self.address < NULL_AREA || self.address == IMPOSSIBLE
     }
 }
 
@@ -135,25 +145,15 @@ unsafe fn processor_state(_context: *const c_void) -> (bool, usize) {
     (false, 0)
 }
 
-impl Access {
-    /// Whether it went through what can be no pointer. A signal that somebody sent looks like an
-    /// access to address 0, but by an instruction that is no access.
-    fn is_wild(&self) -> bool {
-        let null = self.address < NULL_AREA && (self.address > 0 || self.instruction != 0);
-        null || self.address == IMPOSSIBLE
-    }
-}
-
 extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: The system calls this as a handler.
     let access = unsafe { Access::from_signal(info, context) };
-    if let Some(region) = region_of(access.address) {
-        on_region(region, &access);
-    } else if access.is_wild() && machine::is_joined() {
-        on_wild(&access);
-    } else {
+    let region = access.as_ref().and_then(|access| region_of(access.address));
+    match (access, region) {
+        (Some(access), Some(region)) => on_region(region, &access),
+        (Some(access), None) if access.is_wild() && machine::is_joined() => on_wild(&access),
         // SAFETY: The arguments are those of this handler.
-        unsafe { pass_on(signal, info, context) };
+        _ => unsafe { pass_on(signal, info, context) },
     }
 }
 

@@ -121,3 +121,33 @@ fn machines_follow_one_another_cleanly() {
         }
     }
 }
+
+/// Run in a process of its own by the test below.
+#[test]
+#[ignore = "aborts the process"]
+fn stop_with_abort() {
+    let config = Config {
+        abort_on_stop: true,
+        ..Config::default()
+    };
+    let _ = run(config, |_| bug_check(0xE2, 1));
+}
+
+#[test]
+fn a_stop_aborts_the_process_if_asked_to() {
+    let program = std::env::current_exe().expect("a test has a program");
+    let arguments = [
+        "--exact",
+        "--ignored",
+        "--nocapture",
+        "machine::stop_with_abort",
+    ];
+    let output = std::process::Command::new(program).args(arguments).output();
+    let output = output.expect("the program can be run again");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("bug check 0xE2 (0x1, 0x2, 0x3, 0x4)"),
+        "{text}"
+    );
+    assert!(!output.status.success());
+}

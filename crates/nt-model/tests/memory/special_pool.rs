@@ -172,6 +172,29 @@ fn a_touch_at_dispatch_level_stops_although_other_threads_may_touch() {
     assert_eq!(stop.code, 0xD1);
 }
 
+#[test]
+fn a_thread_that_blocks_at_dispatch_level_does_not_hold_up_others_for_good() {
+    runs(Config::default(), |_| {
+        let block = Place::of(allocate(PAGED, 48, TAG).cast::<u8>());
+        let [raised, touched] = [const { AtomicBool::new(false) }; 2];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let before = raise(2);
+                raised.store(true, Ordering::SeqCst);
+                while !touched.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                lower(before);
+            });
+            while !raised.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            poke(block.get().cast(), 0, 1);
+            touched.store(true, Ordering::SeqCst);
+        });
+    });
+}
+
 /// The kernel's own use of the object would fault on Windows.
 #[test]
 fn a_spin_lock_in_paged_pool_stops() {

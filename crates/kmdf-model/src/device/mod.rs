@@ -1,0 +1,308 @@
+//! Devices (WDFDEVICE): function devices of PnP drivers, and control devices.
+
+mod api;
+mod create;
+mod routes;
+mod wdm;
+
+pub(crate) use api::*;
+pub(crate) use create::wdf_device_create;
+
+use crate::device_init::FileConfig;
+use crate::dispose_list::DisposeList;
+use crate::entry_list::EntryList;
+use crate::file::FileList;
+use crate::globals::Globals;
+use crate::interface::Interfaces;
+use crate::live::Live;
+use crate::object::{
+    self, Cleanup, FrameworkObject, Kind, Layout, Object, PASSIVE_DISPOSE, type_code,
+};
+use crate::pnp::Pnp;
+use crate::queue::Scope;
+use crate::sync::CallbackLock;
+use crate::unicode::PoolString;
+use core::cell::Cell;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kmdf_sys::{
+    _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, PDEVICE_OBJECT, PFN_WDF_IO_IN_CALLER_CONTEXT,
+    WDF_OBJECT_ATTRIBUTES,
+};
+use routes::Routes;
+
+/// How the buffers of reads and writes come (DEV-30).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IoType {
+    Neither,
+    Buffered,
+    Direct,
+}
+
+/// Level and scope that callbacks are made with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Constraints {
+    pub(crate) passive: bool,
+    pub(crate) scope: Scope,
+}
+
+impl Constraints {
+    /// QUE-41
+    pub(crate) const DRIVER_DEFAULT: Self = Self {
+        passive: false,
+        scope: Scope::None,
+    };
+
+    /// What attributes say, else what is inherited (QUE-25, DEV-29).
+    pub(crate) fn effective(self, given: Option<&WDF_OBJECT_ATTRIBUTES>) -> Self {
+        use _WDF_EXECUTION_LEVEL as Level;
+        use _WDF_SYNCHRONIZATION_SCOPE as Wanted;
+        let Some(given) = given else { return self };
+        Self {
+            passive: match given.ExecutionLevel {
+                Level::WdfExecutionLevelPassive => true,
+                Level::WdfExecutionLevelDispatch => false,
+                _ => self.passive,
+            },
+            scope: match given.SynchronizationScope {
+                Wanted::WdfSynchronizationScopeDevice => Scope::Device,
+                Wanted::WdfSynchronizationScopeQueue => Scope::Queue,
+                Wanted::WdfSynchronizationScopeNone => Scope::None,
+                _ => self.scope,
+            },
+        }
+    }
+}
+
+/// The parent of a device's queues: first among the device's children, so that they go before
+/// anything that the driver gave the device (QUE-21, DEV-57).
+#[repr(C)]
+pub(crate) struct IoPackage {
+    object: Object,
+}
+
+// SAFETY: `repr(C)` with the object first.
+unsafe impl FrameworkObject for IoPackage {
+    const KIND: &'static Kind = &Kind {
+        marks: PASSIVE_DISPOSE,
+        ..Kind::new(c"I/O package", 0x1103)
+    };
+}
+
+/// One device.
+///
+/// # Invariants
+///
+/// - `wdm` is this driver's device object, whose extension leads back here, until it is NULL.
+/// - `lower` is the device object that `wdm` is attached to, or NULL.
+/// - `package` and `dispose_list` are written once, before the device is known to anybody; the
+///   package is a child of the device.
+/// - The other `Cell`s are written during creation and by PnP requests, which come one at a time.
+#[repr(C)]
+pub(crate) struct Device {
+    object: Object,
+    pdo: PDEVICE_OBJECT,
+    wdm: Cell<PDEVICE_OBJECT>,
+    lower: Cell<PDEVICE_OBJECT>,
+    constraints: Constraints,
+    lock: CallbackLock,
+    io_type: IoType,
+    exclusive: bool,
+    pub(crate) file_config: FileConfig,
+    pub(crate) files: FileList,
+    pub(crate) in_caller_context: PFN_WDF_IO_IN_CALLER_CONTEXT,
+    request_attributes: Option<WDF_OBJECT_ATTRIBUTES>,
+    request_layout: Layout,
+    requests: EntryList,
+    package: Cell<Option<NonNull<Object>>>,
+    dispose_list: Cell<Option<NonNull<DisposeList>>>,
+    routes: Routes,
+    pub(crate) pnp: Pnp,
+    pub(crate) interfaces: Interfaces,
+    /// Explicitly named, which a symbolic link needs on a control device (DEV-40).
+    name: Cell<Option<PoolString>>,
+    link: Cell<Option<PoolString>>,
+    security: Cell<Option<NonNull<u8>>>,
+    pub(crate) open_count: AtomicU32,
+    /// A control device that the driver deleted while it was open (DEV-37).
+    pub(crate) deletion_postponed: AtomicBool,
+    /// A control device that is ready for opens (DEV-36).
+    finished: Cell<bool>,
+}
+
+// SAFETY: `repr(C)`, an `Object` first, and all objects of this kind are made by `create`.
+unsafe impl FrameworkObject for Device {
+    const KIND: &'static Kind = &Kind {
+        marks: PASSIVE_DISPOSE,
+        lockable: true,
+        delete: delete_by_driver,
+        dispose: |object| device_of(object).dispose(),
+        destroy: |object| device_of(object).destroy(),
+        callback_lock: Some(|object| device_of(object).callback_lock()),
+        dispose_list: |object| device_of(object).own_dispose_list(),
+        ..Kind::new(c"WDFDEVICE", type_code::DEVICE)
+    };
+}
+
+fn device_of(object: &Object) -> &Device {
+    // SAFETY: Called for objects of this kind alone.
+    unsafe { object.downcast() }
+}
+
+/// DEV-37: only control devices may be deleted by the driver.
+///
+/// # Safety
+///
+/// As for [`object::delete`].
+unsafe fn delete_by_driver(pointer: NonNull<Object>) {
+    // SAFETY: By the contract of this function.
+    let device = device_of(unsafe { pointer.as_ref() });
+    device.delete_wdm_device();
+    device.deletion_postponed.store(true, Ordering::SeqCst);
+    if device.open_count.load(Ordering::SeqCst) == 0 {
+        device.finish_postponed_deletion();
+    }
+}
+
+impl Device {
+    /// # Safety
+    ///
+    /// The result is not used after the device's end.
+    pub(crate) unsafe fn live(&self) -> Live<Self> {
+        // SAFETY: By the contract of this function.
+        unsafe { Live::of(self) }
+    }
+
+    pub(crate) fn globals(&self) -> &Globals {
+        self.object.globals()
+    }
+
+    pub(crate) fn is_pnp(&self) -> bool {
+        !self.pdo.is_null()
+    }
+
+    pub(crate) fn pdo(&self) -> PDEVICE_OBJECT {
+        self.pdo
+    }
+
+    pub(crate) fn wdm(&self) -> PDEVICE_OBJECT {
+        self.wdm.get()
+    }
+
+    pub(crate) fn lower(&self) -> PDEVICE_OBJECT {
+        self.lower.get()
+    }
+
+    pub(crate) fn io_type(&self) -> IoType {
+        self.io_type
+    }
+
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    pub(crate) fn is_passive(&self) -> bool {
+        self.constraints.passive
+    }
+
+    pub(crate) fn constraints(&self) -> Constraints {
+        self.constraints
+    }
+
+    pub(crate) fn constraints_of(&self, given: Option<&WDF_OBJECT_ATTRIBUTES>) -> Constraints {
+        self.constraints.effective(given)
+    }
+
+    /// The lock of everything that is synchronised by the device (QUE-38).
+    pub(crate) fn callback_lock(&self) -> Option<&CallbackLock> {
+        Some(&self.lock)
+    }
+
+    pub(crate) fn requests(&self) -> &EntryList {
+        &self.requests
+    }
+
+    pub(crate) fn request_layout(&self) -> &Layout {
+        &self.request_layout
+    }
+
+    pub(crate) fn request_attributes(&self) -> Option<&WDF_OBJECT_ATTRIBUTES> {
+        self.request_attributes.as_ref()
+    }
+
+    /// The default parent of queues.
+    pub(crate) fn io_package(&self) -> &Object {
+        match self.package.get() {
+            // SAFETY: By the invariant a live child.
+            Some(package) => unsafe { package.as_ref() },
+            None => &self.object,
+        }
+    }
+
+    fn own_dispose_list(&self) -> Option<&DisposeList> {
+        // SAFETY: Destroyed with the device alone.
+        self.dispose_list.get().map(|list| unsafe { list.as_ref() })
+    }
+
+    /// DEV-38, DEV-39: what is special about a control device's end. A PnP device has done all of
+    /// this when it gets here, and leaves the rest to its remove request.
+    fn dispose(&self) -> Cleanup {
+        if self.is_pnp() {
+            return Cleanup::Now;
+        }
+        object::call_cleanup(&self.object);
+        object::destroy_children(&self.object);
+        if let Some(list) = self.own_dispose_list() {
+            list.wait_until_empty();
+        }
+        self.delete_symbolic_link();
+        self.delete_wdm_device();
+        Cleanup::Done
+    }
+
+    fn destroy(&self) {
+        if let Some(list) = self.dispose_list.take() {
+            // SAFETY: Made in `create`; the device's objects are gone.
+            unsafe { DisposeList::destroy(list) };
+        }
+        self.requests.delete();
+        self.interfaces.free();
+        self.name.take();
+        self.link.take();
+        self.free_security();
+    }
+
+    /// DEV-37: what WdfObjectDelete put off until nobody has the device open.
+    pub(crate) fn finish_postponed_deletion(&self) {
+        if self.deletion_postponed.swap(false, Ordering::SeqCst) {
+            // SAFETY: The driver gave the device up, and nobody has it open.
+            unsafe { object::delete(self.object.pointer()) };
+        }
+    }
+
+    /// Tears down a function device whose creation or whose EvtDriverDeviceAdd failed, or that is
+    /// being removed: all of DEV-57 up to the remove request itself.
+    pub(crate) fn dispose_tree(&self) {
+        let pointer = self.object.pointer();
+        // SAFETY: The initial reference is still held, and this is PASSIVE_LEVEL, where early
+        // disposal is always possible.
+        let _ = unsafe { object::early_dispose(pointer) };
+        object::destroy_children(&self.object);
+        if let Some(list) = self.own_dispose_list() {
+            list.wait_until_empty();
+        }
+    }
+
+    /// The end of [`Device::dispose_tree`]: the device object goes, then the framework's.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the device afterwards.
+    pub(crate) unsafe fn vanish(&self) {
+        self.detach();
+        self.delete_symbolic_link();
+        self.delete_wdm_device();
+        // SAFETY: By the contract of this function.
+        unsafe { object::delete(self.object.pointer()) };
+    }
+}

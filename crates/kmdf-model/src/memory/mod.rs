@@ -1,0 +1,110 @@
+//! Memory objects: their common part, and the calls that work on all of them.
+
+mod copy;
+mod lookaside_memory;
+mod pool;
+mod preallocated;
+
+pub(crate) use copy::{wdf_memory_copy_from_buffer, wdf_memory_copy_to_buffer};
+pub(crate) use lookaside_memory::{LookasideMemory, wdf_memory_create_from_lookaside};
+pub(crate) use pool::wdf_memory_create;
+pub(crate) use preallocated::{wdf_memory_assign_buffer, wdf_memory_create_preallocated};
+
+use crate::globals::Globals;
+use crate::handle;
+use crate::object::{FrameworkObject, Kind, Object, type_code};
+use core::cell::Cell;
+use core::ffi::c_void;
+use kmdf_sys::{PVOID, PWDF_DRIVER_GLOBALS, WDFMEMORY};
+
+/// What a memory of any kind answers; the offset is that of its handle.
+pub(crate) struct MemoryMethods {
+    pub(crate) buffer: fn(&Object, offset: u16) -> *mut c_void,
+    pub(crate) size: fn(&Object, offset: u16) -> usize,
+    /// CopyFromBuffer is refused (MEM-39).
+    pub(crate) is_read_only: fn(&Object, offset: u16) -> bool,
+}
+
+/// What memories that are objects of their own begin with.
+///
+/// # Invariants
+///
+/// While the object lives, `buffer` has `size` bytes; for a pre-allocated memory by the word of
+/// the driver.
+#[repr(C)]
+pub(crate) struct Memory {
+    object: Object,
+    buffer: Cell<*mut c_void>,
+    size: Cell<usize>,
+}
+
+impl Memory {
+    pub(crate) fn new(object: Object, buffer: *mut c_void, size: usize) -> Self {
+        Self {
+            object,
+            buffer: Cell::new(buffer),
+            size: Cell::new(size),
+        }
+    }
+}
+
+// SAFETY: `#[repr(C)]`, with the object first; all kinds of memory object begin with it.
+unsafe impl FrameworkObject for Memory {
+    const TYPE: u16 = type_code::MEMORY;
+    const KIND: &'static Kind = &Memory::KIND;
+}
+
+impl Memory {
+    /// The kind on which those of all memory objects are built. The type word is the generic one
+    /// (OBJ-6).
+    pub(crate) const KIND: Kind = Kind {
+        memory: |_, _| Some(&METHODS),
+        ..Kind::new(c"WDFMEMORY", type_code::OBJECT)
+    };
+}
+
+static METHODS: MemoryMethods = MemoryMethods {
+    buffer: |object, _| of(object).buffer.get(),
+    size: |object, _| of(object).size.get(),
+    is_read_only: |_, _| false,
+};
+
+/// The common part of a memory object.
+fn of(object: &Object) -> &Memory {
+    // SAFETY: These methods are only in the kinds built on `Memory::KIND`, whose objects begin
+    // with a `Memory`.
+    unsafe { object.downcast() }
+}
+
+/// # Safety
+///
+/// As for WdfMemoryGetBuffer, with bound driver globals.
+pub(crate) unsafe extern "C" fn wdf_memory_get_buffer(
+    globals: PWDF_DRIVER_GLOBALS,
+    memory: WDFMEMORY,
+    buffer_size: *mut usize,
+) -> PVOID {
+    // SAFETY: By the contract of this function.
+    let globals = unsafe { Globals::from_public(globals) };
+    // SAFETY: As above.
+    let memory = unsafe { handle::memory(globals, c"WdfMemoryGetBuffer", memory) };
+    // SAFETY: The driver gives a valid pointer or NULL.
+    if let Some(size) = unsafe { buffer_size.as_mut() } {
+        *size = memory.size();
+    }
+    memory.buffer()
+}
+
+impl handle::MemoryRef<'_> {
+    pub(crate) fn buffer(&self) -> *mut c_void {
+        (self.methods.buffer)(self.object, self.offset)
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        (self.methods.size)(self.object, self.offset)
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        (self.methods.is_read_only)(self.object, self.offset)
+    }
+}

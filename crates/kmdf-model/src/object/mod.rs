@@ -1,0 +1,308 @@
+//! The base of every framework object: creation, place in the tree, reference count, disposal.
+//!
+//! # Writing an object type
+//!
+//! A type is a `#[repr(C)]` struct whose first field is an [`Object`]. It implements
+//! [`FrameworkObject`], which names its [`Kind`]: the type code, and functions for what the type
+//! does differently. Then:
+//!
+//! 1. [`create()`] allocates and initialises it (or [`Layout`] and [`place`], where the storage comes
+//!    from elsewhere, as from a lookaside list). It has one reference and no parent, and no
+//!    callback will run for it.
+//! 2. [`commit`] gives it its parent, its callbacks and its handle. If that fails, [`delete`] it:
+//!    uncommitted objects go without callbacks (OBJ-33).
+//! 3. [`delete`] starts disposal as WdfObjectDelete does, without the check for
+//!    [`CANNOT_DELETE`]. The initial reference is dropped when disposal is over.
+//!
+//! Disposal of a tree is two passes (OBJ-52). In the first, each node after its children: the
+//! kind's `dispose`, then EvtCleanup. In the second, children before parents: the initial reference
+//! goes. Whenever a count gets to 0: EvtDestroy, the kind's `destroy`, the kind's `free`.
+//! A request is [`early_disposed`](early_dispose) first, has its children
+//! [destroyed](destroy_children), and is [`delete`]d at the end (OBJ-62, REQ-37).
+//!
+//! Fields that are `Cell`s are written under the topology lock of the driver ([`Globals::topology`])
+//! unless they say otherwise.
+
+mod create;
+mod dispose;
+mod reference;
+mod tree;
+
+pub(crate) use create::{Layout, NewParent, commit, commit_or_delete, create, place};
+pub(crate) use dispose::{
+    EarlyDispose, call_cleanup, delete, destroy_children, early_dispose, process_deferred,
+};
+pub(crate) use reference::{reference, release};
+pub(crate) use tree::Children;
+
+use crate::context::ContextHeader;
+use crate::dispose_list::DisposeList;
+use crate::globals::Globals;
+use crate::memory::MemoryMethods;
+use crate::sync::CallbackLock;
+use core::cell::Cell;
+use core::ffi::CStr;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use kmdf_sys::WDFOBJECT;
+
+/// Type codes, as parameter 3 of bug checks shows them (OBJ-8).
+pub(crate) mod type_code {
+    pub(crate) const OBJECT: u16 = 0x1000;
+    pub(crate) const DRIVER: u16 = 0x1001;
+    pub(crate) const DEVICE: u16 = 0x1002;
+    pub(crate) const QUEUE: u16 = 0x1003;
+    pub(crate) const REQUEST: u16 = 0x1008;
+    pub(crate) const LOOKASIDE: u16 = 0x1009;
+    pub(crate) const MEMORY: u16 = 0x100A;
+    pub(crate) const USER_OBJECT: u16 = 0x100C;
+    pub(crate) const FILE_OBJECT: u16 = 0x1018;
+    pub(crate) const PREALLOCATED_MEMORY: u16 = 0x1022;
+    pub(crate) const WAIT_LOCK: u16 = 0x1023;
+    pub(crate) const SPIN_LOCK: u16 = 0x1024;
+    pub(crate) const WORK_ITEM: u16 = 0x1025;
+}
+
+/// Who calls EvtCleanup after a kind's `dispose` function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cleanup {
+    /// The framework, as for most objects.
+    Now,
+    /// `dispose` did, with [`call_cleanup`].
+    Done,
+}
+
+/// A change of a reference count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    Up,
+    Down,
+}
+
+/// What the objects of one type have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// For messages, such as `c"WDFQUEUE"`.
+    pub(crate) name: &'static CStr,
+    /// The type word that is compared first (OBJ-5).
+    pub(crate) type_code: u16,
+    /// Marks that every object of the type has from birth.
+    pub(crate) marks: u32,
+    /// Whether its internal lock gets a record under the verifier: one more allocation (FLT).
+    pub(crate) lockable: bool,
+    /// Whether the object answers for another type code, with the handle's offset (OBJ-5 d).
+    pub(crate) answers: fn(&Object, offset: u16, wanted: u16) -> bool,
+    /// The memory that the object is or, with an offset, contains.
+    pub(crate) memory: fn(&Object, offset: u16) -> Option<&'static MemoryMethods>,
+    /// Instead of [`delete`] when the driver deletes the object (DEV-37).
+    pub(crate) delete: unsafe fn(NonNull<Object>),
+    /// Internal disposal: after the children's, before EvtCleanup. No lock is held.
+    pub(crate) dispose: fn(&Object) -> Cleanup,
+    /// What a destructor does: after EvtDestroy, while contexts are still there.
+    pub(crate) destroy: fn(&Object),
+    /// Returns the storage that `place` got; called last, with what [`Object::storage`] gave.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the object any more.
+    pub(crate) free: unsafe fn(NonNull<Object>),
+    /// Reference and dereference calls on a handle with an offset (OBJ-48).
+    pub(crate) count_embedded: Option<fn(&Object, Count)>,
+    /// The lock of WdfObjectAcquireLock: `None` for objects without callback constraints (OBJ-63).
+    pub(crate) callback_lock: Option<fn(&Object) -> Option<&CallbackLock>>,
+    /// The dispose list of a device.
+    pub(crate) dispose_list: fn(&Object) -> Option<&DisposeList>,
+}
+
+impl Kind {
+    /// A type that does nothing differently.
+    pub(crate) const fn new(name: &'static CStr, type_code: u16) -> Self {
+        Self {
+            name,
+            type_code,
+            marks: 0,
+            lockable: false,
+            answers: |_, _, _| false,
+            memory: |_, _| None,
+            delete,
+            dispose: |_| Cleanup::Now,
+            destroy: |_| (),
+            free: create::free_to_pool,
+            count_embedded: None,
+            callback_lock: None,
+            dispose_list: |_| None,
+        }
+    }
+}
+
+/// A type of framework object.
+///
+/// # Safety
+///
+/// The type is `#[repr(C)]` with an [`Object`] as its first field, is aligned to 16 bytes at most,
+/// and every object of [`FrameworkObject::KIND`] is one.
+pub(crate) unsafe trait FrameworkObject: Sized {
+    /// The type code by which handles are checked; not always that of the kind (OBJ-6).
+    const TYPE: u16 = Self::KIND.type_code;
+    const KIND: &'static Kind;
+
+    fn object(&self) -> &Object {
+        // SAFETY: By the contract of the trait, an `Object` lies at the start.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+
+    fn handle(&self) -> WDFOBJECT {
+        self.object().handle()
+    }
+}
+
+/// EvtCleanup, EvtDestroy and disposal run at PASSIVE_LEVEL only (OBJ-57). Implies [`PASSIVE_DISPOSE`].
+pub(crate) const PASSIVE_CALLBACKS: u32 = 1 << 0 | PASSIVE_DISPOSE;
+/// Disposal and EvtCleanup run at PASSIVE_LEVEL only (OBJ-57).
+pub(crate) const PASSIVE_DISPOSE: u32 = 1 << 1;
+/// The driver must not delete the object (OBJ-51).
+pub(crate) const CANNOT_DELETE: u32 = 1 << 2;
+/// The object has a handle that the driver knows, and gets callbacks.
+const COMMITTED: u32 = 1 << 3;
+/// Somebody asked for deletion and the object is out of its parent's hands, or the parent's pass is
+/// completing it.
+const DELETED: u32 = 1 << 4;
+/// The last reference is gone.
+const DESTROYING: u32 = 1 << 5;
+
+/// How far disposal is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Created,
+    /// On a dispose list, nothing of the tree below disposed yet or only part of it.
+    Deferred,
+    Disposing,
+    Disposed,
+}
+
+/// A live object's signature word; anything else means that a handle leads nowhere.
+const LIVE: u32 = u32::from_le_bytes(*b"FxOb");
+const DEAD: u32 = u32::from_le_bytes(*b"dead");
+
+/// The part that all framework objects begin with.
+///
+/// # Invariants
+///
+/// - Lives in nonpaged memory at one address, 16-aligned, until the count is 0 and it is freed.
+/// - `parent`, `children` and the sibling links are consistent: a child is in the list of its
+///   parent exactly once. Linked objects are live: an object leaves its parent before it is freed,
+///   or stops the run (OBJ-47), and gives up its children before.
+/// - While the state is not `Created`, the list of children does not change but by
+///   [`destroy_children`].
+#[repr(C)]
+pub(crate) struct Object {
+    kind: &'static Kind,
+    globals: NonNull<Globals>,
+    signature: Cell<u32>,
+    references: AtomicI32,
+    marks: AtomicU32,
+    state: Cell<State>,
+    parent: Cell<Option<NonNull<Object>>>,
+    children: Children,
+    next_sibling: Cell<Option<NonNull<Object>>>,
+    previous_sibling: Cell<Option<NonNull<Object>>>,
+    /// The next on the same dispose list; written under the lock of that list.
+    next_deferred: Cell<Option<NonNull<Object>>>,
+    /// Decides on the dispose list (OBJ-36).
+    device: Cell<Option<NonNull<Object>>>,
+    /// The context that came with the object; others follow in its chain.
+    context: NonNull<ContextHeader>,
+    /// What `place` was given.
+    storage: NonNull<u8>,
+    /// The verifier's lock record.
+    lock_record: Cell<Option<NonNull<u8>>>,
+}
+
+impl Object {
+    pub(crate) fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    pub(crate) fn globals(&self) -> &Globals {
+        // SAFETY: Globals outlive the objects of their driver.
+        unsafe { self.globals.as_ref() }
+    }
+
+    /// The object's address, good for reaching all of the object that this is the base of.
+    pub(crate) fn pointer(&self) -> NonNull<Object> {
+        let address = core::ptr::from_ref(self).addr();
+        let pointer = core::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: The address of a reference is not null.
+        unsafe { NonNull::new_unchecked(pointer) }
+    }
+
+    /// The object that this is the base of.
+    ///
+    /// # Safety
+    ///
+    /// It is a `T`.
+    pub(crate) unsafe fn downcast<T: FrameworkObject>(&self) -> &T {
+        let derived = self.pointer().cast::<T>();
+        // SAFETY: By the contract of this function, and `T` starts with its base.
+        unsafe { derived.as_ref() }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.signature.get() == LIVE
+    }
+
+    pub(crate) fn storage(&self) -> NonNull<u8> {
+        self.storage
+    }
+
+    pub(crate) fn context(&self) -> &ContextHeader {
+        // SAFETY: The first context lies in the object's own storage.
+        unsafe { self.context.as_ref() }
+    }
+
+    pub(crate) fn has(&self, marks: u32) -> bool {
+        self.marks.load(Ordering::Relaxed) & marks == marks
+    }
+
+    pub(crate) fn mark(&self, marks: u32) {
+        self.marks.fetch_or(marks, Ordering::Relaxed);
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// The device that the object belongs to, itself if it is one.
+    pub(crate) fn device(&self) -> Option<NonNull<Object>> {
+        self.device.get()
+    }
+
+    /// Sets the owning device of an object that does not get it from its parent. Before [`commit`].
+    pub(crate) fn set_device(&self, device: NonNull<Object>) {
+        self.device.set(Some(device));
+    }
+
+    pub(crate) fn set_next_deferred(&self, next: Option<NonNull<Object>>) {
+        self.next_deferred.set(next);
+    }
+
+    pub(crate) fn take_next_deferred(&self) -> Option<NonNull<Object>> {
+        self.next_deferred.take()
+    }
+
+    /// The dispose list that finishes what cannot be disposed above PASSIVE_LEVEL (OBJ-36): the
+    /// device's, or for the device itself and what belongs to none the driver's.
+    fn dispose_list(&self) -> &DisposeList {
+        let device = self.device.get().filter(|&device| device != self.pointer());
+        // SAFETY: A device outlives the objects that belong to it.
+        let device = device.map(|device| unsafe { device.as_ref() });
+        device
+            .and_then(|device| (device.kind.dispose_list)(device))
+            .unwrap_or_else(|| self.globals().driver_dispose_list())
+    }
+}
+
+/// The object as an untyped pointer, for the kernel to hand back.
+pub(crate) fn as_void(object: &Object) -> *mut core::ffi::c_void {
+    object.pointer().as_ptr().cast()
+}

@@ -1,0 +1,421 @@
+//! The dispatch loop: what a queue does next, and the callbacks it makes.
+
+use super::state::{Completion, Power, State, append, limit};
+use super::{Handler, Kind, Queue, cancel};
+use crate::file;
+use crate::live::Live;
+use crate::object::{self, FrameworkObject};
+use crate::request::{Direction, Request, RequestList};
+use crate::sync::Guard;
+use kmdf_sys::ntddk::KeInsertQueueDpc;
+use kmdf_sys::{
+    _KDPC, _WDF_REQUEST_STOP_ACTION_FLAGS, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_CANCELLED,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, ULONG,
+};
+
+/// What one iteration of the loop does, outside the queue's lock.
+#[derive(Clone, Copy)]
+enum Step {
+    /// EvtRequestCancel
+    Cancel(Live<Request>),
+    /// EvtIoCanceledOnQueue
+    CanceledOnQueue(Live<Request>),
+    /// A stop has come to its end.
+    Stopped(Completion),
+    /// A drain or purge has come to its end, or a manual queue has something: told under the lock.
+    Tell(Completion),
+    /// EvtIoStop
+    PowerStop(Live<Request>, ULONG),
+    /// EvtIoResume
+    PowerResume(Live<Request>),
+    /// The new request was cancelled before it could wait.
+    Leave(Live<Request>),
+    Present(Live<Request>),
+    /// The queue object goes: the deleting thread waits for this.
+    Finish,
+    Done,
+}
+
+impl Queue {
+    /// Enters the dispatch loop, as every event from outside does (QUE-32 a), with the request
+    /// that arrives, if that is the event.
+    pub(super) fn dispatch<'a>(
+        &'a self,
+        mut state: Guard<'a, State>,
+        mut new: Option<Live<Request>>,
+    ) {
+        if !self.may_dispatch_at(state.previous_irql()) {
+            let cancelled = new.filter(|&request| !append(&mut state, request));
+            if let Some(request) = cancelled {
+                let mut leaving = RequestList::new();
+                self.cancel_waiting(&mut state, request, &mut leaving);
+                state = self.finish_leaving(state, leaving);
+            }
+            self.defer(state);
+            return;
+        }
+        state.loops += 1;
+        loop {
+            let step = self.next_step(&mut state, &mut new);
+            match step {
+                Step::Done => break,
+                Step::Finish => return self.finish(state),
+                step => {
+                    drop(state);
+                    self.perform(step);
+                    state = self.state.lock();
+                    self.after(&mut state, step);
+                }
+            }
+        }
+        state.loops -= 1;
+    }
+
+    /// Enters the dispatch loop unless a thread is in it, as completion and cancellation do
+    /// (QUE-32 b).
+    pub(super) fn dispatch_unless_active<'a>(&'a self, state: Guard<'a, State>) {
+        if state.loops == 0 {
+            self.dispatch(state, None);
+        }
+    }
+
+    /// QUE-62
+    fn next_step(&self, state: &mut State, new: &mut Option<Live<Request>>) -> Step {
+        if state.power_callbacks == 0
+            && let Some(request) = state.cancelled.pop_front()
+        {
+            return Step::Cancel(request);
+        }
+        if let Some(request) = state.canceled_on_queue.pop_front() {
+            return Step::CanceledOnQueue(request);
+        }
+        let alone = state.loops == 1;
+        if alone
+            && state.owned_count == 0
+            && let Some(completion) = state.stop_completion.take()
+        {
+            state.cancels_dispatched = false;
+            return Step::Stopped(completion);
+        }
+        let at_rest = alone && new.is_none() && state.is_empty();
+        if at_rest && let Some(completion) = state.purge_completion.take() {
+            state.cancels_dispatched = state.deleted;
+            return Step::Tell(completion);
+        }
+        if let Some(step) = self.power_step(state) {
+            return step;
+        }
+        if at_rest && state.deleted {
+            return Step::Finish;
+        }
+        self.presentation_step(state, new)
+    }
+
+    /// The end of QUE-62: QUE-30, QUE-31 and QUE-54.
+    fn presentation_step(&self, state: &mut State, new: &mut Option<Live<Request>>) -> Step {
+        let open = state.is_open();
+        if !open || state.owned_count >= limit(&self.config) {
+            if let Some(request) = new.take()
+                && !append(state, request)
+            {
+                return self.cancelled_on_arrival(state, request);
+            }
+            if open && self.config.kind == Kind::Manual && state.became_ready {
+                state.became_ready = false;
+                if let Some(ready) = state.ready_notify {
+                    return Step::Tell(ready);
+                }
+            }
+            return Step::Done;
+        }
+        if let Some(request) = new.take() {
+            if state.waiting.is_empty() {
+                state.give_to_driver(request);
+                return Step::Present(request);
+            }
+            if !append(state, request) {
+                return self.cancelled_on_arrival(state, request);
+            }
+        }
+        match self.take_waiting(state, |_| true) {
+            Some(request) => {
+                state.give_to_driver(request);
+                Step::Present(request)
+            }
+            None => Step::Done,
+        }
+    }
+
+    /// QUE-34, REQ-54
+    fn cancelled_on_arrival(&self, state: &mut State, request: Live<Request>) -> Step {
+        let mut leaving = RequestList::new();
+        self.cancel_waiting(state, request, &mut leaving);
+        match leaving.pop_front() {
+            Some(request) => Step::Leave(request),
+            None => {
+                state.canceled_on_queue.remove(request);
+                Step::CanceledOnQueue(request)
+            }
+        }
+    }
+
+    /// Takes the oldest waiting request that `selects` picks and nobody is cancelling.
+    pub(super) fn take_waiting(
+        &self,
+        state: &mut State,
+        selects: impl Fn(&Request) -> bool,
+    ) -> Option<Live<Request>> {
+        let request = state
+            .waiting
+            .iter()
+            .find(|request| selects(request) && cancel::disarm(*request))?;
+        state.waiting.remove(request);
+        Some(request)
+    }
+
+    /// QUE-57
+    fn power_step(&self, state: &mut State) -> Option<Step> {
+        use _WDF_REQUEST_STOP_ACTION_FLAGS as Action;
+        match state.power {
+            Power::On | Power::Off => None,
+            Power::Stopping { purge } => {
+                let untold = state.owned.iter().find(|request| request.note_stop());
+                if self.config.stop.is_some()
+                    && let Some(request) = untold
+                {
+                    let mut action = match purge {
+                        false => Action::WdfRequestStopActionSuspend,
+                        true => Action::WdfRequestStopActionPurge,
+                    };
+                    if request.is_marked_cancelable() {
+                        action |= Action::WdfRequestStopRequestCancelable;
+                    }
+                    state.power_callbacks += 1;
+                    request.reference();
+                    return Some(Step::PowerStop(request, action as ULONG));
+                }
+                let acknowledged = state
+                    .owned
+                    .iter()
+                    .filter(|request| request.is_acknowledged());
+                if acknowledged.count() as u32 == state.owned_count && state.leaving == 0 {
+                    state.power = Power::Off;
+                    self.power_settled.set();
+                }
+                None
+            }
+            Power::Resuming => {
+                let stopped = state.owned.iter().find(|request| request.is_acknowledged());
+                if let Some(request) = stopped {
+                    request.clear_stop_notification();
+                    if self.config.resume.is_some() {
+                        state.power_callbacks += 1;
+                        request.reference();
+                        return Some(Step::PowerResume(request));
+                    }
+                    return self.power_step(state);
+                }
+                state.power = Power::On;
+                state.became_ready |= !state.waiting.is_empty();
+                None
+            }
+        }
+    }
+
+    fn perform(&self, step: Step) {
+        match step {
+            Step::Cancel(request) => self.call_cancel(request),
+            Step::CanceledOnQueue(request) => {
+                if let Some(callback) = self.config.canceled_on_queue {
+                    request.hand_to_driver();
+                    // SAFETY: The driver's callback, with live handles.
+                    self.locked(|| unsafe { callback(self.wdf_queue(), request.wdf_request()) });
+                }
+            }
+            Step::Stopped(completion) => self.tell(completion),
+            Step::Tell(completion) => self.locked(|| self.tell(completion)),
+            Step::PowerStop(request, action) => {
+                if let Some(callback) = self.config.stop {
+                    request.set_in_stop_callback(true);
+                    // SAFETY: The driver's callback; the request has a reference for it.
+                    self.locked(|| unsafe {
+                        callback(self.wdf_queue(), request.wdf_request(), action)
+                    });
+                    request.set_in_stop_callback(false);
+                }
+                // SAFETY: Taken in `power_step`.
+                unsafe { request.release() };
+            }
+            Step::PowerResume(request) => {
+                if let Some(callback) = self.config.resume {
+                    // SAFETY: As for EvtIoStop.
+                    self.locked(|| unsafe { callback(self.wdf_queue(), request.wdf_request()) });
+                }
+                // SAFETY: Taken in `power_step`.
+                unsafe { request.release() };
+            }
+            Step::Leave(request) => complete_unpresented(request, STATUS_CANCELLED),
+            Step::Present(request) => self.present(request),
+            Step::Finish | Step::Done => (),
+        }
+    }
+
+    /// What is left to do for `step`, with the lock again.
+    fn after(&self, state: &mut State, step: Step) {
+        match step {
+            Step::PowerStop(..) | Step::PowerResume(_) => state.power_callbacks -= 1,
+            Step::Leave(_) => state.leaving -= 1,
+            _ => (),
+        }
+    }
+
+    /// REQ-52: once per request, which lives until the callback has returned.
+    fn call_cancel(&self, request: Live<Request>) {
+        request.reference();
+        if let Some(callback) = request.set_cancel_callback(None) {
+            request.set_in_cancel_path();
+            // SAFETY: The driver's callback, and a live request.
+            self.locked(|| unsafe { callback(request.wdf_request()) });
+        }
+        // SAFETY: Taken above.
+        unsafe { request.release() };
+    }
+
+    fn tell(&self, completion: Completion) {
+        match completion {
+            Completion::Driver(callback, context) => {
+                // SAFETY: The driver's callback, and its own context.
+                unsafe { callback(self.wdf_queue(), context) }
+            }
+            // SAFETY: The waiting thread keeps the event until it is set.
+            Completion::Waiter(event) => unsafe { event.as_ref() }.set(),
+        }
+    }
+
+    /// Lets the thread in [`Queue::shut_for_good`] go on. Nobody else is in the loop or will be.
+    fn finish(&self, mut state: Guard<'_, State>) {
+        state.loops -= 1;
+        // With the lock held: the waiting thread takes it before it lets the queue go.
+        self.finished.set();
+    }
+
+    /// QUE-27 to QUE-29
+    fn present(&self, request: Live<Request>) {
+        let Some(handler) = self.config.handler(request.major()) else {
+            return complete_unpresented(request, STATUS_INVALID_DEVICE_REQUEST);
+        };
+        if self.completes_at_once(&request) {
+            return complete_unpresented(request, STATUS_SUCCESS);
+        }
+        // VER-17: with the verifier the object outlives the callback.
+        let kept = self.globals().verifier_on();
+        if kept {
+            request.reference();
+        }
+        request.hand_to_driver();
+        self.locked(|| self.call(handler, request));
+        if kept {
+            // SAFETY: Taken above.
+            unsafe { request.release() };
+        }
+    }
+
+    fn call(&self, handler: Handler, request: Live<Request>) {
+        let (queue, handle) = (self.wdf_queue(), request.wdf_request());
+        let output = request.length(Direction::Output);
+        let input = request.length(Direction::Input);
+        match handler {
+            // SAFETY: In all of these the driver's callback, with live handles.
+            Handler::Default(callback) => unsafe { callback(queue, handle) },
+            // SAFETY: As above.
+            Handler::Read(callback) => unsafe { callback(queue, handle, output) },
+            // SAFETY: As above.
+            Handler::Write(callback) => unsafe { callback(queue, handle, input) },
+            Handler::DeviceControl(callback) => {
+                let code = request.control_code();
+                // SAFETY: As above; the output length comes first (QUE-28).
+                unsafe { callback(queue, handle, output, input, code) }
+            }
+            Handler::Create => file::call_create(&self.device, request),
+        }
+    }
+
+    /// QUE-29
+    pub(super) fn completes_at_once(&self, request: &Request) -> bool {
+        !self.config.zero_length_requests
+            && match request.major() {
+                kmdf_sys::IRP_MJ_READ => request.length(Direction::Output) == 0,
+                kmdf_sys::IRP_MJ_WRITE => request.length(Direction::Input) == 0,
+                _ => false,
+            }
+    }
+
+    /// Runs `callback` under the queue's callback lock, if it has one (QUE-39).
+    fn locked(&self, callback: impl FnOnce()) {
+        let lock = self.callback_lock();
+        if let Some(lock) = lock {
+            lock.acquire();
+        }
+        callback();
+        if let Some(lock) = lock {
+            lock.release();
+        }
+    }
+
+    /// QUE-36, QUE-40
+    fn may_dispatch_at(&self, irql: kmdf_sys::KIRQL) -> bool {
+        if self.callback_lock().is_some_and(|lock| lock.is_held()) {
+            return false;
+        }
+        !self.config.passive || u32::from(irql) == PASSIVE_LEVEL
+    }
+
+    /// Has the loop entered by a work item or, where callbacks may run at DISPATCH_LEVEL, a DPC.
+    fn defer(&self, mut state: Guard<'_, State>) {
+        if core::mem::replace(&mut state.deferred, true) {
+            return;
+        }
+        if let Some(item) = self.work_item.get() {
+            // SAFETY: The item goes with the queue, which waits for it.
+            unsafe { item.as_ref() }.enqueue();
+            return;
+        }
+        object::reference(self.object());
+        drop(state);
+        let (queue, none) = (object::as_void(self.object()), core::ptr::null_mut());
+        // SAFETY: The DPC is the queue's, initialised at its creation.
+        unsafe { KeInsertQueueDpc(self.dpc.get(), queue, none) };
+    }
+
+    fn enter_deferred(&self) {
+        let mut state = self.state.lock();
+        state.deferred = false;
+        self.dispatch(state, None);
+    }
+}
+
+/// # Safety
+///
+/// Called by the work item of the queue at `queue`.
+pub(super) unsafe fn on_work_item(queue: PVOID) {
+    // SAFETY: The queue waits for its work item before it goes.
+    let queue = unsafe { &*queue.cast::<Queue>() };
+    queue.enter_deferred();
+}
+
+/// # Safety
+///
+/// Called by the kernel with the queue that [`Queue::defer`] referenced.
+pub(super) unsafe extern "C" fn on_dpc(_dpc: *mut _KDPC, _: PVOID, queue: PVOID, _: PVOID) {
+    // SAFETY: Referenced until the release below.
+    let queue = unsafe { &*queue.cast::<Queue>() };
+    queue.enter_deferred();
+    // SAFETY: Of `Queue::defer`.
+    unsafe { object::release(queue.object().pointer()) };
+}
+
+/// Completes, with no information, a request that the driver does not hold.
+pub(super) fn complete_unpresented(request: Live<Request>, status: NTSTATUS) {
+    request.set_information(0);
+    request.complete(status);
+}

@@ -1,0 +1,281 @@
+//! I/O queues (WDFQUEUE).
+
+mod api;
+mod cancel;
+mod create;
+mod dispatch;
+mod forward;
+mod power;
+mod retrieve;
+mod state;
+
+pub(crate) use api::*;
+pub(crate) use create::*;
+pub(crate) use power::PowerAction;
+pub(crate) use retrieve::*;
+
+use crate::device::{Constraints, Device};
+use crate::globals::Globals;
+use crate::live::Live;
+use crate::object::{
+    CANNOT_DELETE, Cleanup, FrameworkObject, Kind as ObjectKind, Object, PASSIVE_DISPOSE, type_code,
+};
+use crate::stop;
+use crate::sync::{CallbackLock, Event, Locked};
+use crate::system_work_item::SystemWorkItem;
+use crate::verifier;
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::CStr;
+use core::ptr::{NonNull, null_mut};
+use kmdf_sys::ntddk::KeInitializeDpc;
+use kmdf_sys::{
+    _WDF_BUGCHECK_CODES, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
+    IRP_MJ_READ, IRP_MJ_WRITE, KDPC, NTSTATUS, ULONG, ULONG_PTR, WDF_IO_QUEUE_CONFIG,
+    WDF_QUEUE_FATAL_ERROR_DATA, WDFQUEUE, WDFREQUEST,
+};
+use state::{Power, State};
+
+/// How a queue hands out its requests (QUE-30).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sequential,
+    Parallel { limit: u32 },
+    Manual,
+}
+
+/// Whose lock the callbacks run under (QUE-38).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    None,
+    Queue,
+    Device,
+}
+
+/// A callback that takes requests.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    Default(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST)),
+    Read(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, usize)),
+    Write(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, usize)),
+    DeviceControl(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, usize, usize, ULONG)),
+    /// The framework's own, of the queue that takes creates to EvtDeviceFileCreate (DEV-44).
+    Create,
+}
+
+/// What does not change after creation.
+pub(crate) struct Config {
+    pub(crate) kind: Kind,
+    pub(crate) power_managed: bool,
+    /// Effective level Passive (QUE-36).
+    pub(crate) passive: bool,
+    pub(crate) scope: Scope,
+    pub(crate) zero_length_requests: bool,
+    /// The framework's own queue for creates.
+    pub(crate) takes_creates: bool,
+    pub(crate) default: Option<Handler>,
+    pub(crate) read: Option<Handler>,
+    pub(crate) write: Option<Handler>,
+    pub(crate) device_control: Option<Handler>,
+    pub(crate) internal_device_control: Option<Handler>,
+    pub(crate) stop: Option<unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, ULONG)>,
+    pub(crate) resume: Option<unsafe extern "C" fn(WDFQUEUE, WDFREQUEST)>,
+    pub(crate) canceled_on_queue: Option<unsafe extern "C" fn(WDFQUEUE, WDFREQUEST)>,
+}
+
+impl Config {
+    /// Presents nothing and tells nobody of anything.
+    pub(crate) fn new(constraints: Constraints) -> Self {
+        Self {
+            kind: Kind::Manual,
+            power_managed: false,
+            passive: constraints.passive,
+            scope: constraints.scope,
+            zero_length_requests: true,
+            takes_creates: false,
+            default: None,
+            read: None,
+            write: None,
+            device_control: None,
+            internal_device_control: None,
+            stop: None,
+            resume: None,
+            canceled_on_queue: None,
+        }
+    }
+
+    /// QUE-27: the callback for a major function, the specific one first.
+    pub(crate) fn handler(&self, major: u32) -> Option<Handler> {
+        let specific = match major {
+            IRP_MJ_READ => self.read,
+            IRP_MJ_WRITE => self.write,
+            IRP_MJ_DEVICE_CONTROL => self.device_control,
+            IRP_MJ_INTERNAL_DEVICE_CONTROL => self.internal_device_control,
+            _ => None,
+        };
+        specific.or(self.default)
+    }
+
+    /// QUE-23: whether requests of a major function may be bound to the queue.
+    pub(crate) fn suits(&self, major: u32) -> bool {
+        let manual = self.kind == Kind::Manual;
+        match major {
+            IRP_MJ_CREATE => manual || self.default.is_some(),
+            major => manual || self.handler(major).is_some(),
+        }
+    }
+
+    fn callbacks(&mut self, given: &WDF_IO_QUEUE_CONFIG) {
+        self.default = given.EvtIoDefault.map(Handler::Default);
+        self.read = given.EvtIoRead.map(Handler::Read);
+        self.write = given.EvtIoWrite.map(Handler::Write);
+        self.device_control = given.EvtIoDeviceControl.map(Handler::DeviceControl);
+        self.internal_device_control = given.EvtIoInternalDeviceControl.map(Handler::DeviceControl);
+        self.stop = given.EvtIoStop;
+        self.resume = given.EvtIoResume;
+        self.canceled_on_queue = given.EvtIoCanceledOnQueue;
+    }
+
+    fn has_handler(&self) -> bool {
+        let handlers = [
+            self.default,
+            self.read,
+            self.write,
+            self.device_control,
+            self.internal_device_control,
+        ];
+        handlers.iter().any(Option::is_some)
+    }
+}
+
+/// One queue.
+///
+/// # Invariants
+///
+/// - Every request in a list of `state` belongs to this queue and is alive; the queue object is
+///   not disposed before the last of them has gone (QUE-60).
+/// - `device` outlives the queue, which is below it in the object tree.
+/// - `work_item` is written before the queue is known to anybody.
+#[repr(C)]
+pub(crate) struct Queue {
+    object: Object,
+    pub(crate) device: Live<Device>,
+    pub(crate) config: Config,
+    pub(crate) state: Locked<State>,
+    own_lock: CallbackLock,
+    /// Of passive queues alone.
+    work_item: Cell<Option<NonNull<SystemWorkItem>>>,
+    dpc: UnsafeCell<KDPC>,
+    power_settled: Event,
+    finished: Event,
+    /// The last walk over the device's queues that met this one; under the lock of that list.
+    pub(crate) visited: Cell<u64>,
+    /// The next queue of the device; under the lock of that list.
+    pub(crate) next: Cell<Option<Live<Queue>>>,
+}
+
+// SAFETY: `repr(C)`, an `Object` first, and all objects of this kind are made by `Queue::new`.
+unsafe impl FrameworkObject for Queue {
+    const KIND: &'static ObjectKind = &ObjectKind {
+        marks: PASSIVE_DISPOSE,
+        lockable: true,
+        dispose: |object| {
+            // SAFETY: An object of this kind.
+            unsafe { object.downcast::<Self>() }.dispose();
+            Cleanup::Now
+        },
+        destroy: |object| {
+            // SAFETY: As above.
+            unsafe { object.downcast::<Self>() }.destroy();
+        },
+        callback_lock: Some(|object| {
+            // SAFETY: As above.
+            unsafe { object.downcast::<Self>() }.callback_lock()
+        }),
+        ..ObjectKind::new(c"WDFQUEUE", type_code::QUEUE)
+    };
+}
+
+impl Queue {
+    fn new(object: Object, device: Live<Device>, config: Config, power: Power) -> Self {
+        Self {
+            object,
+            device,
+            own_lock: CallbackLock::new(config.passive),
+            config,
+            state: Locked::new(State::new(power)),
+            work_item: Cell::new(None),
+            dpc: UnsafeCell::new(KDPC::default()),
+            power_settled: Event::new(),
+            finished: Event::new(),
+            visited: Cell::new(0),
+            next: Cell::new(None),
+        }
+    }
+
+    /// To be called once the queue is where it stays.
+    fn initialize(&self) {
+        self.own_lock.initialize();
+        self.power_settled.initialize();
+        self.finished.initialize();
+        // SAFETY: The DPC is the queue's and stays where it is.
+        unsafe { KeInitializeDpc(self.dpc.get(), Some(dispatch::on_dpc), null_mut()) };
+    }
+
+    /// # Safety
+    ///
+    /// The queue is not used through the result after its deletion.
+    pub(crate) unsafe fn live(&self) -> Live<Self> {
+        // SAFETY: By the contract of this function.
+        unsafe { Live::of(self) }
+    }
+
+    pub(crate) fn wdf_queue(&self) -> WDFQUEUE {
+        self.handle().cast()
+    }
+
+    pub(crate) fn globals(&self) -> &Globals {
+        self.object.globals()
+    }
+
+    /// The lock that this queue's callbacks run under (QUE-38).
+    pub(crate) fn callback_lock(&self) -> Option<&CallbackLock> {
+        match self.config.scope {
+            Scope::None => None,
+            Scope::Queue => Some(&self.own_lock),
+            Scope::Device => self.device.callback_lock(),
+        }
+    }
+
+    /// The queue may not be deleted by the driver any more (OBJ-51).
+    pub(crate) fn bind(&self) {
+        self.object.mark(CANNOT_DELETE);
+    }
+
+    pub(crate) fn break_point(&self, message: &CStr) {
+        verifier::break_point(self.globals(), message);
+    }
+
+    /// QUE-48
+    fn fatal_error(&self, status: NTSTATUS) -> ! {
+        let data = WDF_QUEUE_FATAL_ERROR_DATA {
+            Queue: self.wdf_queue(),
+            Request: null_mut(),
+            Status: status,
+        };
+        let code = _WDF_BUGCHECK_CODES::WDF_QUEUE_FATAL_ERROR;
+        stop::violation(self.globals(), code, (&raw const data) as ULONG_PTR, 0)
+    }
+
+    /// QUE-60
+    fn dispose(&self) {
+        self.shut_for_good();
+        self.device.forget_queue(self);
+    }
+
+    fn destroy(&self) {
+        if let Some(item) = self.work_item.take() {
+            // SAFETY: Nobody but this queue's loop queues it, and nothing enters that any more.
+            unsafe { SystemWorkItem::destroy(item) };
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! What requests give of their buffers (REQ-6 to REQ-20).
+
+use crate::driver::*;
+use kmdf_sys::*;
+use std::ptr::null_mut;
+
+fn input_memory(request: WDFREQUEST) -> Result<WDFMEMORY, NTSTATUS> {
+    let mut memory = null_mut();
+    let status = wdf!(WdfRequestRetrieveInputMemory(request, &mut memory));
+    if status == STATUS_SUCCESS { Ok(memory) } else { Err(status) }
+}
+
+fn output_memory(request: WDFREQUEST) -> Result<WDFMEMORY, NTSTATUS> {
+    let mut memory = null_mut();
+    let status = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));
+    if status == STATUS_SUCCESS { Ok(memory) } else { Err(status) }
+}
+
+fn memory_buffer(memory: WDFMEMORY) -> (*mut u8, usize) {
+    let mut size = 0;
+    let buffer = wdf!(WdfMemoryGetBuffer(memory, &mut size));
+    (buffer.cast(), size)
+}
+
+/// A device of the given I/O type with a default queue for everything.
+fn typed(io_type: WDF_DEVICE_IO_TYPE) -> Hooks {
+    Hooks::default()
+        .init(move |init| wdf!(WdfDeviceInitSetIoType(init, io_type)))
+        .created(|device| {
+            let config = WDF_IO_QUEUE_CONFIG {
+                EvtIoRead: Some(on_read),
+                EvtIoWrite: Some(on_write),
+                AllowZeroLengthRequests: 1,
+                ..default_config(PARALLEL)
+            };
+            create_queue(device, config);
+            STATUS_SUCCESS
+        })
+}
+
+/// REQ-13, REQ-16, REQ-37, DEV-52: the plainest request there is.
+#[test]
+fn a_buffered_ioctl_carries_input_in_and_output_out() {
+    let hooks = queued(PARALLEL).control(|_, request, output_length, input_length, code| {
+        assert_eq!((output_length, input_length, code), (8, 4, BUFFERED), "QUE-28");
+        let (from, length) = input(request, 4).unwrap();
+        assert_eq!(length, 4);
+        let (to, length) = output(request, 4).unwrap();
+        assert_eq!(length, 8, "the whole length, not what was required");
+        assert_eq!(from, to, "one system buffer for both");
+        // SAFETY: Four bytes were asked for.
+        unsafe { to.write(7) };
+        complete_with(request, STATUS_SUCCESS, 4);
+    });
+    with_file(verified(), hooks, |file| {
+        let mut output = [0xEE; 8];
+        let outcome = file.ioctl(BUFFERED, &[1, 2, 3, 4], &mut output);
+        assert_eq!((outcome.status, outcome.information), (STATUS_SUCCESS, 4));
+        assert_eq!(output, [7, 2, 3, 4, 0xEE, 0xEE, 0xEE, 0xEE]);
+    });
+}
+
+/// REQ-12, MEM-39
+#[test]
+fn direct_ioctls_map_the_output_and_copy_the_input() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, code| {
+        let (from, _) = input(request, 2).unwrap();
+        let (to, length) = output(request, 4).unwrap();
+        assert_ne!(from, to);
+        assert_eq!(length, 4);
+        // SAFETY: Two bytes of input, four of output.
+        unsafe {
+            if code == ioctl(METHOD_OUT_DIRECT) {
+                to.write(*from + 1);
+            } else {
+                log(format!("{}", *to));
+            }
+        }
+        let read_only = |memory| {
+            let mut byte = 9_u8;
+            let buffer = (&raw mut byte).cast();
+            wdf!(WdfMemoryCopyFromBuffer(memory, 1, buffer, 1)) == STATUS_ACCESS_VIOLATION
+        };
+        assert!(read_only(input_memory(request).unwrap()));
+        let in_direct = code == ioctl(METHOD_IN_DIRECT);
+        assert_eq!(read_only(output_memory(request).unwrap()), in_direct);
+        complete_with(request, STATUS_SUCCESS, 4);
+    });
+    with_file(plain(), hooks, |file| {
+        let mut buffer = [5, 6, 7, 8];
+        let outcome = file.ioctl(ioctl(METHOD_OUT_DIRECT), &[1, 2], &mut buffer);
+        assert_eq!(outcome.status, STATUS_SUCCESS);
+        assert_eq!(buffer, [2, 9, 7, 8], "the caller's memory itself");
+        file.ioctl(ioctl(METHOD_IN_DIRECT), &[1, 2], &mut buffer);
+        assert_eq!(take_log(), ["2"], "the driver reads the caller's memory");
+    });
+}
+
+/// REQ-8, REQ-9: a length of zero is the first thing that is wrong.
+#[test]
+fn neither_ioctls_from_user_mode_give_no_buffers() {
+    let hooks = queued(PARALLEL).control(|_, request, output_length, input_length, _| {
+        let wanted = |length| match length {
+            0 => STATUS_BUFFER_TOO_SMALL,
+            _ => STATUS_INVALID_DEVICE_REQUEST,
+        };
+        assert_eq!(input(request, 0), Err(wanted(input_length)));
+        assert_eq!(output(request, 0), Err(wanted(output_length)));
+        assert_eq!(input_memory(request), Err(wanted(input_length)));
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        let code = ioctl(METHOD_NEITHER);
+        assert_eq!(file.ioctl(code, &[1], &mut [0]).status, STATUS_SUCCESS);
+        assert_eq!(file.ioctl(code, &[], &mut []).status, STATUS_SUCCESS);
+    });
+}
+
+/// REQ-8, REQ-11, REQ-14
+#[test]
+fn a_missing_or_short_buffer_is_too_small_and_leaves_the_memory_alone() {
+    let hooks = queued(PARALLEL).control(|_, request, output_length, _, _| {
+        assert_eq!(input(request, 0), Err(STATUS_BUFFER_TOO_SMALL));
+        let sentinel = std::ptr::dangling_mut::<WDFMEMORY__>();
+        let mut memory = sentinel;
+        let status = wdf!(WdfRequestRetrieveInputMemory(request, &mut memory));
+        assert_eq!((status, memory), (STATUS_BUFFER_TOO_SMALL, sentinel));
+        assert_eq!(output_length, 3);
+        assert_eq!(output(request, 4), Err(STATUS_BUFFER_TOO_SMALL));
+        assert!(output(request, 3).is_ok());
+        assert!(output(request, 0).is_ok());
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        let outcome = file.ioctl(BUFFERED, &[], &mut [0; 3]);
+        assert_eq!(outcome.status, STATUS_SUCCESS);
+    });
+}
+
+/// REQ-15, OBJ-3
+#[test]
+fn the_memories_of_a_request_are_two_fixed_handles_inside_it() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let (from, to) = (input_memory(request).unwrap(), output_memory(request).unwrap());
+        assert_ne!(from, to);
+        assert_eq!((from.addr() & 7, to.addr() & 7), (1, 1));
+        assert_eq!(input_memory(request), Ok(from));
+        let (first, second) = (memory_buffer(from), memory_buffer(to));
+        assert_eq!(first.0, second.0, "the same system buffer");
+        assert_eq!((first.1, second.1), (4, 8), "of each its own length");
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        file.ioctl(BUFFERED, &[0; 4], &mut [0; 8]);
+    });
+}
+
+/// REQ-6: one memory for the transfer, whichever way it goes.
+#[test]
+fn reads_have_output_and_writes_have_input() {
+    for io_type in [
+        _WDF_DEVICE_IO_TYPE::WdfDeviceIoBuffered,
+        _WDF_DEVICE_IO_TYPE::WdfDeviceIoDirect,
+    ] {
+        let hooks = typed(io_type)
+            .read(|_, request, length| {
+                assert_eq!(length, 4);
+                assert_eq!(input(request, 0), Err(STATUS_INVALID_DEVICE_REQUEST));
+                assert_eq!(input_memory(request), Err(STATUS_INVALID_DEVICE_REQUEST));
+                let (to, length) = output(request, 4).unwrap();
+                assert_eq!(memory_buffer(output_memory(request).unwrap()), (to, length));
+                // SAFETY: Four bytes were asked for.
+                unsafe { to.write_bytes(3, 4) };
+                complete_with(request, STATUS_SUCCESS, 4);
+            })
+            .write(|_, request, _| {
+                assert_eq!(output(request, 0), Err(STATUS_INVALID_DEVICE_REQUEST));
+                assert_eq!(first_byte(request), 8);
+                let memory = input_memory(request).unwrap();
+                let mut byte = 1_u8;
+                let buffer = (&raw mut byte).cast();
+                let status = wdf!(WdfMemoryCopyFromBuffer(memory, 0, buffer, 1));
+                assert_eq!(status, STATUS_ACCESS_VIOLATION, "MEM-39");
+                complete_with(request, STATUS_SUCCESS, 2);
+            });
+        with_file(verified(), hooks, |file| {
+            let mut buffer = [0; 4];
+            let outcome = file.read(&mut buffer, 0);
+            assert_eq!((outcome.status, outcome.information), (STATUS_SUCCESS, 4));
+            assert_eq!(buffer, [3; 4]);
+            let outcome = file.write(&[8, 9], 0);
+            assert_eq!((outcome.status, outcome.information), (STATUS_SUCCESS, 2));
+        });
+    }
+}
+
+/// REQ-10
+#[test]
+fn a_neither_read_gives_a_null_buffer_unless_the_verifier_is_on() {
+    let hooks = || {
+        typed(_WDF_DEVICE_IO_TYPE::WdfDeviceIoNeither).read(|_, request, length| {
+            log(format!("{length}: {:x?}", output(request, 0).map(|(_, length)| length)));
+            complete(request, STATUS_SUCCESS);
+        })
+    };
+    let test = |file: &nt_model::File| {
+        file.read(&mut [0; 2], 0);
+        file.read(&mut [], 0);
+        take_log()
+    };
+    let off = with_file(plain(), hooks(), test);
+    assert_eq!(off, ["2: Ok(2)", "0: Err(c0000023)"]);
+    let on = with_file(verified(), hooks(), test);
+    assert_eq!(on, ["2: Err(c0000010)", "0: Err(c0000023)"]);
+}
+
+/// REQ-7
+#[test]
+fn a_create_has_no_buffers() {
+    let hooks = Hooks::default()
+        .init(|init| {
+            let mut config = WDF_FILEOBJECT_CONFIG {
+                Size: size_of::<WDF_FILEOBJECT_CONFIG>() as ULONG,
+                EvtDeviceFileCreate: Some(on_file_create),
+                AutoForwardCleanupClose: _WDF_TRI_STATE::WdfUseDefault,
+                FileObjectClass: _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCannotUseFsContexts,
+                ..WDF_FILEOBJECT_CONFIG::default()
+            };
+            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut config, null_mut()));
+        })
+        .file_create(|_, request, _| {
+            assert_eq!(input(request, 0), Err(STATUS_INVALID_DEVICE_REQUEST));
+            assert_eq!(output(request, 0), Err(STATUS_INVALID_DEVICE_REQUEST));
+            complete(request, STATUS_SUCCESS);
+        });
+    with_file(verified(), hooks, |_| ());
+}
+
+/// REQ-18
+#[test]
+fn an_mdl_of_a_buffered_request_is_made_once_and_one_of_a_direct_request_is_its_own() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, code| {
+        let (mut first, mut second) = (null_mut(), null_mut());
+        let input = wdf!(WdfRequestRetrieveInputWdmMdl(request, &mut first));
+        let output = wdf!(WdfRequestRetrieveOutputWdmMdl(request, &mut second));
+        match code & 3 {
+            METHOD_BUFFERED => {
+                assert_eq!((input, output), (STATUS_SUCCESS, STATUS_SUCCESS));
+                assert_eq!(first, second, "the first one wins");
+            }
+            METHOD_OUT_DIRECT => {
+                assert_eq!((input, output), (STATUS_SUCCESS, STATUS_SUCCESS));
+                assert_ne!(first, second);
+            }
+            _ => {
+                let refused = STATUS_INVALID_DEVICE_REQUEST;
+                assert_eq!((input, output), (refused, refused));
+            }
+        }
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(plain(), hooks, |file| {
+        for method in [METHOD_BUFFERED, METHOD_OUT_DIRECT, METHOD_NEITHER] {
+            let outcome = file.ioctl(ioctl(method), &[1], &mut [2]);
+            assert_eq!(outcome.status, STATUS_SUCCESS);
+        }
+    });
+}
+
+fn unsafe_buffers(request: WDFREQUEST) -> [(NTSTATUS, *mut u8, usize); 2] {
+    let (mut buffer, mut length) = (null_mut(), 0);
+    let status = wdf!(WdfRequestRetrieveUnsafeUserInputBuffer(request, 0, &mut buffer, &mut length));
+    let input = (status, buffer.cast(), length);
+    let status =
+        wdf!(WdfRequestRetrieveUnsafeUserOutputBuffer(request, 0, &mut buffer, &mut length));
+    [input, (status, buffer.cast(), length)]
+}
+
+/// REQ-19, QUE-35, REQ-58
+#[test]
+fn in_the_callers_context_a_neither_request_gives_its_bare_addresses() {
+    let hooks = queued(PARALLEL)
+        .init(|init| {
+            let callback = Some(on_in_caller_context as _);
+            wdf!(WdfDeviceInitSetIoInCallerContextCallback(init, callback));
+        })
+        .in_caller_context(|device, request| {
+            let [(first, from, size), (second, to, _)] = unsafe_buffers(request);
+            log(format!("{first:x} {second:x} {size}"));
+            if first == STATUS_SUCCESS && size > 0 {
+                // SAFETY: The test's own buffers, valid during the call.
+                unsafe { to.write(*from) };
+            }
+            let status = wdf!(WdfDeviceEnqueueRequest(device, request));
+            assert_eq!(status, STATUS_SUCCESS);
+        })
+        .control(|_, request, _, _, _| {
+            let [(first, ..), (second, ..)] = unsafe_buffers(request);
+            let refused = STATUS_INVALID_DEVICE_REQUEST;
+            assert_eq!((first, second), (refused, refused), "VER-16");
+            complete(request, STATUS_SUCCESS);
+        });
+    with_file(verified(), hooks, |file| {
+        let mut output = [0];
+        file.ioctl(ioctl(METHOD_NEITHER), &[6], &mut output);
+        assert_eq!(output, [6]);
+        file.ioctl(ioctl(METHOD_NEITHER), &[], &mut []);
+        file.ioctl(BUFFERED, &[6], &mut output);
+        assert_eq!(take_log(), ["0 0 1", "0 0 0", "c0000010 c0000010 0"]);
+    });
+}
+
+/// REQ-20
+#[test]
+fn without_the_verifier_the_bare_addresses_are_given_anywhere() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let [(first, ..), (second, ..)] = unsafe_buffers(request);
+        assert_eq!((first, second), (STATUS_SUCCESS, STATUS_SUCCESS));
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(plain(), hooks, |file| {
+        file.ioctl(ioctl(METHOD_NEITHER), &[1], &mut [0]);
+    });
+}
+
+/// OBJ-72, REQ-13: the pointer for the buffer is required.
+#[test]
+fn a_null_pointer_for_the_buffer_is_a_bug_check() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let length = null_mut();
+        wdf!(WdfRequestRetrieveInputBuffer(request, 0, null_mut(), length));
+    });
+    let stop = stop_with_file(plain(), hooks, |file| {
+        file.ioctl(BUFFERED, &[1], &mut []);
+    });
+    assert_violation(&stop, 4, 0);
+}

@@ -1,0 +1,338 @@
+//! How queues present requests (QUE-26 to QUE-41, QUE-62).
+
+use crate::driver::*;
+use kmdf_sys::*;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A place where requests wait for the test.
+fn keep(slots: &[Slot], request: WDFREQUEST) {
+    let free = slots.iter().find(|slot| slot.get::<u8>().is_null());
+    free.expect("a free slot").set(request);
+}
+
+fn slots() -> [Slot; 4] {
+    Default::default()
+}
+
+fn attributes_with(
+    level: WDF_EXECUTION_LEVEL,
+    scope: WDF_SYNCHRONIZATION_SCOPE,
+) -> WDF_OBJECT_ATTRIBUTES {
+    WDF_OBJECT_ATTRIBUTES {
+        ExecutionLevel: level,
+        SynchronizationScope: scope,
+        ..attributes()
+    }
+}
+
+use _WDF_EXECUTION_LEVEL as Level;
+use _WDF_SYNCHRONIZATION_SCOPE as Scope;
+
+/// QUE-27, QUE-28
+#[test]
+fn the_specific_callback_wins_over_the_default_one() {
+    let hooks = Hooks::default()
+        .created(|device| {
+            let config = WDF_IO_QUEUE_CONFIG {
+                EvtIoDefault: Some(on_any),
+                EvtIoRead: Some(on_read),
+                ..default_config(PARALLEL)
+            };
+            create_queue(device, config);
+            STATUS_SUCCESS
+        })
+        .any(|_, request| {
+            log("default");
+            complete(request, STATUS_SUCCESS);
+        })
+        .read(|_, request, length| {
+            log(format!("read {length}"));
+            complete(request, STATUS_SUCCESS);
+        })
+        .control(|_, request, output, input, _| {
+            log(format!("control {output} {input}"));
+            complete(request, STATUS_SUCCESS);
+        });
+    with_file(verified(), hooks, |file| {
+        file.ioctl(BUFFERED, &[1], &mut [0; 2]);
+        file.read(&mut [0; 3], 0);
+        file.write(&[0; 3], 0);
+        assert_eq!(take_log(), ["control 2 1", "read 3", "default"]);
+    });
+}
+
+/// QUE-29
+#[test]
+fn empty_reads_and_writes_complete_by_themselves_unless_allowed() {
+    for (allowed, presented) in [(0, 0), (1, 2)] {
+        let hooks = Hooks::default()
+            .created(move |device| {
+                let config = WDF_IO_QUEUE_CONFIG {
+                    AllowZeroLengthRequests: allowed,
+                    EvtIoDefault: Some(on_any),
+                    DefaultQueue: 1,
+                    ..queue_config(SEQUENTIAL)
+                };
+                create_queue(device, config);
+                STATUS_SUCCESS
+            })
+            .any(|_, request| {
+                log("presented");
+                complete(request, STATUS_SUCCESS);
+            });
+        with_file(verified(), hooks, move |file| {
+            let read = file.read(&mut [], 0);
+            let write = file.write(&[], 0);
+            assert_eq!((read.status, write.status), (STATUS_SUCCESS, STATUS_SUCCESS));
+            assert_eq!((read.information, write.information), (0, 0));
+            assert_eq!(take_log().len(), presented);
+        });
+    }
+}
+
+/// QUE-30, QUE-31: one at a time, in order, after completion and not after the callback.
+#[test]
+fn a_sequential_queue_presents_the_next_request_when_the_last_is_complete() {
+    let slots = slots();
+    let kept = slots.clone();
+    let hooks = queued(SEQUENTIAL).control(move |_, request, _, _, _| {
+        log(format!("{}", first_byte(request)));
+        keep(&slots, request);
+    });
+    with_file(verified(), hooks, move |file| {
+        let pending = [1, 2, 3].map(|number| file.ioctl_async(BUFFERED, &[number], 0));
+        assert_eq!(take_log(), ["1"]);
+        complete(kept[0].take(), STATUS_SUCCESS);
+        assert_eq!(take_log(), ["2"], "QUE-32: inside the completing call");
+        complete(kept[0].take(), STATUS_SUCCESS);
+        complete(kept[0].take(), STATUS_SUCCESS);
+        assert_eq!(take_log(), ["3"]);
+        for pending in pending {
+            assert_eq!(pending.wait().0.status, STATUS_SUCCESS);
+        }
+    });
+}
+
+/// QUE-32 b: completing inside the callback does not nest.
+#[test]
+fn completing_in_the_callback_does_not_nest_callbacks() {
+    let slots = slots();
+    let kept = slots.clone();
+    let hooks = queued(SEQUENTIAL).control(move |_, request, _, _, _| {
+        let number = first_byte(request);
+        log(format!("begin {number}"));
+        if number == 1 {
+            return keep(&slots, request);
+        }
+        complete(request, STATUS_SUCCESS);
+        log(format!("end {number}"));
+    });
+    with_file(verified(), hooks, move |file| {
+        let pending = [1, 2, 3].map(|number| file.ioctl_async(BUFFERED, &[number], 0));
+        complete(kept[0].take(), STATUS_SUCCESS);
+        assert_eq!(take_log(), ["begin 1", "begin 2", "end 2", "begin 3", "end 3"]);
+        drop(pending.map(|pending| pending.wait()));
+    });
+}
+
+/// QUE-15, QUE-30
+#[test]
+fn a_parallel_queue_presents_up_to_its_limit() {
+    let slots = slots();
+    let kept = slots.clone();
+    let hooks = Hooks::default()
+        .created(|device| {
+            let mut config = default_config(PARALLEL);
+            config.Settings.Parallel.NumberOfPresentedRequests = 2;
+            create_queue(device, config);
+            STATUS_SUCCESS
+        })
+        .control(move |_, request, _, _, _| {
+            log(format!("{}", first_byte(request)));
+            keep(&slots, request);
+        });
+    with_file(verified(), hooks, move |file| {
+        let pending = [1, 2, 3, 4].map(|number| file.ioctl_async(BUFFERED, &[number], 0));
+        assert_eq!(take_log(), ["1", "2"]);
+        complete(kept[1].take(), STATUS_SUCCESS);
+        assert_eq!(take_log(), ["3"]);
+        complete(kept[0].take(), STATUS_SUCCESS);
+        assert_eq!(take_log(), ["4"]);
+        complete(kept[0].take(), STATUS_SUCCESS);
+        complete(kept[1].take(), STATUS_SUCCESS);
+        drop(pending.map(|pending| pending.wait()));
+    });
+}
+
+/// QUE-20
+#[test]
+fn a_parallel_queue_with_a_limit_of_zero_never_presents_anything() {
+    let hooks = Hooks::default().created(|device| {
+        let mut config = default_config(PARALLEL);
+        config.Settings.Parallel.NumberOfPresentedRequests = 0;
+        create_queue(device, config);
+        STATUS_SUCCESS
+    });
+    with_file(verified(), hooks, |file| {
+        let pending = file.ioctl_async(BUFFERED, &[1], 0);
+        assert!(!pending.is_complete());
+        pending.cancel();
+        assert_eq!(pending.wait().0.status, STATUS_CANCELLED, "REQ-54");
+    });
+}
+
+/// QUE-36, QUE-37
+#[test]
+fn callbacks_run_at_the_level_that_the_queue_earns() {
+    let cases = [
+        (Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeNone, 0),
+        (Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeQueue, 2),
+        (Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeQueue, 0),
+        (Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeNone, 0),
+    ];
+    for (level, scope, irql) in cases {
+        let hooks = Hooks::default()
+            .created(move |device| {
+                let attributes = attributes_with(level, scope);
+                let config = default_config(PARALLEL);
+                try_create_queue(device, config, Some(attributes)).expect("is created");
+                STATUS_SUCCESS
+            })
+            .control(move |_, request, _, _, _| {
+                // SAFETY: No preconditions.
+                assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, irql);
+                complete(request, STATUS_SUCCESS);
+            });
+        with_file(verified(), hooks, |file| {
+            assert_eq!(file.ioctl(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
+        });
+    }
+}
+
+/// QUE-36: what arrives above PASSIVE_LEVEL waits for the work item.
+#[test]
+fn a_passive_queue_defers_what_is_triggered_above_passive_level() {
+    let slots = slots();
+    let kept = slots.clone();
+    let hooks = Hooks::default()
+        .created(|device| {
+            let level = Level::WdfExecutionLevelPassive;
+            let attributes = attributes_with(level, Scope::WdfSynchronizationScopeNone);
+            let config = default_config(SEQUENTIAL);
+            try_create_queue(device, config, Some(attributes)).expect("is created");
+            STATUS_SUCCESS
+        })
+        .control(move |_, request, _, _, _| {
+            // SAFETY: No preconditions.
+            assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, 0);
+            if first_byte(request) == 1 {
+                keep(&slots, request);
+            } else {
+                complete(request, STATUS_SUCCESS);
+            }
+        });
+    with_device(verified(), hooks, move |machine, _| {
+        let file = machine.open();
+        let first = file.ioctl_async(BUFFERED, &[1], 0);
+        let second = file.ioctl_async(BUFFERED, &[2], 0);
+        machine.kernel.at_irql(2, || complete(kept[0].take(), STATUS_SUCCESS));
+        assert_eq!(first.wait().0.status, STATUS_SUCCESS);
+        assert_eq!(second.wait().0.status, STATUS_SUCCESS);
+    });
+}
+
+/// QUE-38, QUE-39: one callback at a time under one lock, whichever thread sends.
+#[test]
+fn a_scope_serialises_callbacks_of_several_threads() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    for (level, scope) in [
+        (Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeQueue),
+        (Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeQueue),
+        (Level::WdfExecutionLevelInheritFromParent, Scope::WdfSynchronizationScopeDevice),
+    ] {
+        let hooks = Hooks::default()
+            .created(move |device| {
+                let attributes = attributes_with(level, scope);
+                let config = default_config(PARALLEL);
+                try_create_queue(device, config, Some(attributes)).expect("is created");
+                STATUS_SUCCESS
+            })
+            .control(|_, request, _, _, _| {
+                assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
+                std::thread::yield_now();
+                INSIDE.fetch_sub(1, Ordering::SeqCst);
+                complete(request, STATUS_SUCCESS);
+            });
+        with_file(verified(), hooks, |file| {
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        for _ in 0..50 {
+                            assert_eq!(file.ioctl(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
+                        }
+                    });
+                }
+            });
+        });
+    }
+}
+
+/// QUE-32, QUE-41: several threads, no lock, nothing lost.
+#[test]
+fn every_queue_type_serves_several_threads() {
+    for kind in [SEQUENTIAL, PARALLEL] {
+        let hooks = queued(kind).control(|_, request, _, _, _| {
+            let byte = first_byte(request);
+            let (to, _) = output(request, 1).expect("there is output");
+            // SAFETY: At least one byte.
+            unsafe { to.write(byte.wrapping_add(1)) };
+            complete_with(request, STATUS_SUCCESS, 1);
+        });
+        with_file(verified(), hooks, |file| {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for number in 0..100 {
+                            let mut output = [0];
+                            let outcome = file.ioctl(BUFFERED, &[number], &mut output);
+                            assert_eq!(outcome.status, STATUS_SUCCESS);
+                            assert_eq!(output, [number + 1]);
+                        }
+                    });
+                }
+            });
+        });
+    }
+}
+
+/// QUE-40: a thread that holds the lock does not present under it.
+#[test]
+fn presentation_is_deferred_while_the_thread_holds_the_lock() {
+    let kept = Slot::default();
+    let slot = kept.clone();
+    let hooks = Hooks::default()
+        .created(move |device| {
+            let level = Level::WdfExecutionLevelDispatch;
+            let attributes = attributes_with(level, Scope::WdfSynchronizationScopeQueue);
+            let config = default_config(SEQUENTIAL);
+            let queue = try_create_queue(device, config, Some(attributes)).expect("is created");
+            slot.set(queue);
+            STATUS_SUCCESS
+        })
+        .control(|_, request, _, _, _| {
+            log("presented");
+            complete(request, STATUS_SUCCESS);
+        });
+    with_file(verified(), hooks, move |file| {
+        let queue: WDFQUEUE = kept.get();
+        wdf!(WdfIoQueueStop(queue, None, null_mut()));
+        let pending = file.ioctl_async(BUFFERED, &[1], 0);
+        wdf!(WdfObjectAcquireLock(queue.cast()));
+        wdf!(WdfIoQueueStart(queue));
+        let during = take_log();
+        wdf!(WdfObjectReleaseLock(queue.cast()));
+        assert!(during.is_empty());
+        assert_eq!(pending.wait().0.status, STATUS_SUCCESS);
+    });
+}

@@ -1,0 +1,274 @@
+//! Start, stop, removal and unload (DEV-23, DEV-25, DEV-52 to DEV-60).
+
+use crate::driver::*;
+use kmdf_sys::*;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// What the callback named first in [`FAILING`] returns, if that is this one.
+static FAILING: std::sync::Mutex<&str> = std::sync::Mutex::new("");
+static STATUS: AtomicI32 = AtomicI32::new(STATUS_UNSUCCESSFUL);
+
+fn happened(name: &str) -> NTSTATUS {
+    log(name);
+    let failing = FAILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if *failing == name { STATUS.load(Ordering::SeqCst) } else { STATUS_SUCCESS }
+}
+
+unsafe extern "C" fn prepare(_: WDFDEVICE, raw: WDFCMRESLIST, translated: WDFCMRESLIST) -> NTSTATUS {
+    assert!(!raw.is_null() && !translated.is_null());
+    happened("PrepareHardware")
+}
+
+unsafe extern "C" fn release(_: WDFDEVICE, _: WDFCMRESLIST) -> NTSTATUS {
+    happened("ReleaseHardware")
+}
+
+unsafe extern "C" fn d0_entry(_: WDFDEVICE, previous: WDF_POWER_DEVICE_STATE) -> NTSTATUS {
+    log(format!("previous {previous}"));
+    happened("D0Entry")
+}
+
+unsafe extern "C" fn d0_entry_post(_: WDFDEVICE, _: WDF_POWER_DEVICE_STATE) -> NTSTATUS {
+    happened("D0EntryPost")
+}
+
+unsafe extern "C" fn d0_exit(_: WDFDEVICE, target: WDF_POWER_DEVICE_STATE) -> NTSTATUS {
+    log(format!("target {target}"));
+    happened("D0Exit")
+}
+
+unsafe extern "C" fn d0_exit_pre(_: WDFDEVICE, _: WDF_POWER_DEVICE_STATE) -> NTSTATUS {
+    happened("D0ExitPre")
+}
+
+macro_rules! simple {
+    ($($function:ident = $name:literal $(-> $result:ty)?;)*) => {$(
+        unsafe extern "C" fn $function(_: WDFDEVICE) $(-> $result)? {
+            let _status = happened($name);
+            $({ let status: $result = _status; status })?
+        }
+    )*};
+}
+
+simple! {
+    io_init = "IoInit" -> NTSTATUS;
+    io_suspend = "IoSuspend" -> NTSTATUS;
+    io_restart = "IoRestart" -> NTSTATUS;
+    io_flush = "IoFlush";
+    io_cleanup = "IoCleanup";
+    surprise = "SurpriseRemoval";
+    query_remove = "QueryRemove" -> NTSTATUS;
+    query_stop = "QueryStop" -> NTSTATUS;
+}
+
+fn all_callbacks() -> WDF_PNPPOWER_EVENT_CALLBACKS {
+    WDF_PNPPOWER_EVENT_CALLBACKS {
+        Size: size_of::<WDF_PNPPOWER_EVENT_CALLBACKS>() as ULONG,
+        EvtDeviceD0Entry: Some(d0_entry),
+        EvtDeviceD0EntryPostInterruptsEnabled: Some(d0_entry_post),
+        EvtDeviceD0Exit: Some(d0_exit),
+        EvtDeviceD0ExitPreInterruptsDisabled: Some(d0_exit_pre),
+        EvtDevicePrepareHardware: Some(prepare),
+        EvtDeviceReleaseHardware: Some(release),
+        EvtDeviceSelfManagedIoCleanup: Some(io_cleanup),
+        EvtDeviceSelfManagedIoFlush: Some(io_flush),
+        EvtDeviceSelfManagedIoInit: Some(io_init),
+        EvtDeviceSelfManagedIoSuspend: Some(io_suspend),
+        EvtDeviceSelfManagedIoRestart: Some(io_restart),
+        EvtDeviceSurpriseRemoval: Some(surprise),
+        EvtDeviceQueryRemove: Some(query_remove),
+        EvtDeviceQueryStop: Some(query_stop),
+        ..WDF_PNPPOWER_EVENT_CALLBACKS::default()
+    }
+}
+
+/// A device with every callback, a labelled child and itself labelled.
+fn observed() -> Hooks {
+    let hooks = Hooks {
+        pnp: all_callbacks(),
+        device_attributes: Some(logged(attributes())),
+        ..Hooks::default()
+    };
+    hooks.created(|device| {
+        label(device, "device");
+        logged_object(device, "child");
+        create_queue(device, default_config(PARALLEL));
+        STATUS_SUCCESS
+    })
+}
+
+const STARTED: [&str; 5] = ["PrepareHardware", "previous 5", "D0Entry", "D0EntryPost", "IoInit"];
+const RELEASED: [&str; 5] = ["IoSuspend", "D0ExitPre", "target 5", "D0Exit", "ReleaseHardware"];
+const GONE: [&str; 6] = [
+    "IoFlush",
+    "IoCleanup",
+    "cleanup child",
+    "cleanup device",
+    "destroy child",
+    "destroy device",
+];
+
+fn set_failing(name: &'static str) {
+    *FAILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = name;
+}
+
+/// DEV-52, DEV-55, DEV-57
+#[test]
+fn the_callbacks_of_start_and_removal_come_in_their_order() {
+    let outcome = run(verified(), observed(), |machine| {
+        set_failing("");
+        let device = machine.add();
+        assert_eq!(take_log(), STARTED);
+        assert_eq!(machine.kernel.interfaces(&CLASS).len(), 1);
+        device.remove().expect("is removed");
+        let mut wanted = vec!["QueryRemove"];
+        wanted.extend(RELEASED);
+        wanted.extend(GONE);
+        assert_eq!(take_log(), wanted);
+        assert_eq!(machine.kernel.interfaces(&CLASS).len(), 0);
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-56: also that failures do not stop the removal.
+#[test]
+fn a_surprise_removal_is_told_before_the_release() {
+    for failing in ["", "D0Exit", "ReleaseHardware", "IoSuspend"] {
+        let outcome = run(verified(), observed(), move |machine| {
+            set_failing("");
+            let device = machine.add();
+            drop(take_log());
+            set_failing(failing);
+            device.surprise_remove().expect("is removed");
+            let mut wanted = vec!["SurpriseRemoval"];
+            wanted.extend(RELEASED);
+            wanted.extend(GONE);
+            assert_eq!(take_log(), wanted);
+        });
+        outcome.unwrap_or_else(|stop| panic!("{stop}"));
+    }
+}
+
+/// DEV-54
+#[test]
+fn a_failed_start_undoes_what_was_reached() {
+    let prepare = vec!["PrepareHardware", "ReleaseHardware"];
+    let entry = vec!["PrepareHardware", "previous 5", "D0Entry", "ReleaseHardware"];
+    let cases = [("PrepareHardware", prepare), ("D0Entry", entry)];
+    for (failing, wanted) in cases {
+        let outcome = run(verified(), observed(), move |machine| {
+            set_failing(failing);
+            let failure = machine.try_add().expect_err("does not start");
+            assert_eq!(failure.0, STATUS_UNSUCCESSFUL);
+            let log = take_log();
+            let (start, end) = log.split_at(wanted.len());
+            assert_eq!(start, wanted);
+            assert_eq!(end, &GONE[2..], "self-managed I/O never began");
+        });
+        outcome.unwrap_or_else(|stop| panic!("{stop}"));
+    }
+}
+
+/// DEV-54
+#[test]
+fn a_failing_self_managed_io_init_leaves_d0_and_releases() {
+    let outcome = run(verified(), observed(), move |machine| {
+        set_failing("IoInit");
+        machine.try_add().expect_err("does not start");
+        let mut wanted = STARTED.to_vec();
+        wanted.extend(["D0ExitPre", "target 5", "D0Exit", "ReleaseHardware"]);
+        wanted.extend(GONE);
+        assert_eq!(take_log(), wanted);
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-52: Restart on later power-ups.
+#[test]
+fn a_stopped_device_restarts() {
+    let outcome = run(verified(), observed(), |machine| {
+        set_failing("");
+        let device = machine.add();
+        drop(take_log());
+        device.stop().expect("stops");
+        let stopped = ["QueryStop", "IoSuspend", "D0ExitPre", "target 4", "D0Exit", "ReleaseHardware"];
+        assert_eq!(take_log(), stopped);
+        device.start().expect("starts");
+        let restarted = ["PrepareHardware", "previous 4", "D0Entry", "D0EntryPost", "IoRestart"];
+        assert_eq!(take_log(), restarted);
+        device.remove().expect("is removed");
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-55
+#[test]
+fn a_driver_may_refuse_an_orderly_removal() {
+    let outcome = run(verified(), observed(), |machine| {
+        set_failing("QueryRemove");
+        let device = machine.add();
+        assert_eq!(device.clone().remove().map_err(|status| status.0), Err(STATUS_UNSUCCESSFUL));
+        set_failing("");
+        drop(machine.open());
+        device.remove().expect("is removed");
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-25
+#[test]
+fn a_device_whose_device_add_fails_is_torn_down() {
+    let hooks = observed().created(|device| {
+        label(device, "device");
+        logged_object(device, "child");
+        create_queue(device, default_config(PARALLEL));
+        STATUS_NOT_SUPPORTED
+    });
+    let outcome = run(verified(), hooks, |machine| {
+        let failure = machine.try_add().expect_err("fails");
+        assert_eq!(failure.0, STATUS_NOT_SUPPORTED);
+        assert_eq!(take_log(), &GONE[2..]);
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-23, MEM-29
+#[test]
+fn unloading_calls_the_driver_before_its_objects_go() {
+    let hooks = Hooks::default()
+        .created(|_| {
+            logged_object(null_mut::<WDFDRIVER__>(), "of the driver");
+            STATUS_SUCCESS
+        })
+        .unload(|_| log("unload"));
+    let (outcome, log) = run_to_end(verified(), hooks, |machine| {
+        machine.add().remove().expect("is removed");
+        assert!(take_log().is_empty(), "it outlives the device");
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+    assert_eq!(log, ["unload", "cleanup of the driver", "destroy of the driver"]);
+}
+
+/// DEV-5, DEV-23, DEV-57: nothing is left, again and again.
+#[test]
+fn devices_come_and_go_without_a_trace() {
+    let outcome = run(verified(), queued(PARALLEL), |machine| {
+        let before = machine.kernel.verifier();
+        for round in 0..20 {
+            let first = machine.add();
+            let second = machine.add();
+            drop(machine.open());
+            if round % 2 == 0 {
+                first.remove().expect("is removed");
+                second.surprise_remove().expect("is removed");
+            } else {
+                second.remove().expect("is removed");
+                first.remove().expect("is removed");
+            }
+        }
+        let after = machine.kernel.verifier();
+        assert_eq!(before.tags, after.tags);
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}

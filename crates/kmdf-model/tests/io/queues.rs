@@ -1,0 +1,200 @@
+//! Creating queues (QUE-1 to QUE-25).
+
+use crate::driver::*;
+use kmdf_sys::*;
+use std::ptr::null_mut;
+
+/// Runs `test` on a device while it is being added.
+fn on_device(test: impl Fn(WDFDEVICE) + Send + Sync + 'static) {
+    let hooks = Hooks::default().created(move |device| {
+        test(device);
+        STATUS_SUCCESS
+    });
+    with_device(verified(), hooks, |_, _| ());
+}
+
+fn status_of(device: WDFDEVICE, config: WDF_IO_QUEUE_CONFIG) -> NTSTATUS {
+    match try_create_queue(device, config, None) {
+        Ok(queue) => {
+            wdf!(WdfObjectDelete(queue.cast()));
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+/// QUE-1, QUE-2, OBJ-70, OBJ-72
+#[test]
+fn a_bad_device_handle_or_no_configuration_is_a_bug_check() {
+    let stop = stop_of(plain(), Hooks::default(), |_| {
+        let mut config = queue_config(MANUAL);
+        wdf!(WdfIoQueueCreate(null_mut(), &mut config, null_mut(), null_mut()));
+    });
+    assert_violation(&stop, 5, 0);
+    assert_eq!(stop.parameters[2], 0x1002);
+    let hooks = Hooks::default().created(|device| {
+        wdf!(WdfIoQueueCreate(device, null_mut(), null_mut(), null_mut()))
+    });
+    let stop = stop_of(plain(), hooks, |machine| drop(machine.try_add()));
+    assert_violation(&stop, 4, 0);
+}
+
+/// QUE-4, QUE-5, QUE-12 to QUE-15, QUE-19
+#[test]
+fn configurations_that_make_no_sense_are_refused() {
+    on_device(|device| {
+        let manual = queue_config(MANUAL);
+        let with = |config: WDF_IO_QUEUE_CONFIG| WDF_IO_QUEUE_CONFIG {
+            EvtIoDeviceControl: Some(on_control),
+            ..config
+        };
+        let sized = |size, config| WDF_IO_QUEUE_CONFIG {
+            Size: size,
+            ..config
+        };
+        for size in [80, 88, 96] {
+            assert_eq!(status_of(device, sized(size, manual)), STATUS_SUCCESS);
+        }
+        assert_eq!(status_of(device, sized(81, manual)), STATUS_INFO_LENGTH_MISMATCH);
+        let mut config = manual;
+        let status = wdf!(WdfIoQueueCreate(device, &mut config, null_mut(), null_mut()));
+        assert_eq!(status, STATUS_INVALID_PARAMETER_4);
+        for kind in [-1, 0, 4] {
+            assert_eq!(status_of(device, with(queue_config(kind))), STATUS_INVALID_PARAMETER);
+        }
+        for kind in [SEQUENTIAL, PARALLEL] {
+            assert_eq!(status_of(device, queue_config(kind)), STATUS_WDF_NO_CALLBACK);
+            assert_eq!(status_of(device, with(queue_config(kind))), STATUS_SUCCESS);
+        }
+        assert_eq!(status_of(device, with(manual)), STATUS_INVALID_PARAMETER);
+        let notified = WDF_IO_QUEUE_CONFIG {
+            EvtIoStop: Some(on_stop),
+            EvtIoResume: Some(on_resume),
+            EvtIoCanceledOnQueue: Some(on_canceled_on_queue),
+            ..manual
+        };
+        assert_eq!(status_of(device, notified), STATUS_SUCCESS);
+        for kind in [SEQUENTIAL, MANUAL] {
+            let mut limited = queue_config(kind);
+            if kind == SEQUENTIAL {
+                limited = with(limited);
+            }
+            limited.Settings.Parallel.NumberOfPresentedRequests = 1;
+            assert_eq!(status_of(device, limited), STATUS_INVALID_PARAMETER);
+            assert_eq!(status_of(device, sized(80, limited)), STATUS_SUCCESS, "1.7 has none");
+        }
+    });
+}
+
+/// QUE-8, QUE-21
+#[test]
+fn a_queue_lies_under_its_own_device() {
+    on_device(|device| {
+        let of_device = logged_object(device, "of device");
+        let of_driver = logged_object(null_mut::<u8>(), "of driver");
+        let config = queue_config(MANUAL);
+        let create = |parent| try_create_queue(device, config, Some(under(parent)));
+        assert_eq!(create(of_driver), Err(STATUS_INVALID_DEVICE_REQUEST));
+        assert!(create(of_device).is_ok());
+        assert!(create(device.cast()).is_ok());
+    });
+}
+
+/// QUE-9
+#[test]
+fn a_driver_in_the_configuration_has_to_be_one() {
+    let hooks = Hooks::default().created(|device| {
+        let mut config = queue_config(MANUAL);
+        config.Driver = device.cast();
+        create_queue(device, config);
+        STATUS_SUCCESS
+    });
+    let stop = stop_of(plain(), hooks, |machine| drop(machine.try_add()));
+    assert_eq!((stop.code, stop.parameters[0], stop.parameters[2]), (WDF_VIOLATION, 5, 0x1001));
+}
+
+/// QUE-11
+#[test]
+fn the_devices_lock_needs_the_devices_level() {
+    on_device(|device| {
+        let scoped = |level| WDF_OBJECT_ATTRIBUTES {
+            ExecutionLevel: level,
+            SynchronizationScope: _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeDevice,
+            ..attributes()
+        };
+        let config = queue_config(MANUAL);
+        let passive = _WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive;
+        let refused = try_create_queue(device, config, Some(scoped(passive)));
+        assert_eq!(refused, Err(STATUS_INVALID_PARAMETER));
+        let inherit = _WDF_EXECUTION_LEVEL::WdfExecutionLevelInheritFromParent;
+        assert!(try_create_queue(device, config, Some(scoped(inherit))).is_ok());
+    });
+}
+
+/// QUE-18, QUE-22
+#[test]
+fn there_is_one_default_queue() {
+    on_device(|device| {
+        let first = create_queue(device, default_config(PARALLEL));
+        assert_eq!(status_of(device, default_config(SEQUENTIAL)), STATUS_UNSUCCESSFUL);
+        wdf!(WdfObjectDelete(first.cast()));
+        assert_eq!(wdf!(WdfDeviceGetDefaultQueue(device)), first);
+    });
+}
+
+/// QUE-24, QUE-50, QUE-56
+#[test]
+fn a_new_queue_accepts_and_dispatches_and_is_held_until_power_up() {
+    let kept = Slot::default();
+    let slot = kept.clone();
+    let hooks = Hooks::default().created(move |device| {
+        let held = create_queue(device, queue_config(MANUAL));
+        let state = wdf!(WdfIoQueueGetState(held, null_mut(), null_mut()));
+        assert_eq!(state, 1 | 2 | 4 | 8 | 0x10);
+        let mut config = queue_config(MANUAL);
+        config.PowerManaged = _WDF_TRI_STATE::WdfFalse;
+        let free = create_queue(device, config);
+        let state = wdf!(WdfIoQueueGetState(free, null_mut(), null_mut()));
+        assert_eq!(state, 1 | 2 | 4 | 8);
+        slot.set(held);
+        STATUS_SUCCESS
+    });
+    with_device(verified(), hooks, move |_, _| {
+        let (mut queued, mut owned) = (9, 9);
+        let state = wdf!(WdfIoQueueGetState(kept.get(), &mut queued, &mut owned));
+        assert_eq!((state, queued, owned), (1 | 2 | 4 | 8, 0, 0));
+    });
+}
+
+/// FLT-16, FLT-26, QUE-10, QUE-16
+#[test]
+fn a_queue_that_cannot_be_allocated_leaves_nothing() {
+    let kept = Slot::default();
+    let slot = kept.clone();
+    let hooks = Hooks::default().created(move |device| {
+        slot.set(device);
+        STATUS_SUCCESS
+    });
+    with_device(plain(), hooks, move |machine, _| {
+        for (level, points) in [
+            (_WDF_EXECUTION_LEVEL::WdfExecutionLevelDispatch, 1),
+            (_WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive, 3),
+        ] {
+            let before = machine.kernel.verifier().tags;
+            let attributes = WDF_OBJECT_ATTRIBUTES {
+                ExecutionLevel: level,
+                ..attributes()
+            };
+            let create =
+                || try_create_queue(kept.get(), queue_config(MANUAL), Some(attributes));
+            for nth in 1..=points {
+                machine.kernel.fail_nth_allocation(nth);
+                assert_eq!(create(), Err(STATUS_INSUFFICIENT_RESOURCES), "allocation {nth}");
+                assert_eq!(machine.kernel.verifier().tags, before);
+            }
+            machine.kernel.fail_nth_allocation(points + 1);
+            let queue = create().expect("has all it needs");
+            wdf!(WdfObjectDelete(queue.cast()));
+        }
+    });
+}

@@ -1,0 +1,21 @@
+//! The object half of the framework model, called through the raw function table.
+//!
+//! Each test names the rule that it pins.
+
+mod attributes;
+mod contexts;
+mod copies;
+mod deferral;
+mod device;
+mod driver;
+mod embedded;
+mod faults;
+mod handles;
+mod lifetime;
+mod locks;
+mod lookaside;
+mod memory;
+mod preallocated;
+mod sequences;
+mod table;
+mod verifier;

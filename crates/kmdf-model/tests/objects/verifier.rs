@@ -1,0 +1,202 @@
+//! The framework verifier: its switches, its break, its own calls.
+
+use crate::driver::*;
+use kmdf_sys::_POOL_TYPE::{NonPagedPool, NonPagedPoolNx, PagedPool};
+use kmdf_sys::*;
+use nt_model::{Config, Verifier};
+use std::ptr::null_mut;
+
+const VERIFIER_ON: u32 = _WDF_DRIVER_INIT_FLAGS::WdfVerifierOn as u32;
+const VERIFY_ON: u32 = _WDF_DRIVER_INIT_FLAGS::WdfVerifyOn as u32;
+
+fn flags(config: Config) -> u32 {
+    let both = VERIFIER_ON | VERIFY_ON;
+    run(config, move |_| {
+        // SAFETY: Bound, so the globals are there.
+        let flags = unsafe { (*globals()).DriverFlags };
+        flags & both
+    })
+    .unwrap()
+}
+
+/// VER-1, VER-2, VER-3
+#[test]
+fn public_flags_tell_what_is_on() {
+    assert_eq!(flags(plain()), 0);
+    assert_eq!(flags(verified()), VERIFIER_ON | VERIFY_ON);
+    assert_eq!(
+        flags(with_registry(plain(), "VerifierOn", 1)),
+        VERIFIER_ON | VERIFY_ON
+    );
+    assert_eq!(flags(with_registry(plain(), "VerifierOn", 0)), 0);
+    // An override does not take back what the master set.
+    assert_eq!(
+        flags(with_registry(verified(), "VerifyOn", 0)),
+        VERIFIER_ON | VERIFY_ON
+    );
+}
+
+/// VER-5, VER-2: the break is a breakpoint, and without a debugger that is the end.
+#[test]
+fn verifier_break_stops_the_run_unless_switched_off() {
+    let break_point = |_: &nt_model::Kernel| wdf!(WdfVerifierDbgBreakPoint());
+    let stop = stop_of(Config::default(), break_point);
+    assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
+    run(verified(), break_point).unwrap();
+    run(plain(), break_point).unwrap();
+    let stop = stop_of(with_registry(plain(), "DbgBreakOnError", 1), break_point);
+    assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
+}
+
+/// VER-5: printed always.
+#[test]
+fn verifier_break_is_printed_with_the_verifier_off_too() {
+    run(plain(), |kernel| {
+        wdf!(WdfVerifierDbgBreakPoint());
+        assert!(printed(kernel, "WdfVerifierDbgBreakPoint"));
+    })
+    .unwrap();
+}
+
+/// VER-6, VER-11
+#[test]
+fn irql_is_checked_with_the_verifier_on_alone() {
+    let at_apc = |kernel: &nt_model::Kernel| {
+        kernel.at_irql(1, || {
+            create_list(null_mut(), 8, PagedPool, null_mut()).err()
+        })
+    };
+    assert_eq!(run(plain(), at_apc).unwrap(), None);
+    assert_eq!(
+        run(verified(), at_apc).unwrap(),
+        Some(STATUS_INVALID_DEVICE_REQUEST)
+    );
+}
+
+/// MEM-6, VER-12: what the kernel's code integrity check says of executable pool.
+#[test]
+fn executable_pool_is_for_the_kernel_to_judge() {
+    let config = Config {
+        verifier: Verifier {
+            code_integrity: true,
+            ..plain().verifier
+        },
+        ..Config::default()
+    };
+    let stop = stop_of(config.clone(), |_| {
+        create_memory(null_mut(), NonPagedPool, 0, 5000).err()
+    });
+    assert_eq!(stop.code, DRIVER_VERIFIER_DETECTED_VIOLATION, "{stop}");
+    assert_eq!(stop.parameters[0], 0x2000, "{stop}");
+    run(config, |_| {
+        drop(create_memory(null_mut(), NonPagedPoolNx, 0, 5000))
+    })
+    .unwrap();
+    run(plain(), |_| {
+        drop(create_memory(null_mut(), NonPagedPool, 0, 5000))
+    })
+    .unwrap();
+}
+
+/// VER-21
+#[test]
+fn allocations_fail_for_good_after_the_count() {
+    // WdfDriverCreate takes its share first; find where the limit falls.
+    let created_with = |limit| {
+        run(
+            with_registry(verified(), "VerifierAllocateFailCount", limit),
+            |_| {
+                (0..50)
+                    .map_while(|_| create_object(&mut attributes()).ok())
+                    .count()
+            },
+        )
+        .unwrap()
+    };
+    let [few, more] = [20, 40].map(created_with);
+    // An object and its lock's record are two allocations.
+    assert_eq!(more - few, 10);
+    assert_eq!(created_with(u32::MAX), 50);
+}
+
+/// VER-21: split buffers and lookaside entries are not counted.
+#[test]
+fn limit_does_not_cover_buffers_and_entries() {
+    let config = with_registry(verified(), "VerifierAllocateFailCount", 20);
+    run(config, |_| {
+        let list = create_list(null_mut(), 16, NonPagedPoolNx, null_mut()).unwrap();
+        while create_object(&mut attributes()).is_ok() {}
+        for _ in 0..20 {
+            take(list).unwrap();
+        }
+    })
+    .unwrap();
+}
+
+/// VER-22, VER-23: an object with a reference left is reported at unload, with one break.
+#[test]
+fn object_still_referenced_at_unload_breaks_once() {
+    let leak = |_: &nt_model::Kernel| {
+        reference(object(1, null_mut()));
+        reference(object(2, null_mut()));
+    };
+    let stop = stop_of(Config::default(), leak);
+    assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
+    let leaked = |line: &&String| line.contains("leaked block");
+    assert!(
+        stop.debug_output.iter().filter(leaked).count() >= 2,
+        "{stop}"
+    );
+}
+
+/// NT-8: without the framework's verifier it is the kernel's pool tracking that tells.
+#[test]
+fn object_still_referenced_at_unload_is_a_pool_leak() {
+    let stop = stop_of(plain(), |_| reference(object(1, null_mut())));
+    assert_eq!(stop.code, DRIVER_VERIFIER_DETECTED_VIOLATION, "{stop}");
+    assert!([0x60, 0x62].contains(&stop.parameters[0]), "{stop}");
+}
+
+/// VER-8: the object moves in its block, the handle's formula stays.
+#[test]
+fn debug_extension_lies_in_front_of_objects() {
+    let bytes_of = |config| {
+        run(config, |kernel| {
+            let before = live_bytes(kernel, DRIVER_TAG);
+            create_list(null_mut(), 16, NonPagedPoolNx, null_mut()).unwrap();
+            live_bytes(kernel, DRIVER_TAG) - before
+        })
+        .unwrap()
+    };
+    assert!(bytes_of(verified()) > bytes_of(plain()));
+}
+
+/// VER-28
+#[test]
+fn bug_check_is_passed_on_verbatim() {
+    let stop = stop_of(plain(), |_| wdf!(WdfVerifierKeBugCheck(0xE2, 1, 2, 3, 4)));
+    assert_eq!((stop.code, stop.parameters), (0xE2, [1, 2, 3, 4]));
+}
+
+/// VER-24 to VER-26: not modelled, so refused by name.
+#[test]
+fn switches_that_are_not_modelled_stop_the_run() {
+    for name in [
+        "ObjectLeakDetectionLimit",
+        "TrackHandles",
+        "EnhancedVerifierOptions",
+    ] {
+        let stop = stop_of(with_registry(verified(), name, 1), |_| ());
+        assert_undefined(&stop, name);
+    }
+    run(
+        with_registry(verified(), "ObjectLeakDetectionLimit", u32::MAX),
+        |_| (),
+    )
+    .unwrap();
+    run(
+        with_registry(verified(), "EnhancedVerifierOptions", 0),
+        |_| (),
+    )
+    .unwrap();
+}

@@ -1,0 +1,231 @@
+//! Typed object contexts: Rust values that live inside framework objects and are dropped with them.
+
+use crate::object;
+use crate::status::{Error, Result};
+use core::cell::UnsafeCell;
+use core::ffi::CStr;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use kmdf_sys::{
+    MEMORY_ALLOCATION_ALIGNMENT, PCWDF_OBJECT_CONTEXT_TYPE_INFO, ULONG, WDF_OBJECT_ATTRIBUTES,
+    WDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT, call_unsafe_wdf_function_binding,
+};
+
+/// A type whose values live in the context space of framework objects; made one by
+/// [`context!`](crate::context!).
+///
+/// The framework destroys the object when its last reference is gone and the value is dropped then,
+/// exactly once. Callbacks run on any thread and at the same time, hence `Send + Sync`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not declared as an object context",
+    note = "write `kmdf::context!({Self});` beside the type; it must be `Send + Sync + 'static`"
+)]
+pub trait Context: Send + Sync + Sized + 'static {
+    /// The type's identity, by which the framework finds the context of an object.
+    fn type_info() -> &'static TypeInfo<Self>;
+}
+
+/// `WDF_DECLARE_CONTEXT_TYPE`: declares a type to be an object context.
+///
+/// ```
+/// struct DeviceState { opened: core::sync::atomic::AtomicU32 }
+/// kmdf::context!(DeviceState);
+/// ```
+///
+/// An alignment above 16 bytes, which the framework does not give, does not compile:
+///
+/// ```compile_fail
+/// #[repr(align(32))]
+/// struct TooAligned(u8);
+/// kmdf::context!(TooAligned);
+/// ```
+#[macro_export]
+macro_rules! context {
+    ($type:ty) => {
+        const _: () = {
+            static TYPE_INFO: $crate::context::TypeInfo<$type> = $crate::context::TypeInfo::new(
+                &TYPE_INFO,
+                match ::core::ffi::CStr::from_bytes_with_nul(
+                    ::core::concat!(::core::stringify!($type), "\0").as_bytes(),
+                ) {
+                    Ok(name) => name,
+                    Err(_) => c"context",
+                },
+            );
+
+            impl $crate::context::Context for $type {
+                fn type_info() -> &'static $crate::context::TypeInfo<Self> {
+                    &TYPE_INFO
+                }
+            }
+        };
+    };
+}
+
+/// `WDF_OBJECT_CONTEXT_TYPE_INFO` of the context type `T`.
+///
+/// # Invariants
+///
+/// The context size is that of `Slot<T>`, and the unique type is a `TypeInfo<T>` too. Hence any
+/// context that the framework finds by it was made for a `Slot<T>`.
+#[repr(transparent)]
+pub struct TypeInfo<T>(WDF_OBJECT_CONTEXT_TYPE_INFO, PhantomData<fn(T) -> T>);
+
+// SAFETY: The structure is immutable, and what it points at is so too.
+unsafe impl<T> Sync for TypeInfo<T> {}
+
+impl<T> TypeInfo<T> {
+    /// Describes the context type for the static `unique`, which is the one being initialised.
+    pub const fn new(unique: &'static Self, name: &'static CStr) -> Self {
+        const {
+            assert!(
+                align_of::<Slot<T>>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
+                "object contexts are aligned to 16 bytes, not more"
+            );
+        }
+        let unique: *const Self = unique;
+        // INVARIANT: Size and unique type are of `T`.
+        Self(
+            WDF_OBJECT_CONTEXT_TYPE_INFO {
+                Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
+                ContextName: name.as_ptr().cast(),
+                ContextSize: size_of::<Slot<T>>(),
+                UniqueType: unique.cast(),
+                EvtDriverGetUniqueContextType: None,
+            },
+            PhantomData,
+        )
+    }
+
+    fn unique(&'static self) -> PCWDF_OBJECT_CONTEXT_TYPE_INFO {
+        self.0.UniqueType
+    }
+}
+
+const EMPTY: u8 = 0;
+const FILLING: u8 = 1;
+const FULL: u8 = 2;
+
+/// The context space of one object, which the framework zeroes when it makes the object.
+///
+/// # Invariants
+///
+/// `value` is initialised exactly while `state` is `FULL`. Zeroed space is an empty slot.
+#[repr(C)]
+pub(crate) struct Slot<T> {
+    state: AtomicU8,
+    /// Tells this value from any other that was ever put into a slot; 0 until there is one.
+    serial: AtomicU64,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// The serial number that the next value gets.
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+// SAFETY: The value is written once, before `FULL` is published, and only shared afterwards.
+unsafe impl<T: Send + Sync> Sync for Slot<T> {}
+
+impl<T> Slot<T> {
+    /// Puts the value in; the value comes back if there is one already.
+    pub(crate) fn fill(&self, value: T) -> Result<&T> {
+        let filling =
+            self.state
+                .compare_exchange(EMPTY, FILLING, Ordering::Acquire, Ordering::Relaxed);
+        if filling.is_err() {
+            return Err(Error::INVALID_DEVICE_STATE);
+        }
+        // SAFETY: Only one thread gets from `EMPTY` to `FILLING`, and nobody reads before `FULL`.
+        unsafe { self.value.get().write(MaybeUninit::new(value)) };
+        self.serial.store(
+            NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
+        // INVARIANT: Written above.
+        self.state.store(FULL, Ordering::Release);
+        self.get().ok_or(Error::INTERNAL_ERROR)
+    }
+
+    /// The value, once it is there.
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.state.load(Ordering::Acquire) != FULL {
+            return None;
+        }
+        // SAFETY: By the type invariant nobody writes any more, other than `empty` before the space
+        // is gone.
+        let value = unsafe { &*self.value.get() };
+        // SAFETY: By the type invariant.
+        Some(unsafe { value.assume_init_ref() })
+    }
+
+    /// The value's serial number, or 0.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Relaxed)
+    }
+
+    /// Drops the value if there is one.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the value any more.
+    unsafe fn empty(&self) {
+        if self.state.swap(EMPTY, Ordering::Acquire) == FULL {
+            // SAFETY: By the contract of this function the access is exclusive.
+            let value = unsafe { &mut *self.value.get() };
+            // SAFETY: It was initialised, and no longer counts as such.
+            unsafe { value.assume_init_drop() };
+        }
+    }
+}
+
+/// Attributes that give the object a context of type `T`, dropped when the object is destroyed.
+pub(crate) fn attributes<T: Context>(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
+    WDF_OBJECT_ATTRIBUTES {
+        EvtDestroyCallback: Some(destroy::<T>),
+        ContextTypeInfo: T::type_info().unique(),
+        ..object::attributes(parent)
+    }
+}
+
+/// `EvtDestroyCallback` of an object with a context of type `T`.
+///
+/// # Safety
+///
+/// Called by the framework when the object is destroyed: no reference to it is left.
+unsafe extern "C" fn destroy<T: Context>(object: WDFOBJECT) {
+    // SAFETY: By the contract of this function; a lookup is allowed in this callback (OBJ-39).
+    if let Some(slot) = unsafe { slot::<T>(object) } {
+        // SAFETY: No callback of the object runs or will run.
+        unsafe { slot.empty() };
+    }
+}
+
+/// `WdfObjectGetTypedContext`: the context space for `T` of an object, if it has one.
+///
+/// # Safety
+///
+/// `object` is a live framework object and stays one for `'a`.
+pub(crate) unsafe fn slot<'a, T: Context>(object: WDFOBJECT) -> Option<&'a Slot<T>> {
+    let info = T::type_info().unique();
+    // SAFETY: By the contract of this function.
+    let space =
+        unsafe { call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, object, info) };
+    let space = NonNull::new(space.cast::<Slot<T>>())?;
+    // SAFETY: By the invariant of `TypeInfo` the space is that of a `Slot<T>`, which lives as long
+    // as the object, started as zeroes and is only accessed through shared references.
+    Some(unsafe { space.as_ref() })
+}
+
+/// The context of an object, for safe wrappers of handles.
+///
+/// # Safety
+///
+/// As for `slot`, and the object is not destroyed for `'a`.
+pub(crate) unsafe fn get<'a, T: Context>(object: WDFOBJECT) -> Result<&'a T> {
+    // SAFETY: By the contract of this function.
+    let slot = unsafe { slot::<T>(object) };
+    slot.ok_or(Error::NOT_FOUND)?
+        .get()
+        .ok_or(Error::DEVICE_NOT_READY)
+}

@@ -1,0 +1,155 @@
+//! The driver object: entry point, `EvtDriverDeviceAdd` and `EvtDriverUnload`.
+
+use crate::context::{self, Context};
+use crate::deferred;
+use crate::device::DeviceInit;
+use crate::irql::Passive;
+use crate::status::{Error, Result, check};
+use crate::tag::Tag;
+use core::ptr::null_mut;
+use kmdf_sys::{
+    NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, PWDFDEVICE_INIT, STATUS_SUCCESS, ULONG,
+    WDF_DRIVER_CONFIG, WDFDRIVER, call_unsafe_wdf_function_binding,
+};
+
+/// A driver: the value made when the image is loaded, kept as the context of the driver object.
+///
+/// [`driver_entry!`](crate::driver_entry) makes the image's entry point from the type.
+pub trait Driver: Context {
+    /// `WDF_DRIVER_CONFIG.DriverPoolTag`: the tag of allocations that name none (rule C4).
+    const POOL_TAG: Tag = Tag::DEFAULT;
+
+    /// `DriverEntry`: called once, at PASSIVE_LEVEL, after `WdfDriverCreate`.
+    ///
+    /// # Errors
+    ///
+    /// Any error refuses the load; what had been made is deleted.
+    fn load(irql: &mut Passive) -> Result<Self>;
+
+    /// `EvtDriverDeviceAdd`: called at PASSIVE_LEVEL for each device that the driver is to drive.
+    ///
+    /// # Errors
+    ///
+    /// Any error makes Plug and Play leave the device alone; a device already created is deleted.
+    fn add_device(&self, init: DeviceInit<'_>, irql: &mut Passive) -> Result<()>;
+
+    /// `EvtDriverUnload`: called at PASSIVE_LEVEL when all devices are gone. The driver's value
+    /// itself is dropped a little later, when the framework destroys the driver object.
+    fn unload(&self, irql: &mut Passive) {
+        let _ = irql;
+    }
+}
+
+/// Makes the image's entry point for a [`Driver`] type, and declares the type an object context.
+///
+/// In an image the function is exported by the name the linker starts the image at; in the model it
+/// is the public function `fx_driver_entry` of the calling module, to be handed to
+/// `nt_model::Kernel::load_driver`.
+#[macro_export]
+macro_rules! driver_entry {
+    ($driver:ty) => {
+        $crate::context!($driver);
+        $crate::__private::export_driver_entry!($crate::__private::driver_entry::<$driver>);
+    };
+}
+
+/// `DriverEntry`, with the framework bound: creates the driver object and the driver's value.
+///
+/// # Safety
+///
+/// Called once per load, by what [`driver_entry!`](crate::driver_entry) makes, with the arguments
+/// of the kernel.
+#[doc(hidden)]
+pub unsafe extern "C" fn driver_entry<D: Driver>(
+    driver_object: PDRIVER_OBJECT,
+    registry_path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    // SAFETY: This is the first code of the driver that runs.
+    unsafe { deferred::reset() };
+    // SAFETY: The kernel calls entry points at PASSIVE_LEVEL.
+    let mut irql = unsafe { Passive::assume() };
+    // SAFETY: By the contract of this function.
+    match unsafe { create_driver::<D>(driver_object, registry_path) }
+        .and_then(|driver| load::<D>(driver, &mut irql))
+    {
+        Ok(()) => STATUS_SUCCESS,
+        Err(error) => error.status(),
+    }
+}
+
+/// `WdfDriverCreate`.
+///
+/// # Safety
+///
+/// As for `driver_entry`.
+unsafe fn create_driver<D: Driver>(
+    driver_object: PDRIVER_OBJECT,
+    registry_path: PCUNICODE_STRING,
+) -> Result<WDFDRIVER> {
+    let mut config = WDF_DRIVER_CONFIG {
+        Size: size_of::<WDF_DRIVER_CONFIG>() as ULONG,
+        EvtDriverDeviceAdd: Some(device_add::<D>),
+        EvtDriverUnload: Some(unload::<D>),
+        DriverInitFlags: 0,
+        DriverPoolTag: D::POOL_TAG.value(),
+    };
+    let mut attributes = context::attributes::<D>(null_mut());
+    let mut driver = null_mut();
+    // SAFETY: The first two arguments are the kernel's by the contract of this function, the others
+    // point at structures set up as their `INIT` functions do.
+    check(unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfDriverCreate,
+            driver_object,
+            registry_path,
+            &mut attributes,
+            &mut config,
+            &mut driver
+        )
+    })?;
+    Ok(driver)
+}
+
+fn load<D: Driver>(driver: WDFDRIVER, irql: &mut Passive) -> Result<()> {
+    let value = D::load(irql)?;
+    // SAFETY: Just created, and gone only after the unload.
+    let slot = unsafe { context::slot::<D>(driver.cast()) };
+    slot.ok_or(Error::INTERNAL_ERROR)?.fill(value)?;
+    Ok(())
+}
+
+/// `EvtDriverDeviceAdd`.
+///
+/// # Safety
+///
+/// Called by the framework, with a driver object made by `create_driver` for the same `D`.
+unsafe extern "C" fn device_add<D: Driver>(driver: WDFDRIVER, init: PWDFDEVICE_INIT) -> NTSTATUS {
+    // SAFETY: The framework makes this callback at PASSIVE_LEVEL.
+    let mut irql = unsafe { Passive::assume() };
+    // SAFETY: The driver object outlives its callbacks.
+    let added = unsafe { context::get::<D>(driver.cast()) }.and_then(|value| {
+        // SAFETY: The framework lends the structure for the time of this callback.
+        let init = unsafe { DeviceInit::new(init) };
+        value.add_device(init, &mut irql)
+    });
+    match added {
+        Ok(()) => STATUS_SUCCESS,
+        Err(error) => error.status(),
+    }
+}
+
+/// `EvtDriverUnload`.
+///
+/// # Safety
+///
+/// As for `device_add`.
+unsafe extern "C" fn unload<D: Driver>(driver: WDFDRIVER) {
+    // SAFETY: The framework makes this callback at PASSIVE_LEVEL.
+    let mut irql = unsafe { Passive::assume() };
+    // SAFETY: The driver object is destroyed after this callback.
+    if let Ok(value) = unsafe { context::get::<D>(driver.cast()) } {
+        value.unload(&mut irql);
+    }
+    // SAFETY: At PASSIVE_LEVEL, as above.
+    unsafe { deferred::drain() };
+}

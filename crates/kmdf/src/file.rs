@@ -1,0 +1,158 @@
+//! Framework file objects: one for each open of a device.
+
+use crate::context::{self, Context};
+use crate::device::Device;
+use crate::irql::Passive;
+use crate::object::{self, Parent};
+use crate::status::{Error, Result};
+use core::marker::PhantomData;
+use kmdf_sys::{
+    STATUS_SUCCESS, WDFDEVICE, WDFFILEOBJECT, WDFOBJECT, WDFREQUEST,
+    call_unsafe_wdf_function_binding,
+};
+
+/// What a driver keeps for each open of its device: the context of the file object.
+///
+/// The framework makes these callbacks at PASSIVE_LEVEL. User mode may send requests on the same
+/// handle from several threads, hence the shared reference.
+pub trait FileHandler: Context {
+    /// `EvtDeviceFileCreate`: somebody opens the device. The create request is completed with the
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// Any error refuses the open; no further callback follows for this file object.
+    fn create(device: Device<'_>, irql: &mut Passive) -> Result<Self>;
+
+    /// `EvtFileCleanup`: the last handle is closed. Requests of this file object may still be
+    /// running.
+    fn cleanup(&self, file: FileObject<'_>, irql: &mut Passive) {
+        let _ = (file, irql);
+    }
+
+    /// `EvtFileClose`: the last request is completed too; the value is dropped after this.
+    fn close(&self, file: FileObject<'_>, irql: &mut Passive) {
+        let _ = (file, irql);
+    }
+}
+
+/// A `WDFFILEOBJECT`, borrowed: the framework owns it.
+///
+/// # Invariants
+///
+/// `handle` is a file object that is not destroyed for `'a`.
+#[derive(Clone, Copy, Debug)]
+pub struct FileObject<'a> {
+    handle: WDFFILEOBJECT,
+    borrow: PhantomData<&'a ()>,
+}
+
+impl<'a> FileObject<'a> {
+    /// # Safety
+    ///
+    /// `handle` is a file object that is not destroyed for `'a`.
+    pub(crate) const unsafe fn new(handle: WDFFILEOBJECT) -> Self {
+        // INVARIANT: By the contract of this function.
+        Self {
+            handle,
+            borrow: PhantomData,
+        }
+    }
+
+    /// `WdfObjectGetTypedContext`: the file object's context. IRQL: any.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NOT_FOUND`] if the device's file objects have another context type;
+    /// [`Error::DEVICE_NOT_READY`] if the context is not there yet.
+    pub fn context<T: Context>(self) -> Result<&'a T> {
+        // SAFETY: By the type invariant.
+        unsafe { context::get(self.handle.cast()) }
+    }
+
+    /// `WdfFileObjectGetDevice`: the device that was opened. IRQL: <= DISPATCH_LEVEL.
+    pub fn device(self) -> Device<'a> {
+        // SAFETY: By the type invariant.
+        let device =
+            unsafe { call_unsafe_wdf_function_binding!(WdfFileObjectGetDevice, self.handle) };
+        // SAFETY: A file object is a child of its device, which is destroyed after it.
+        unsafe { Device::new(device) }
+    }
+}
+
+impl object::sealed::ParentHandle for FileObject<'_> {
+    fn parent_handle(&self) -> WDFOBJECT {
+        self.handle.cast()
+    }
+}
+
+impl Parent for FileObject<'_> {}
+
+// SAFETY: A file object belongs to no thread, and the framework's calls on it are thread-safe.
+unsafe impl Send for FileObject<'_> {}
+// SAFETY: As above.
+unsafe impl Sync for FileObject<'_> {}
+
+/// `EvtDeviceFileCreate`.
+///
+/// # Safety
+///
+/// Called by the framework, for a device whose file objects have a context of type `F`.
+pub(crate) unsafe extern "C" fn create<F: FileHandler>(
+    device: WDFDEVICE,
+    request: WDFREQUEST,
+    file: WDFFILEOBJECT,
+) {
+    // SAFETY: The framework makes this callback at PASSIVE_LEVEL (DEV-46).
+    let mut irql = unsafe { Passive::assume() };
+    // SAFETY: The device outlives the callback.
+    let device = unsafe { Device::new(device) };
+    let opened = F::create(device, &mut irql).and_then(|state| {
+        // SAFETY: The file object is alive until the create request is completed, below.
+        let slot = unsafe { context::slot::<F>(file.cast()) };
+        slot.ok_or(Error::INTERNAL_ERROR)?.fill(state)?;
+        Ok(())
+    });
+    let status = match opened {
+        Ok(()) => STATUS_SUCCESS,
+        Err(error) => error.status(),
+    };
+    // SAFETY: The request was presented to this callback, which has not completed it.
+    unsafe { call_unsafe_wdf_function_binding!(WdfRequestComplete, request, status) };
+}
+
+/// `EvtFileCleanup`.
+///
+/// # Safety
+///
+/// As for `create`.
+pub(crate) unsafe extern "C" fn cleanup<F: FileHandler>(file: WDFFILEOBJECT) {
+    // SAFETY: By the contract of this function.
+    unsafe { with_state::<F>(file, F::cleanup) };
+}
+
+/// `EvtFileClose`.
+///
+/// # Safety
+///
+/// As for `create`.
+pub(crate) unsafe extern "C" fn close<F: FileHandler>(file: WDFFILEOBJECT) {
+    // SAFETY: By the contract of this function.
+    unsafe { with_state::<F>(file, F::close) };
+}
+
+/// # Safety
+///
+/// Called from a file callback, for a file object with a context of type `F`.
+unsafe fn with_state<F: FileHandler>(
+    file: WDFFILEOBJECT,
+    callback: impl FnOnce(&F, FileObject<'_>, &mut Passive),
+) {
+    // SAFETY: The framework makes file callbacks at PASSIVE_LEVEL (DEV-46).
+    let mut irql = unsafe { Passive::assume() };
+    // SAFETY: The file object outlives its callbacks.
+    let file = unsafe { FileObject::new(file) };
+    if let Ok(state) = file.context::<F>() {
+        callback(state, file, &mut irql);
+    }
+}

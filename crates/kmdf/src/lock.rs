@@ -1,0 +1,218 @@
+//! Locks of the framework that guard a Rust value: spin locks and wait locks.
+//!
+//! Use a [`WaitLock`] for what is touched at PASSIVE_LEVEL only, pageable memory included; a
+//! [`SpinLock`] for what is touched at DISPATCH_LEVEL too. Both run a closure instead of handing
+//! out a guard: a guard that is forgotten, or dropped after another one, would leave the processor
+//! at the wrong IRQL or the thread in a critical region.
+
+use crate::irql::{AtMostDispatch, Dispatch, Passive};
+use crate::object::{self, Owned, Parent};
+use crate::status::{Error, Result, check};
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use kmdf_sys::{WDFSPINLOCK, WDFWAITLOCK, call_unsafe_wdf_function_binding, ntddk};
+
+/// The thread that holds a lock, so that it can be told from one that would wait for itself.
+#[derive(Debug)]
+struct Owner(AtomicPtr<c_void>);
+
+impl Owner {
+    const fn none() -> Self {
+        Self(AtomicPtr::new(null_mut()))
+    }
+
+    fn current() -> *mut c_void {
+        // SAFETY: Has no preconditions.
+        unsafe { ntddk::PsGetCurrentThreadId() }
+    }
+
+    /// Refuses a thread that holds the lock already. Relaxed order suffices: a thread sees what it
+    /// stored itself, and no other thread stores this thread's identity.
+    fn check_not_current(&self) -> Result<()> {
+        if self.0.load(Ordering::Relaxed) == Self::current() {
+            Err(Error::INVALID_LOCK_SEQUENCE)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn set(&self) {
+        self.0.store(Self::current(), Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(null_mut(), Ordering::Relaxed);
+    }
+}
+
+/// Runs a closure at the end of its scope, however that is left.
+struct AtEnd<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A `WDFSPINLOCK` around a value: exclusive access at DISPATCH_LEVEL.
+///
+/// # Invariants
+///
+/// `value` is only touched by the holder of `lock`.
+#[derive(Debug)]
+pub struct SpinLock<T> {
+    lock: Owned<WDFSPINLOCK>,
+    owner: Owner,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: The value moves with the lock.
+unsafe impl<T: Send> Send for SpinLock<T> {}
+// SAFETY: By the type invariant threads take turns with the value.
+unsafe impl<T: Send> Sync for SpinLock<T> {}
+
+impl<T> SpinLock<T> {
+    /// `WdfSpinLockCreate`. IRQL: <= DISPATCH_LEVEL. `Drop` deletes the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INSUFFICIENT_RESOURCES`]; [`Error::DELETE_PENDING`] if the parent is being deleted.
+    ///
+    /// Source: "WdfSpinLockCreate function (wdfsync.h)".
+    pub fn new(parent: &impl Parent, value: T) -> Result<Self> {
+        let mut handle = null_mut();
+        object::with_parent(parent, |attributes| {
+            // SAFETY: The parent is borrowed, so alive.
+            check(unsafe {
+                call_unsafe_wdf_function_binding!(WdfSpinLockCreate, attributes, &mut handle)
+            })
+        })?;
+        // SAFETY: Just created; spin locks may be deleted by the driver.
+        let lock = unsafe { Owned::new(handle) };
+        Ok(Self {
+            lock,
+            owner: Owner::none(),
+            value: UnsafeCell::new(value),
+        })
+    }
+
+    /// `WdfSpinLockAcquire`, `body`, `WdfSpinLockRelease`. IRQL: <= DISPATCH_LEVEL, at which `body`
+    /// runs.
+    ///
+    /// The caller's witness is out of reach in `body`, which gets one of DISPATCH_LEVEL instead:
+    /// nothing pageable can be touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_LOCK_SEQUENCE`] if this thread holds the lock already, without running
+    /// `body`.
+    ///
+    /// Source: "WdfSpinLockAcquire function (wdfsync.h)".
+    pub fn with<R>(
+        &self,
+        _irql: &mut impl AtMostDispatch,
+        body: impl FnOnce(&mut T, &mut Dispatch) -> R,
+    ) -> Result<R> {
+        self.owner.check_not_current()?;
+        // SAFETY: The lock is alive, and this thread does not hold it.
+        unsafe { call_unsafe_wdf_function_binding!(WdfSpinLockAcquire, self.lock.handle()) };
+        self.owner.set();
+        // SAFETY: The lock raised the level to DISPATCH_LEVEL until it is released.
+        let mut irql = unsafe { Dispatch::assume() };
+        // SAFETY: By the type invariant the holder of the lock is alone.
+        let value = unsafe { &mut *self.value.get() };
+        let _release = AtEnd(|| {
+            self.owner.clear();
+            // SAFETY: Acquired above, on this thread.
+            unsafe { call_unsafe_wdf_function_binding!(WdfSpinLockRelease, self.lock.handle()) };
+        });
+        Ok(body(value, &mut irql))
+    }
+
+    /// Access without the lock, for who has it exclusively.
+    pub const fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+/// A `WDFWAITLOCK` around a value: exclusive access at PASSIVE_LEVEL.
+///
+/// # Invariants
+///
+/// `value` is only touched by the holder of `lock`.
+#[derive(Debug)]
+pub struct WaitLock<T> {
+    lock: Owned<WDFWAITLOCK>,
+    owner: Owner,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: The value moves with the lock.
+unsafe impl<T: Send> Send for WaitLock<T> {}
+// SAFETY: By the type invariant threads take turns with the value.
+unsafe impl<T: Send> Sync for WaitLock<T> {}
+
+impl<T> WaitLock<T> {
+    /// `WdfWaitLockCreate`. IRQL: <= DISPATCH_LEVEL. `Drop` deletes the lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpinLock::new`].
+    ///
+    /// Source: "WdfWaitLockCreate function (wdfsync.h)".
+    pub fn new(parent: &impl Parent, value: T) -> Result<Self> {
+        let mut handle = null_mut();
+        object::with_parent(parent, |attributes| {
+            // SAFETY: The parent is borrowed, so alive.
+            check(unsafe {
+                call_unsafe_wdf_function_binding!(WdfWaitLockCreate, attributes, &mut handle)
+            })
+        })?;
+        // SAFETY: Just created; wait locks may be deleted by the driver.
+        let lock = unsafe { Owned::new(handle) };
+        Ok(Self {
+            lock,
+            owner: Owner::none(),
+            value: UnsafeCell::new(value),
+        })
+    }
+
+    /// `WdfWaitLockAcquire` without a time limit, `body`, `WdfWaitLockRelease`. IRQL:
+    /// PASSIVE_LEVEL, at which `body` runs too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_LOCK_SEQUENCE`] if this thread holds the lock already, without running
+    /// `body`.
+    ///
+    /// Source: "WdfWaitLockAcquire function (wdfsync.h)".
+    pub fn with<R>(
+        &self,
+        irql: &mut Passive,
+        body: impl FnOnce(&mut T, &mut Passive) -> R,
+    ) -> Result<R> {
+        self.owner.check_not_current()?;
+        // SAFETY: The lock is alive, this thread does not hold it, and the witness is of
+        // PASSIVE_LEVEL.
+        let status = unsafe {
+            call_unsafe_wdf_function_binding!(WdfWaitLockAcquire, self.lock.handle(), null_mut())
+        };
+        check(status)?;
+        self.owner.set();
+        // SAFETY: By the type invariant the holder of the lock is alone.
+        let value = unsafe { &mut *self.value.get() };
+        let _release = AtEnd(|| {
+            self.owner.clear();
+            // SAFETY: Acquired above, on this thread.
+            unsafe { call_unsafe_wdf_function_binding!(WdfWaitLockRelease, self.lock.handle()) };
+        });
+        Ok(body(value, irql))
+    }
+
+    /// Access without the lock, for who has it exclusively.
+    pub const fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}

@@ -1,0 +1,501 @@
+//! The kernel's own lookaside lists: `ExInitializePagedLookasideList` and its relatives.
+
+use super::routines::{AllocateExport, FreeExport, Routines, counter};
+use crate::deferred::{self, Record};
+use crate::irql::{Allows, Passive};
+use crate::pool::{NonPagedNx, Paged, PoolKind};
+use crate::status::{Error, Result};
+use crate::tag::Tag;
+use crate::text::WideText;
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::mem;
+use core::ptr::{NonNull, null_mut};
+use core::slice;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use kmdf_sys::{_POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, SLIST_HEADER, ntddk};
+
+/// A lookaside list of pageable entries.
+pub type PagedLookaside = ExLookaside<Paged>;
+
+/// A lookaside list of nonpaged entries.
+pub type NonPagedLookaside = ExLookaside<NonPagedNx>;
+
+/// Pool kinds for which the kernel has lookaside lists.
+pub trait ExPool: PoolKind {
+    /// Name of the export that takes an entry.
+    #[doc(hidden)]
+    const ALLOCATE: WideText;
+    /// Name of the export that gives an entry back.
+    #[doc(hidden)]
+    const FREE: WideText;
+
+    /// `ExInitialize...LookasideList` with the default routines.
+    ///
+    /// # Safety
+    ///
+    /// `list` is nonpaged storage for a list, which is not one yet; the tag is not zero.
+    #[doc(hidden)]
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag);
+
+    /// `ExDelete...LookasideList`.
+    ///
+    /// # Safety
+    ///
+    /// `list` is a list of this kind that nobody uses any more; no entry of it is out; the level
+    /// allows freeing its entries.
+    #[doc(hidden)]
+    unsafe fn delete(list: *mut GENERAL_LOOKASIDE);
+}
+
+impl ExPool for Paged {
+    const ALLOCATE: WideText = crate::wide!("ExAllocateFromPagedLookasideList");
+    const FREE: WideText = crate::wide!("ExFreeToPagedLookasideList");
+
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag) {
+        let (size, tag) = (u64::from(size), tag.value());
+        // SAFETY: By the contract of this function.
+        unsafe { ntddk::ExInitializePagedLookasideList(list.cast(), None, None, 0, size, tag, 0) };
+    }
+
+    unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
+        // SAFETY: By the contract of this function.
+        unsafe { ntddk::ExDeletePagedLookasideList(list.cast()) };
+    }
+}
+
+impl ExPool for NonPagedNx {
+    const ALLOCATE: WideText = crate::wide!("ExAllocateFromNPagedLookasideList");
+    const FREE: WideText = crate::wide!("ExFreeToNPagedLookasideList");
+
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag) {
+        /// `POOL_NX_ALLOCATION`, a macro of the headers: entries that cannot be executed.
+        const NX: u32 = 512;
+        let (size, tag) = (u64::from(size), tag.value());
+        // SAFETY: By the contract of this function.
+        unsafe {
+            ntddk::ExInitializeNPagedLookasideList(list.cast(), None, None, NX, size, tag, 0)
+        };
+    }
+
+    unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
+        // SAFETY: By the contract of this function.
+        unsafe { ntddk::ExDeleteNPagedLookasideList(list.cast()) };
+    }
+}
+
+/// A kernel lookaside list in an allocation of its own, which never moves.
+#[repr(C)]
+struct Storage {
+    /// First, and with the alignment that the structure documents. The kernel changes it at any
+    /// time.
+    list: UnsafeCell<GENERAL_LOOKASIDE>,
+    /// Records for entries to come, of a pageable list: one for each entry that was ever out at the
+    /// same time.
+    records: UnsafeCell<SLIST_HEADER>,
+    /// The record by which the list itself is deleted.
+    record: UnsafeCell<Record>,
+    /// `ExLookaside` values and entries that refer to this list.
+    references: AtomicUsize,
+    /// The start of the pool allocation, which is aligned less.
+    allocation: NonNull<c_void>,
+    tag: Tag,
+    entry_size: u32,
+    routines: Routines,
+}
+
+/// `ExInitializePagedLookasideList` and its nonpaged sibling: a list of entries of one size.
+///
+/// The list lives in nonpaged memory of its own, at its documented alignment, and does not move
+/// (rule E1). Cloning shares it; each entry refers to it as well. `ExDeletePagedLookasideList` is
+/// called when the last of them is dropped, so that no entry is out then. For a pageable list at
+/// DISPATCH_LEVEL that is put off: see [IRQL](crate#irql).
+///
+/// An entry can be given back to its own list only, and only once, because it does so itself.
+///
+/// ```no_run
+/// use kmdf::{PagedLookaside, Passive, Tag};
+///
+/// fn an_entry(irql: &Passive) -> kmdf::Result<()> {
+///     let list = PagedLookaside::new(Tag::new(b"Page"), 256, irql)?;
+///     let mut entry = list.allocate(irql)?;
+///     entry.bytes_mut(irql).fill(0xFF);
+///     drop(entry); // Back to its list.
+///     assert_eq!(list.counters().frees, 1);
+///     Ok(())
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// `storage` holds an initialised list of the kind `P`, and one of its references is this value's.
+#[derive(Debug)]
+pub struct ExLookaside<P: ExPool> {
+    storage: NonNull<Storage>,
+    kind: PhantomData<fn(P) -> P>,
+}
+
+// SAFETY: Lists are made to be used by all processors at once, and counted atomically.
+unsafe impl<P: ExPool> Send for ExLookaside<P> {}
+// SAFETY: As above.
+unsafe impl<P: ExPool> Sync for ExLookaside<P> {}
+
+impl<P: ExPool> ExLookaside<P> {
+    /// `ExInitializePagedLookasideList` or `ExInitializeNPagedLookasideList`, with the default
+    /// routines. IRQL: PASSIVE_LEVEL.
+    ///
+    /// Entries are taken and given back as the headers before Windows 11 22H2 did it, so that the
+    /// image loads on every Windows (rule E7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_PARAMETER`] for entries too small to be linked (8 bytes) or above 4 GiB, or
+    /// for [`Tag::DEFAULT`], which only the framework knows; [`Error::INSUFFICIENT_RESOURCES`].
+    ///
+    /// Source: "ExInitializePagedLookasideList function (wdm.h)".
+    pub fn new(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
+        Self::with_routines(tag, entry_size, Routines::Inline)
+    }
+
+    /// As [`ExLookaside::new`], but takes and gives entries by `ExAllocateFromPagedLookasideList`
+    /// and `ExFreeToPagedLookasideList` if `MmGetSystemRoutineAddress` finds both. IRQL:
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExLookaside::new`].
+    pub fn with_system_routines(tag: Tag, entry_size: usize, irql: &Passive) -> Result<Self> {
+        let allocate = system_routine(P::ALLOCATE, irql);
+        let free = system_routine(P::FREE, irql);
+        let routines = match (allocate, free) {
+            (Some(allocate), Some(free)) => {
+                // SAFETY: The kernel's function of this name has this type.
+                let allocate =
+                    unsafe { mem::transmute::<NonNull<c_void>, AllocateExport>(allocate) };
+                // SAFETY: As above.
+                let free = unsafe { mem::transmute::<NonNull<c_void>, FreeExport>(free) };
+                Routines::Exports { allocate, free }
+            }
+            _ => Routines::Inline,
+        };
+        Self::with_routines(tag, entry_size, routines)
+    }
+
+    fn with_routines(tag: Tag, entry_size: usize, routines: Routines) -> Result<Self> {
+        let size = u32::try_from(entry_size).map_err(|_| Error::INVALID_PARAMETER)?;
+        if entry_size < size_of::<*mut c_void>() || tag == Tag::DEFAULT {
+            return Err(Error::INVALID_PARAMETER);
+        }
+        let slack = align_of::<Storage>() - MEMORY_ALLOCATION_ALIGNMENT as usize;
+        let bytes = size_of::<Storage>() + slack;
+        // SAFETY: Nonpaged memory may be allocated here; size and tag are not zero.
+        let allocation = unsafe {
+            ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, bytes as u64, tag.value())
+        };
+        let allocation = NonNull::new(allocation).ok_or(Error::INSUFFICIENT_RESOURCES)?;
+        let padding = allocation.cast::<u8>().align_offset(align_of::<Storage>());
+        // SAFETY: Pool memory is aligned to 16 bytes, so the padding is at most the slack
+        // allocated.
+        let storage = unsafe { allocation.byte_add(padding) }.cast::<Storage>();
+        let value = Storage {
+            list: UnsafeCell::new(GENERAL_LOOKASIDE::default()),
+            records: UnsafeCell::new(deferred::EMPTY_LIST),
+            record: UnsafeCell::new(Record::new()),
+            references: AtomicUsize::new(1),
+            allocation,
+            tag,
+            entry_size: size,
+            routines,
+        };
+        // SAFETY: Allocated above for one, at the right alignment.
+        unsafe { storage.write(value) };
+        // SAFETY: The list comes first in its storage, which is nonpaged and new.
+        unsafe { P::initialize(storage.as_ptr().cast(), size, tag) };
+        // INVARIANT: Initialised above, with one reference.
+        Ok(Self {
+            storage,
+            kind: PhantomData,
+        })
+    }
+
+    /// `ExAllocateFromPagedLookasideList` or its nonpaged sibling: an entry, all zero. IRQL:
+    /// <= APC_LEVEL for [`Paged`] (rule E6), <= DISPATCH_LEVEL for [`NonPagedNx`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INSUFFICIENT_RESOURCES`] when there is no entry and none can be allocated (rule
+    /// E2).
+    ///
+    /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
+    pub fn allocate(&self, _irql: &impl Allows<P>) -> Result<Entry<P>> {
+        if P::PAGEABLE && deferred::is_pending() {
+            // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
+            unsafe { deferred::drain() };
+        }
+        let storage = self.storage();
+        let record = if P::PAGEABLE {
+            Some(storage.take_record()?)
+        } else {
+            None
+        };
+        // SAFETY: By the type invariant the list is initialised; the witness allows its entries.
+        let start = unsafe { storage.routines.allocate(self.storage.cast()) };
+        let Some(start) = NonNull::new(start.cast::<u8>()) else {
+            if let Some(record) = record {
+                // SAFETY: Taken above.
+                unsafe { storage.give_record(record) };
+            }
+            return Err(Error::INSUFFICIENT_RESOURCES);
+        };
+        // SAFETY: The entry is this long and now ours; the witness allows touching it. Whatever a
+        // former owner left in it is gone after this.
+        unsafe { start.write_bytes(0, storage.entry_size as usize) };
+        storage.references.fetch_add(1, Ordering::Relaxed);
+        // INVARIANT: Taken from this list above, which one more reference keeps alive.
+        Ok(Entry {
+            start,
+            storage: self.storage,
+            record,
+            kind: PhantomData,
+        })
+    }
+
+    /// The size of each entry, in bytes.
+    pub fn entry_size(&self) -> usize {
+        self.storage().entry_size as usize
+    }
+
+    /// Whether entries are taken and given back by the kernel's exports.
+    pub fn uses_system_routines(&self) -> bool {
+        matches!(self.storage().routines, Routines::Exports { .. })
+    }
+
+    /// What the list has counted since it was made.
+    pub fn counters(&self) -> Counters {
+        let list = self.storage.cast::<GENERAL_LOOKASIDE>();
+        Counters {
+            allocates: counter!(list, TotalAllocates).load(Ordering::Relaxed),
+            allocate_misses: counter!(list, __bindgen_anon_2).load(Ordering::Relaxed),
+            frees: counter!(list, TotalFrees).load(Ordering::Relaxed),
+            free_misses: counter!(list, __bindgen_anon_3).load(Ordering::Relaxed),
+        }
+    }
+
+    fn storage(&self) -> &Storage {
+        // SAFETY: By the type invariant the storage is alive; what changes in it is in cells.
+        unsafe { self.storage.as_ref() }
+    }
+}
+
+impl<P: ExPool> Clone for ExLookaside<P> {
+    fn clone(&self) -> Self {
+        self.storage().references.fetch_add(1, Ordering::Relaxed);
+        // INVARIANT: The reference just taken.
+        Self {
+            storage: self.storage,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<P: ExPool> Drop for ExLookaside<P> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the reference is ours to give back.
+        unsafe { dereference::<P>(self.storage) };
+    }
+}
+
+/// `MmGetSystemRoutineAddress`.
+fn system_routine(name: WideText, _irql: &Passive) -> Option<NonNull<c_void>> {
+    let name = name.unicode_string();
+    // SAFETY: The kernel only reads the name; the witness is of PASSIVE_LEVEL.
+    NonNull::new(unsafe { ntddk::MmGetSystemRoutineAddress(name.as_ptr().cast_mut()) })
+}
+
+impl Storage {
+    /// A record for an entry, from the list's own if there is one.
+    fn take_record(&self) -> Result<NonNull<Record>> {
+        // SAFETY: The header is one, and only accessed by interlocked functions.
+        let record = unsafe { ntddk::ExpInterlockedPopEntrySList(self.records.get()) };
+        NonNull::new(record.cast()).map_or_else(Record::allocate, Ok)
+    }
+
+    /// Keeps a record for another entry.
+    ///
+    /// # Safety
+    ///
+    /// It came from `take_record` of the same list, and is nobody's.
+    unsafe fn give_record(&self, record: NonNull<Record>) {
+        // SAFETY: As in `take_record`; a record starts with its link.
+        unsafe { ntddk::ExpInterlockedPushEntrySList(self.records.get(), record.as_ptr().cast()) };
+    }
+}
+
+/// Gives back a reference on a list, and deletes the list with the last one.
+///
+/// # Safety
+///
+/// The storage holds a list of the kind `P`, and the caller owns one of its references.
+unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
+    /// # Safety
+    ///
+    /// The last reference is gone, and the level allows freeing entries of the kind.
+    unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {
+        let storage = storage.cast::<Storage>();
+        // SAFETY: By the contract of this function nobody uses the list, and all entries are back.
+        unsafe { P::delete(storage.as_ptr().cast()) };
+        // SAFETY: The storage is alive until it is freed below.
+        let records = unsafe { storage.as_ref() }.records.get();
+        loop {
+            // SAFETY: As in `take_record`.
+            let record = unsafe { ntddk::ExpInterlockedPopEntrySList(records) };
+            let Some(record) = NonNull::new(record.cast()) else {
+                break;
+            };
+            // SAFETY: Allocated by `take_record`, and popped just now.
+            unsafe { Record::free(record) };
+        }
+        // SAFETY: As above.
+        let Storage {
+            allocation, tag, ..
+        } = unsafe { storage.read() };
+        // SAFETY: This is how it was allocated, and nobody uses it.
+        unsafe { ntddk::ExFreePoolWithTag(allocation.as_ptr(), tag.value()) };
+    }
+
+    // SAFETY: By the contract of this function the storage is alive.
+    let shared = unsafe { storage.as_ref() };
+    // SAFETY: A cell's content is never null.
+    let record = unsafe { NonNull::new_unchecked(shared.record.get()) };
+    if shared.references.fetch_sub(1, Ordering::Release) != 1 {
+        return;
+    }
+    // What other owners did to the list comes before its deletion.
+    fence(Ordering::Acquire);
+    if P::PAGEABLE {
+        // SAFETY: This was the last reference, and the record is in the list's own storage.
+        unsafe { deferred::release(record, delete::<P>, storage.cast(), null_mut()) };
+    } else {
+        // SAFETY: This was the last reference; nonpaged entries are freed at any level.
+        unsafe { delete::<P>(storage.cast(), null_mut(), record) };
+    }
+}
+
+/// An entry of a kernel lookaside list: bytes owned by a Rust value.
+///
+/// `Drop` is `ExFreeToPagedLookasideList`, or its nonpaged sibling, on the entry's own list (rule
+/// E4). A pageable entry dropped at DISPATCH_LEVEL is neither touched nor given back there but
+/// later: see [IRQL](crate#irql).
+///
+/// # Invariants
+///
+/// `start` is an entry of the list in `storage`: as many initialised bytes as its entry size, owned
+/// by this value alone, as is one reference on the list.
+#[derive(Debug)]
+pub struct Entry<P: ExPool> {
+    start: NonNull<u8>,
+    storage: NonNull<Storage>,
+    record: Option<NonNull<Record>>,
+    kind: PhantomData<P>,
+}
+
+// SAFETY: By the type invariant the value is the only way to plain bytes that belong to no thread.
+unsafe impl<P: ExPool> Send for Entry<P> {}
+// SAFETY: As above; shared access only reads.
+unsafe impl<P: ExPool> Sync for Entry<P> {}
+
+impl<P: ExPool> Entry<P> {
+    /// The number of bytes, never zero.
+    #[expect(clippy::len_without_is_empty, reason = "an entry is never empty")]
+    pub fn len(&self) -> usize {
+        // SAFETY: By the type invariant the storage is alive.
+        (unsafe { self.storage.as_ref() }).entry_size as usize
+    }
+
+    /// The bytes, for as long as the witness stays borrowed (rule E5).
+    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a [u8] {
+        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len()) }
+    }
+
+    /// The bytes, for writing.
+    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [u8] {
+        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len()) }
+    }
+}
+
+impl<P: ExPool> Drop for Entry<P> {
+    fn drop(&mut self) {
+        /// # Safety
+        ///
+        /// The entry, the record and one reference on the list are given up, at a level that allows
+        /// touching the entry.
+        unsafe fn free<P: ExPool>(
+            entry: NonNull<c_void>,
+            storage: *mut c_void,
+            record: NonNull<Record>,
+        ) {
+            // SAFETY: By the contract of this function; never null.
+            let storage = unsafe { NonNull::new_unchecked(storage.cast::<Storage>()) };
+            // SAFETY: The reference keeps the storage alive.
+            let shared = unsafe { storage.as_ref() };
+            // SAFETY: By the contract of this function.
+            unsafe { shared.give_record(record) };
+            // SAFETY: By the contract of this function.
+            unsafe { give_back::<P>(entry, storage) };
+        }
+
+        /// # Safety
+        ///
+        /// As for `free`, without the record.
+        unsafe fn give_back<P: ExPool>(entry: NonNull<c_void>, storage: NonNull<Storage>) {
+            // SAFETY: The reference keeps the storage alive.
+            let routines = unsafe { storage.as_ref() }.routines;
+            // SAFETY: By the contract of this function.
+            unsafe { routines.free(storage.cast(), entry.as_ptr()) };
+            // SAFETY: By the contract of this function.
+            unsafe { dereference::<P>(storage) };
+        }
+
+        let entry = self.start.cast();
+        match self.record {
+            Some(record) => {
+                let storage = self.storage.as_ptr().cast();
+                // SAFETY: By the type invariant all three are ours to give up, which ends this
+                // value.
+                unsafe { deferred::release(record, free::<P>, entry, storage) };
+            }
+            None => {
+                // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
+                unsafe { give_back::<P>(entry, self.storage) };
+            }
+        }
+    }
+}
+
+/// What a kernel lookaside list counts, modulo 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Entries asked for.
+    pub allocates: u32,
+    /// Of these, how many had to be allocated because no free one was there.
+    pub allocate_misses: u32,
+    /// Entries given back.
+    pub frees: u32,
+    /// Of these, how many were freed because enough free ones were there.
+    pub free_misses: u32,
+}
+
+impl Counters {
+    /// Entries that were taken from the list itself.
+    pub const fn allocate_hits(&self) -> u32 {
+        self.allocates.wrapping_sub(self.allocate_misses)
+    }
+
+    /// Entries that the list kept.
+    pub const fn free_hits(&self) -> u32 {
+        self.frees.wrapping_sub(self.free_misses)
+    }
+}

@@ -1,0 +1,169 @@
+//! `WdfLookasideListCreate` and `WdfMemoryCreateFromLookaside`.
+
+use crate::irql::{Allows, Passive};
+use crate::memory::{Memory, buffer_raw};
+use crate::object::{self, Owned, Parent, Reference};
+use crate::pool::PoolKind;
+use crate::status::{Result, check};
+use crate::tag::Tag;
+use core::marker::PhantomData;
+use core::ptr::null_mut;
+use kmdf_sys::{PAGE_SHIFT, WDFLOOKASIDE, call_unsafe_wdf_function_binding};
+
+/// A `WDFLOOKASIDE`: a list of buffers of one size, from which memory objects are made.
+///
+/// `Drop` deletes the list. Memory taken from it stays valid: the framework keeps the list's
+/// storage until the last memory is deleted (MEM-65).
+///
+/// Stale data: [`LookasideList::allocate`] always gives zeroed bytes. Below PAGE_SIZE the framework
+/// zeroes a buffer on each allocation, from PAGE_SIZE up it does not (MEM-60) and this crate does.
+///
+/// ```no_run
+/// use kmdf::{DriverParent, LookasideList, NonPagedNx, Passive, Tag};
+///
+/// fn memory_from_a_list(irql: &Passive) -> kmdf::Result<()> {
+///     let list = LookasideList::<NonPagedNx>::new(&DriverParent, Tag::new(b"Look"), 512, irql)?;
+///     let mut memory = list.allocate(irql)?;
+///     memory.bytes_mut(irql).fill(0xFF);
+///     drop(memory); // Back to the list.
+///     assert_eq!(list.allocate(irql)?.bytes(irql), [0; 512]);
+///     Ok(())
+/// }
+/// ```
+///
+/// There is no other way to one, so that an invalid handle cannot be made (rule L4):
+///
+/// ```compile_fail
+/// fn forged() -> kmdf::LookasideList<kmdf::Paged> {
+///     kmdf::LookasideList::from(core::ptr::null_mut())
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// `list` is a lookaside list over `P` with this entry size. The parent that it gives its memory
+/// objects is the driver or the object that `memory_parent` keeps alive.
+#[derive(Debug)]
+pub struct LookasideList<P: PoolKind> {
+    list: Owned<WDFLOOKASIDE>,
+    memory_parent: Option<Reference>,
+    entry_size: usize,
+    kind: PhantomData<fn(P) -> P>,
+}
+
+impl<P: PoolKind> LookasideList<P> {
+    /// `WdfLookasideListCreate`: a list of buffers of `entry_size` bytes. The memory objects made
+    /// from it are parented to the driver (MEM-59). IRQL: PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_PARAMETER`](crate::Error::INVALID_PARAMETER) for a size of zero;
+    /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES);
+    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING) if the parent is being deleted;
+    /// whatever else the framework returns (rule L3).
+    ///
+    /// Source: "WdfLookasideListCreate function (wdfmemory.h)".
+    pub fn new(parent: &impl Parent, tag: Tag, entry_size: usize, irql: &Passive) -> Result<Self> {
+        Self::with_memory_parent(parent, &object::DriverParent, tag, entry_size, irql)
+    }
+
+    /// `WdfLookasideListCreate`: as [`LookasideList::new`], with a parent for the memory objects.
+    ///
+    /// The framework remembers that parent by its bare handle (MEM-54, MEM-58). The list therefore
+    /// holds a reference on it; once it is being deleted, allocations fail with
+    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING).
+    ///
+    /// A list that is kept in the context of the very object that it names here keeps that object
+    /// alive, and thereby itself: take it out in a callback that comes before, such as
+    /// [`FileHandler::cleanup`](crate::FileHandler::cleanup).
+    ///
+    /// # Errors
+    ///
+    /// As [`LookasideList::new`]; for pageable kinds also
+    /// [`Error::INVALID_PARAMETER`](crate::Error::INVALID_PARAMETER) if the two parents belong to
+    /// different devices.
+    pub fn with_memory_parent(
+        parent: &impl Parent,
+        memory_parent: &impl Parent,
+        tag: Tag,
+        entry_size: usize,
+        _irql: &Passive,
+    ) -> Result<Self> {
+        let mut handle = null_mut();
+        object::with_parent(parent, |attributes| {
+            object::with_parent(memory_parent, |memory_attributes| {
+                // SAFETY: Both parents are borrowed, so alive; the level allows any pool.
+                check(unsafe {
+                    call_unsafe_wdf_function_binding!(
+                        WdfLookasideListCreate,
+                        attributes,
+                        entry_size,
+                        P::POOL_TYPE,
+                        memory_attributes,
+                        tag.value(),
+                        &mut handle
+                    )
+                })
+            })
+        })?;
+        // SAFETY: Just created; lookaside lists may be deleted by the driver.
+        let list = unsafe { Owned::new(handle) };
+        let memory_parent = memory_parent.parent_handle();
+        // SAFETY: The parent is borrowed, so alive.
+        let memory_parent =
+            (!memory_parent.is_null()).then(|| unsafe { Reference::new(memory_parent) });
+        // INVARIANT: Made above.
+        Ok(Self {
+            list,
+            memory_parent,
+            entry_size,
+            kind: PhantomData,
+        })
+    }
+
+    /// `WdfMemoryCreateFromLookaside`: memory of the list's entry size, all zero. IRQL: <=
+    /// APC_LEVEL for [`Paged`](crate::Paged), else <= DISPATCH_LEVEL (rule L6).
+    ///
+    /// Dropping the memory gives its buffer back to the list (rule L5).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES);
+    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING) if the parent of the memory objects
+    /// is being deleted; whatever else the framework returns (rule L3).
+    ///
+    /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
+    pub fn allocate(&self, _irql: &impl Allows<P>) -> Result<Memory<P>> {
+        let mut handle = null_mut();
+        // SAFETY: By the type invariant the list is a live one and the parent of its memory is
+        // alive; the witness allows taking from this pool.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfMemoryCreateFromLookaside,
+                self.list.handle(),
+                &mut handle
+            )
+        })?;
+        // SAFETY: Just created; memory objects may be deleted by the driver.
+        let object = unsafe { Owned::new(handle) };
+        // SAFETY: As above.
+        let (start, length) = unsafe { buffer_raw(handle) };
+        if length >= 1 << PAGE_SHIFT {
+            // SAFETY: The buffer is this long, nobody else's, and the witness allows touching it.
+            unsafe { start.write_bytes(0, length) };
+        }
+        // SAFETY: The buffer is the object's for its whole life; its bytes are zero, by the
+        // framework below PAGE_SIZE and by the line above from there on.
+        Ok(unsafe { Memory::from_parts(object, start, length) })
+    }
+
+    /// The size of each buffer, in bytes.
+    pub const fn entry_size(&self) -> usize {
+        self.entry_size
+    }
+
+    /// Whether the memory objects have a parent other than the driver.
+    pub const fn has_memory_parent(&self) -> bool {
+        self.memory_parent.is_some()
+    }
+}

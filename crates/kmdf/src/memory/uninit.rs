@@ -1,0 +1,113 @@
+//! Memory objects whose bytes nobody has written yet.
+
+use super::{Memory, create_raw};
+use crate::irql::Allows;
+use crate::object::{self, Owned, Parent};
+use crate::pool::PoolKind;
+use crate::status::{Error, Result};
+use crate::tag::Tag;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::slice;
+use kmdf_sys::WDFMEMORY;
+
+/// A [`Memory`] before its bytes are initialised: `WdfMemoryCreate` leaves in them what was there
+/// before, which must reach neither the driver nor an untrusted place (rule C8).
+///
+/// The bytes can be had as `MaybeUninit` only; [`zeroed`](Self::zeroed), [`filled`](Self::filled)
+/// and [`written`](Self::written) turn the value into a [`Memory`].
+///
+/// # Invariants
+///
+/// As [`Memory`], except that the bytes need not be initialised.
+#[derive(Debug)]
+pub struct UninitMemory<P: PoolKind> {
+    object: Owned<WDFMEMORY>,
+    start: NonNull<u8>,
+    length: usize,
+    kind: PhantomData<P>,
+}
+
+// SAFETY: As for `Memory`.
+unsafe impl<P: PoolKind> Send for UninitMemory<P> {}
+// SAFETY: As for `Memory`.
+unsafe impl<P: PoolKind> Sync for UninitMemory<P> {}
+
+impl<P: PoolKind> UninitMemory<P> {
+    pub(super) fn new(
+        parent: &impl Parent,
+        tag: Tag,
+        length: usize,
+        _irql: &impl Allows<P>,
+    ) -> Result<Self> {
+        let (handle, start) = object::with_parent(parent, |attributes| {
+            // SAFETY: The parent is borrowed, so alive; the witness allows allocating from `P`.
+            unsafe { create_raw::<P>(attributes, tag, length) }
+        })?;
+        // SAFETY: Just created; memory objects may be deleted by the driver.
+        let object = unsafe { Owned::new(handle) };
+        // INVARIANT: Object and buffer were made for this value.
+        Ok(Self {
+            object,
+            start,
+            length,
+            kind: PhantomData,
+        })
+    }
+
+    /// The number of bytes, never zero.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "the framework refuses empty memory"
+    )]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The bytes, which must be written before they are read.
+    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [MaybeUninit<u8>] {
+        // SAFETY: By the type invariant; `MaybeUninit` needs no initialisation, the exclusive
+        // borrow makes this the only access, and the witness allows touching the kind.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.length) }
+    }
+
+    /// Zeroes all bytes.
+    pub fn zeroed(self, irql: &impl Allows<P>) -> Memory<P> {
+        self.filled(0, irql)
+    }
+
+    /// Sets all bytes to `value`.
+    pub fn filled(mut self, value: u8, irql: &impl Allows<P>) -> Memory<P> {
+        self.bytes_mut(irql).fill(MaybeUninit::new(value));
+        // SAFETY: All bytes were written.
+        unsafe { self.assume_init() }
+    }
+
+    /// Copies `bytes` in, which must be as many as the memory has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_BUFFER_SIZE`] for another number of bytes; the memory is deleted.
+    pub fn written(mut self, bytes: &[u8], irql: &impl Allows<P>) -> Result<Memory<P>> {
+        if bytes.len() != self.length {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        for (target, &byte) in self.bytes_mut(irql).iter_mut().zip(bytes) {
+            target.write(byte);
+        }
+        // SAFETY: All bytes were written.
+        Ok(unsafe { self.assume_init() })
+    }
+
+    /// Claims that all bytes were written, by way of [`bytes_mut`](Self::bytes_mut).
+    ///
+    /// # Safety
+    ///
+    /// They were.
+    pub unsafe fn assume_init(self) -> Memory<P> {
+        // SAFETY: The invariant of `Memory` is that of this type and, by the contract of this
+        // function, that the bytes are initialised.
+        unsafe { Memory::from_parts(self.object, self.start, self.length) }
+    }
+}

@@ -1,0 +1,202 @@
+//! Pools as types, and plain pool allocations as owned buffers.
+
+use crate::deferred::{self, Record};
+use crate::irql::Allows;
+use crate::memory::Buffer;
+use crate::status::{Error, Result};
+use crate::tag::Tag;
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ptr::{NonNull, without_provenance_mut};
+use core::slice;
+use kmdf_sys::{_POOL_TYPE, POOL_TYPE, ntddk};
+
+trait Sealed {}
+
+/// A kind of system memory, chosen by type so that the compiler knows where it may be touched.
+///
+/// Executable nonpaged memory (`NonPagedPool`) is not offered: a driver that allocates it fails
+/// memory integrity (HVCI).
+#[expect(
+    private_bounds,
+    reason = "sealed: each kind comes with its rules in `Allows`"
+)]
+pub trait PoolKind: Sealed + 'static {
+    /// The `POOL_TYPE` passed to Windows.
+    const POOL_TYPE: POOL_TYPE;
+    /// Whether memory of this kind may be paged out.
+    const PAGEABLE: bool;
+}
+
+/// Pool kinds that may be touched and freed at DISPATCH_LEVEL.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is pageable, and this memory may be deleted at DISPATCH_LEVEL",
+    note = "memory that a request owns dies when the request is completed, at whatever IRQL that is"
+)]
+pub trait NonPageable: PoolKind {}
+
+/// `PagedPool`: memory that may be paged out; touched at IRQL <= APC_LEVEL only.
+#[derive(Debug)]
+pub enum Paged {}
+
+/// `NonPagedPoolNx`: memory that is always resident and never executable; touched at any IRQL that
+/// this crate runs at.
+#[derive(Debug)]
+pub enum NonPagedNx {}
+
+impl Sealed for Paged {}
+impl Sealed for NonPagedNx {}
+
+impl PoolKind for Paged {
+    const POOL_TYPE: POOL_TYPE = _POOL_TYPE::PagedPool;
+    const PAGEABLE: bool = true;
+}
+
+impl PoolKind for NonPagedNx {
+    const POOL_TYPE: POOL_TYPE = _POOL_TYPE::NonPagedPoolNx;
+    const PAGEABLE: bool = false;
+}
+
+impl NonPageable for NonPagedNx {}
+
+/// `ExAllocatePoolWithTag` and `ExFreePoolWithTag`: a zeroed pool allocation owned by a Rust value.
+///
+/// No framework object is involved. It is what [`crate::PreallocatedMemory`] is put over when the
+/// driver has no buffer of its own.
+///
+/// Freed by `Drop`, at any IRQL: a pageable buffer dropped at DISPATCH_LEVEL is not touched but
+/// freed later. See [IRQL](crate#irql).
+///
+/// # Invariants
+///
+/// `pointer` is the start of a live pool allocation of `length` initialised bytes of kind `P` with
+/// the tag `tag`, owned by this value alone. A pageable one comes with a record of this value's.
+#[derive(Debug)]
+pub struct PoolBuffer<P: PoolKind> {
+    pointer: NonNull<u8>,
+    length: usize,
+    tag: Tag,
+    record: Option<NonNull<Record>>,
+    kind: PhantomData<P>,
+}
+
+// SAFETY: By the type invariant the value is the only owner of plain bytes; pool memory belongs to
+// no thread.
+unsafe impl<P: PoolKind> Send for PoolBuffer<P> {}
+// SAFETY: As above; shared access only reads.
+unsafe impl<P: PoolKind> Sync for PoolBuffer<P> {}
+
+impl<P: PoolKind> PoolBuffer<P> {
+    /// `ExAllocatePoolWithTag`: allocates `length` bytes and zeroes them.
+    ///
+    /// IRQL: <= APC_LEVEL for [`Paged`], <= DISPATCH_LEVEL for [`NonPagedNx`]. From PAGE_SIZE up
+    /// the buffer is page-aligned, below it is aligned to 16 bytes. `ExAllocatePoolWithTag` rather
+    /// than `ExAllocatePool2`, which Windows has from version 2004 only.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_PARAMETER`] for a length of zero or for [`Tag::DEFAULT`], which only the
+    /// framework knows; [`Error::INSUFFICIENT_RESOURCES`] when the pool is exhausted.
+    ///
+    /// Source: "ExAllocatePoolWithTag function (wdm.h)".
+    pub fn new(tag: Tag, length: usize, _irql: &impl Allows<P>) -> Result<Self> {
+        if length == 0 || tag == Tag::DEFAULT {
+            return Err(Error::INVALID_PARAMETER);
+        }
+        if P::PAGEABLE && deferred::is_pending() {
+            // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
+            unsafe { deferred::drain() };
+        }
+        let record = if P::PAGEABLE {
+            Some(Record::allocate()?)
+        } else {
+            None
+        };
+        // SAFETY: The witness allows this pool at the current IRQL, the size and the tag are not
+        // zero.
+        let pointer =
+            unsafe { ntddk::ExAllocatePoolWithTag(P::POOL_TYPE, length as u64, tag.value()) };
+        let Some(pointer) = NonNull::new(pointer.cast::<u8>()) else {
+            if let Some(record) = record {
+                // SAFETY: Allocated above.
+                unsafe { Record::free(record) };
+            }
+            return Err(Error::INSUFFICIENT_RESOURCES);
+        };
+        // SAFETY: The allocation has `length` bytes, and the witness allows touching them.
+        unsafe { pointer.write_bytes(0, length) };
+        // INVARIANT: Allocated and initialised above.
+        Ok(Self {
+            pointer,
+            length,
+            tag,
+            record,
+            kind: PhantomData,
+        })
+    }
+
+    /// The bytes.
+    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a [u8] {
+        // SAFETY: By the type invariant the bytes are initialised and alive as long as `self`; the
+        // borrowed witness allows touching them.
+        unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
+    }
+
+    /// The bytes, for writing.
+    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [u8] {
+        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
+        unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
+    }
+
+    /// The number of bytes, never zero.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a pool allocation is never empty"
+    )]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+}
+
+impl<P: PoolKind> Drop for PoolBuffer<P> {
+    fn drop(&mut self) {
+        /// # Safety
+        ///
+        /// `memory` is a pool allocation with this tag and `record` one of `Record::allocate`, both
+        /// given up, at a level at which the memory may be freed.
+        unsafe fn free(memory: NonNull<c_void>, tag: *mut c_void, record: NonNull<Record>) {
+            // SAFETY: By the contract of this function.
+            unsafe { ntddk::ExFreePoolWithTag(memory.as_ptr(), tag.addr() as u32) };
+            // SAFETY: By the contract of this function.
+            unsafe { Record::free(record) };
+        }
+
+        let (memory, tag) = (self.pointer.cast(), self.tag.value());
+        match self.record {
+            Some(record) => {
+                let tag = without_provenance_mut(tag as usize);
+                // SAFETY: By the type invariant both are this value's, which is gone after this.
+                unsafe { deferred::release(record, free, memory, tag) };
+            }
+            None => {
+                // SAFETY: By the type invariant, and nonpaged memory may be freed at any level of
+                // this crate.
+                unsafe { ntddk::ExFreePoolWithTag(memory.as_ptr(), tag) };
+            }
+        }
+    }
+}
+
+// SAFETY: By the type invariant the bytes stay where they are until the value is dropped, however
+// the value itself moves, and are reachable through nothing else.
+unsafe impl<P: PoolKind> Buffer for PoolBuffer<P> {
+    type Pool = P;
+
+    fn start(&mut self) -> NonNull<u8> {
+        self.pointer
+    }
+
+    fn length(&self) -> usize {
+        self.length
+    }
+}

@@ -1,0 +1,394 @@
+//! I/O requests: values that completing consumes.
+
+mod memory;
+mod transfer;
+
+pub use memory::{RequestMemory, WrappedInput};
+pub use transfer::{DirectInput, Output, Transfer};
+
+use crate::file::FileObject;
+use crate::queue::WaitingRequests;
+use crate::status::{Error, Result, check};
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ptr::{NonNull, null_mut};
+use core::slice;
+use kmdf_sys::{
+    _WDF_REQUEST_TYPE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
+    NTSTATUS, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS, WDFREQUEST, call_unsafe_wdf_function_binding,
+};
+
+/// What a request asks for, with the lengths of its buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Control {
+        code: u32,
+        input: usize,
+        output: usize,
+    },
+    Read {
+        length: usize,
+    },
+    Write {
+        length: usize,
+    },
+}
+
+/// How the I/O manager passes the buffers of a request: the low two bits of a control code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `METHOD_BUFFERED`: one system buffer for input and output.
+    Buffered,
+    /// `METHOD_IN_DIRECT`: a system buffer for input, and a second input in the caller's own pages.
+    InDirect,
+    /// `METHOD_OUT_DIRECT`: a system buffer for input, and output into the caller's own pages.
+    OutDirect,
+    /// `METHOD_NEITHER`: bare pointers of the caller, which this crate does not touch.
+    Neither,
+}
+
+impl Kind {
+    /// `WdfRequestGetParameters`: what a request is that was not just presented.
+    ///
+    /// # Safety
+    ///
+    /// The driver owns the request, which is a read, a write or a device control.
+    pub(crate) unsafe fn of(request: WDFREQUEST) -> Self {
+        let mut parameters = WDF_REQUEST_PARAMETERS {
+            Size: size_of::<WDF_REQUEST_PARAMETERS>() as u16,
+            ..WDF_REQUEST_PARAMETERS::default()
+        };
+        // SAFETY: By the contract of this function; the structure is set up as its `INIT` function
+        // does.
+        unsafe {
+            call_unsafe_wdf_function_binding!(WdfRequestGetParameters, request, &mut parameters)
+        };
+        match parameters.Type {
+            _WDF_REQUEST_TYPE::WdfRequestTypeRead => {
+                // SAFETY: The member of this type; without one, the zeroes from above.
+                let read = unsafe { parameters.Parameters.Read };
+                Self::Read {
+                    length: read.Length,
+                }
+            }
+            _WDF_REQUEST_TYPE::WdfRequestTypeWrite => {
+                // SAFETY: As above.
+                let write = unsafe { parameters.Parameters.Write };
+                Self::Write {
+                    length: write.Length,
+                }
+            }
+            _ => {
+                // SAFETY: As above.
+                let control = unsafe { parameters.Parameters.DeviceIoControl };
+                Self::Control {
+                    code: control.IoControlCode,
+                    input: control.InputBufferLength,
+                    output: control.OutputBufferLength,
+                }
+            }
+        }
+    }
+
+    const fn method(self) -> Method {
+        match self {
+            // Devices made by this crate use buffered I/O for reads and writes.
+            Self::Read { .. } | Self::Write { .. } => Method::Buffered,
+            Self::Control { code, .. } => match code & 3 {
+                METHOD_BUFFERED => Method::Buffered,
+                METHOD_IN_DIRECT => Method::InDirect,
+                METHOD_OUT_DIRECT => Method::OutDirect,
+                METHOD_NEITHER.. => Method::Neither,
+            },
+        }
+    }
+
+    const fn input_length(self) -> usize {
+        match self {
+            Self::Control { input, .. } => input,
+            Self::Write { length } => length,
+            Self::Read { .. } => 0,
+        }
+    }
+
+    const fn output_length(self) -> usize {
+        match self {
+            Self::Control { output, .. } => output,
+            Self::Read { length } => length,
+            Self::Write { .. } => 0,
+        }
+    }
+}
+
+/// The lifetime `'r` of one presentation of a request; invariant, so that no other fits in its
+/// place.
+type Brand<'r> = PhantomData<fn(&'r ()) -> &'r ()>;
+
+/// Proof that a request was answered; a handler must return its own request's.
+#[derive(Debug)]
+#[must_use = "the handler returns it"]
+pub struct Handled<'r>(Brand<'r>);
+
+/// A `WDFREQUEST` that the driver owns.
+///
+/// Completing consumes the value, and whatever borrows from it ends before: buffers, memory objects
+/// over them, memory that dies with the request. That is the `BufAfterReqCompleted` family of
+/// compliance rules as a compile error (rule P10). A value that is dropped instead is completed
+/// with STATUS_UNSUCCESSFUL.
+///
+/// # Invariants
+///
+/// `handle` is a request that was presented to the driver and not yet completed; only this value
+/// completes it. `kind` is what it was presented as.
+#[derive(Debug)]
+pub struct Request<'r> {
+    handle: WDFREQUEST,
+    kind: Kind,
+    brand: Brand<'r>,
+}
+
+// SAFETY: A request belongs to no thread; this value is its only owner.
+unsafe impl Send for Request<'_> {}
+// SAFETY: Shared access reads buffers only.
+unsafe impl Sync for Request<'_> {}
+
+impl<'r> Request<'r> {
+    /// # Safety
+    ///
+    /// `handle` was just presented to the driver as `kind`, and `'r` is fresh.
+    pub(crate) const unsafe fn new(handle: WDFREQUEST, kind: Kind) -> Self {
+        // INVARIANT: By the contract of this function.
+        Self {
+            handle,
+            kind,
+            brand: PhantomData,
+        }
+    }
+
+    /// The number of input bytes; 0 for a read.
+    pub const fn input_length(&self) -> usize {
+        self.kind.input_length()
+    }
+
+    /// The number of bytes that the output has room for; 0 for a write.
+    pub const fn output_length(&self) -> usize {
+        self.kind.output_length()
+    }
+
+    /// How the request's buffers are passed.
+    pub const fn method(&self) -> Method {
+        self.kind.method()
+    }
+
+    /// `WdfRequestRetrieveInputBuffer`: the input, in a system buffer that user mode cannot change.
+    /// IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BUFFER_TOO_SMALL`] if there are fewer than `minimum` bytes, or none at all;
+    /// [`Error::INVALID_DEVICE_REQUEST`] for a read request or `METHOD_NEITHER`.
+    ///
+    /// Source: "WdfRequestRetrieveInputBuffer function (wdfrequest.h)".
+    pub fn input(&self, minimum: usize) -> Result<&[u8]> {
+        // SAFETY: By the type invariant.
+        let (start, length) = unsafe { retrieve_input(self.handle, self.kind, minimum) }?;
+        // SAFETY: The I/O manager filled the buffer, which lives until the completion; that, and
+        // all writing to it, consumes `self`.
+        Ok(unsafe { slice::from_raw_parts(start.as_ptr(), length) })
+    }
+
+    /// `WdfRequestGetFileObject`: the open of the device through which the request came.
+    /// IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// The borrow ends before the request is completed, after which the handle may be closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_REQUEST`] if the device has no file objects or the request came
+    /// without one.
+    ///
+    /// Source: "WdfRequestGetFileObject function (wdfrequest.h)".
+    pub fn file_object(&self) -> Result<FileObject<'_>> {
+        // SAFETY: By the type invariant; the borrow ends before the completion.
+        unsafe { file_object(self.handle) }
+    }
+
+    /// `WdfRequestIsCanceled`: whether the sender has given up on the request.
+    /// IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfRequestIsCanceled function (wdfrequest.h)".
+    pub fn is_canceled(&self) -> bool {
+        // SAFETY: By the type invariant; the request is not marked cancelable.
+        (unsafe { call_unsafe_wdf_function_binding!(WdfRequestIsCanceled, self.handle) }) != 0
+    }
+
+    /// `WdfRequestComplete`: answers without output. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfRequestComplete function (wdfrequest.h)".
+    pub fn complete(self, result: Result<()>) -> Handled<'r> {
+        let request = ManuallyDrop::new(self);
+        // SAFETY: By the type invariant; the value is not used again.
+        unsafe { complete(request.handle, result, 0) };
+        Handled(PhantomData)
+    }
+
+    /// `WdfRequestForwardToIoQueue`: lets the request wait in a queue, from which
+    /// [`WaitingRequests::take_next`] takes it again. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Forwarding consumes the request, as completing does:
+    ///
+    /// ```compile_fail
+    /// fn reads_a_forwarded_request<'r>(
+    ///     request: kmdf::Request<'r>,
+    ///     queue: kmdf::WaitingRequests<'_>,
+    /// ) -> kmdf::Handled<'r> {
+    ///     match request.forward(queue) {
+    ///         Ok(handled) => {
+    ///             let _ = request.input(1);
+    ///             handled
+    ///         }
+    ///         Err((error, request)) => request.complete(Err(error)),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// With the request, which is still the driver's: [`Error::INVALID_DEVICE_REQUEST`] if the
+    /// queue is another device's or the one that the request is in; STATUS_WDF_BUSY if the queue
+    /// takes no requests.
+    ///
+    /// Source: "WdfRequestForwardToIoQueue function (wdfrequest.h)".
+    pub fn forward(self, to: WaitingRequests<'_>) -> Result<Handled<'r>, (Error, Self)> {
+        // SAFETY: By the type invariant.
+        let from = unsafe { call_unsafe_wdf_function_binding!(WdfRequestGetIoQueue, self.handle) };
+        let to = to.queue();
+        // The framework checks neither unless it is being verified (REQ-56).
+        if from.is_null() || from == to.handle() {
+            return Err((Error::INVALID_DEVICE_REQUEST, self));
+        }
+        // SAFETY: The request is in that queue, which is alive.
+        let device = unsafe { call_unsafe_wdf_function_binding!(WdfIoQueueGetDevice, from) };
+        if device != to.device().handle() {
+            return Err((Error::INVALID_DEVICE_REQUEST, self));
+        }
+        // SAFETY: By the type invariant; the queue is alive and of the same device.
+        let forwarded = check(unsafe {
+            call_unsafe_wdf_function_binding!(WdfRequestForwardToIoQueue, self.handle, to.handle())
+        });
+        match forwarded {
+            Ok(()) => {
+                let _ = ManuallyDrop::new(self);
+                Ok(Handled(PhantomData))
+            }
+            Err(error) => Err((error, self)),
+        }
+    }
+
+    /// Runs `answer` with the request's buffers, then completes with its result:
+    /// `WdfRequestCompleteWithInformation`, where the information is the number of bytes written to
+    /// the [`Output`]. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Everything that `answer` makes from the [`Transfer`] ends with it, before the completion.
+    ///
+    /// ```compile_fail
+    /// fn keeps_memory_of_a_request<'r>(request: kmdf::Request<'r>) -> kmdf::Handled<'r> {
+    ///     let mut kept = None;
+    ///     request.answer(|transfer| {
+    ///         kept = Some(transfer.create_memory::<kmdf::NonPagedNx>(kmdf::Tag::DEFAULT, 8)?);
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// Source: "WdfRequestCompleteWithInformation function (wdfrequest.h)".
+    pub fn answer(self, answer: impl FnOnce(Transfer<'_>) -> Result<()>) -> Handled<'r> {
+        let written = Cell::new(0);
+        // SAFETY: By the type invariant; the transfer cannot outlive the call of the closure.
+        let transfer = unsafe { Transfer::new(self.handle, self.kind, &written) };
+        let result = answer(transfer);
+        let request = ManuallyDrop::new(self);
+        // SAFETY: By the type invariant; the value is not used again, and that many bytes of the
+        // output were written.
+        unsafe { complete(request.handle, result, written.get()) };
+        Handled(PhantomData)
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant, and this is the end of the value.
+        unsafe { complete(self.handle, Err(Error::UNSUCCESSFUL), 0) };
+    }
+}
+
+/// `WdfRequestCompleteWithInformation`.
+///
+/// # Safety
+///
+/// The driver owns the request, nobody uses it any more, and its first `written` output bytes were
+/// written.
+unsafe fn complete(request: WDFREQUEST, result: Result<()>, written: usize) {
+    let (status, information): (NTSTATUS, usize) = match result {
+        Ok(()) => (STATUS_SUCCESS, written),
+        Err(error) if error.withholds_output() => (error.status(), 0),
+        Err(warning) => (warning.status(), written),
+    };
+    // SAFETY: By the contract of this function.
+    unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfRequestCompleteWithInformation,
+            request,
+            status,
+            information as u64
+        )
+    };
+}
+
+/// `WdfRequestGetFileObject`.
+///
+/// # Safety
+///
+/// The driver owns the request, and it is not completed for `'a`.
+unsafe fn file_object<'a>(request: WDFREQUEST) -> Result<FileObject<'a>> {
+    // SAFETY: By the contract of this function.
+    let file = unsafe { call_unsafe_wdf_function_binding!(WdfRequestGetFileObject, request) };
+    if file.is_null() {
+        return Err(Error::INVALID_DEVICE_REQUEST);
+    }
+    // SAFETY: A file object is closed only after its last request was completed.
+    Ok(unsafe { FileObject::new(file) })
+}
+
+/// `WdfRequestRetrieveInputBuffer`: where the input starts, and how long it is.
+///
+/// # Safety
+///
+/// The driver owns the request, which is of this kind. The result is a buffer of initialised bytes
+/// until the request is completed.
+unsafe fn retrieve_input(
+    request: WDFREQUEST,
+    kind: Kind,
+    minimum: usize,
+) -> Result<(NonNull<u8>, usize)> {
+    // The pointers of a kernel-mode caller of `METHOD_NEITHER`, which the framework would hand out,
+    // are that caller's affair.
+    if kind.method() == Method::Neither {
+        return Err(Error::INVALID_DEVICE_REQUEST);
+    }
+    let mut buffer = null_mut();
+    let mut length = 0;
+    // SAFETY: By the contract of this function.
+    check(unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfRequestRetrieveInputBuffer,
+            request,
+            minimum,
+            &mut buffer,
+            &mut length
+        )
+    })?;
+    let buffer = NonNull::new(buffer.cast()).ok_or(Error::INTERNAL_ERROR)?;
+    Ok((buffer, length))
+}

@@ -1,0 +1,280 @@
+//! The buffers of a request while it is being answered.
+
+use super::memory::{RequestMemory, WrappedInput};
+use super::{Kind, Method, retrieve_input};
+use crate::file::FileObject;
+use crate::pool::NonPageable;
+use crate::status::{Error, Result, check};
+use crate::tag::Tag;
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::ptr::{NonNull, null_mut};
+use core::slice;
+use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
+
+/// A request's buffers while [`Request::answer`](crate::Request::answer) runs: first the input,
+/// then, by [`Transfer::into_output`], the output.
+///
+/// With `METHOD_BUFFERED` both are the same bytes. Asking for the output consumes the transfer, so
+/// that reading the input after output was written does not compile:
+///
+/// ```compile_fail
+/// fn reads_input_after_output(transfer: kmdf::Transfer<'_>) -> kmdf::Result<()> {
+///     let input = transfer.input(4)?;
+///     let mut output = transfer.into_output()?;
+///     output.write(input)
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// The driver owns the request `handle`, which is of this `kind`, and does not complete it for
+/// `'a`. Nothing was written to its output yet. `'a` is invariant and ends with the closure.
+#[derive(Debug)]
+pub struct Transfer<'a> {
+    handle: WDFREQUEST,
+    kind: Kind,
+    written: &'a Cell<usize>,
+    brand: PhantomData<fn(&'a ()) -> &'a ()>,
+}
+
+impl<'a> Transfer<'a> {
+    /// # Safety
+    ///
+    /// The driver owns the request, which is of this kind, and does not complete it for `'a`.
+    pub(super) const unsafe fn new(
+        handle: WDFREQUEST,
+        kind: Kind,
+        written: &'a Cell<usize>,
+    ) -> Self {
+        // INVARIANT: By the contract of this function.
+        Self {
+            handle,
+            kind,
+            written,
+            brand: PhantomData,
+        }
+    }
+
+    /// The number of input bytes.
+    pub const fn input_length(&self) -> usize {
+        self.kind.input_length()
+    }
+
+    /// The number of bytes that the output has room for.
+    pub const fn output_length(&self) -> usize {
+        self.kind.output_length()
+    }
+
+    /// As [`Request::file_object`](crate::Request::file_object).
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::file_object`](crate::Request::file_object).
+    pub fn file_object(&self) -> Result<FileObject<'a>> {
+        // SAFETY: By the type invariant.
+        unsafe { super::file_object(self.handle) }
+    }
+
+    /// As [`Request::input`](crate::Request::input).
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::input`](crate::Request::input).
+    pub fn input(&self, minimum: usize) -> Result<&[u8]> {
+        // SAFETY: By the type invariant.
+        let (start, length) = unsafe { retrieve_input(self.handle, self.kind, minimum) }?;
+        // SAFETY: The I/O manager filled the buffer, which lives for `'a`; `wrap_input` and
+        // `into_output`, which lead to writing, need the transfer exclusively.
+        Ok(unsafe { slice::from_raw_parts(start.as_ptr(), length) })
+    }
+
+    /// `WdfRequestRetrieveOutputBuffer` of a `METHOD_IN_DIRECT` request: its second input, in the
+    /// caller's own pages. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_REQUEST`] for any other method; [`Error::BUFFER_TOO_SMALL`] if there
+    /// are no such bytes; [`Error::INSUFFICIENT_RESOURCES`] if the pages cannot be mapped.
+    pub fn direct_input(&self) -> Result<DirectInput<'_>> {
+        if self.kind.method() != Method::InDirect {
+            return Err(Error::INVALID_DEVICE_REQUEST);
+        }
+        let (start, length) = self.retrieve_output()?;
+        // INVARIANT: Mapped until the completion, which `'a` outlasts.
+        Ok(DirectInput {
+            start,
+            length,
+            borrow: PhantomData,
+        })
+    }
+
+    /// `WdfMemoryCreate` with the request as parent: memory that the framework deletes when the
+    /// request is completed (rule C9). IRQL: <= DISPATCH_LEVEL. The bytes are zeroed.
+    ///
+    /// Only nonpaged kinds: completing deletes the memory at whatever IRQL it happens, and pageable
+    /// memory would be leaked above PASSIVE_LEVEL (REQ-39).
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::new`](crate::Memory::new).
+    ///
+    /// Source: "WdfMemoryCreate function (wdfmemory.h)".
+    pub fn create_memory<P: NonPageable>(
+        &self,
+        tag: Tag,
+        length: usize,
+    ) -> Result<RequestMemory<'a, P>> {
+        // SAFETY: By the type invariant the request is alive for `'a`.
+        unsafe { RequestMemory::new(self.handle, tag, length) }
+    }
+
+    /// `WdfMemoryCreatePreallocated` over the request's own input, with the request as parent:
+    /// memory that the framework deletes when the request is completed, leaving the buffer to the
+    /// I/O manager (rules P2, P6, P8). IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transfer::input`] and [`PreallocatedMemory::new`](crate::PreallocatedMemory::new).
+    ///
+    /// Source: "WdfMemoryCreatePreallocated function (wdfmemory.h)".
+    pub fn wrap_input(&mut self) -> Result<WrappedInput<'_>> {
+        // SAFETY: By the type invariant.
+        let (start, length) = unsafe { retrieve_input(self.handle, self.kind, 0) }?;
+        // SAFETY: The system buffer is alive for `'a`, and the exclusive borrow makes the wrapped
+        // memory its only user.
+        unsafe { WrappedInput::new(self.handle, start, length) }
+    }
+
+    /// `WdfRequestRetrieveOutputBuffer`: turns to the output. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// A request without room for output gives an output without room.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_REQUEST`] for `METHOD_IN_DIRECT`, which has none, and
+    /// `METHOD_NEITHER`; [`Error::INSUFFICIENT_RESOURCES`] if the caller's pages cannot be mapped.
+    ///
+    /// Source: "WdfRequestRetrieveOutputBuffer function (wdfrequest.h)".
+    pub fn into_output(self) -> Result<Output<'a>> {
+        let (start, length) = match self.kind.method() {
+            _ if self.output_length() == 0 => (NonNull::dangling(), 0),
+            Method::Buffered | Method::OutDirect => self.retrieve_output()?,
+            Method::InDirect | Method::Neither => return Err(Error::INVALID_DEVICE_REQUEST),
+        };
+        // INVARIANT: The buffer lives until the completion, which `'a` outlasts, and nobody reads
+        // it: the transfer, which all access to the input borrows from, is consumed here.
+        Ok(Output {
+            start,
+            length,
+            written: self.written,
+        })
+    }
+
+    /// `WdfRequestRetrieveOutputBuffer`.
+    fn retrieve_output(&self) -> Result<(NonNull<u8>, usize)> {
+        let mut buffer = null_mut();
+        let mut length = 0;
+        // SAFETY: By the type invariant.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfRequestRetrieveOutputBuffer,
+                self.handle,
+                0,
+                &mut buffer,
+                &mut length
+            )
+        })?;
+        let buffer = NonNull::new(buffer.cast()).ok_or(Error::INTERNAL_ERROR)?;
+        Ok((buffer, length))
+    }
+}
+
+/// Input in the caller's own pages, which user mode may change at any time: it can be copied, never
+/// referred to.
+///
+/// # Invariants
+///
+/// `start` is readable for `length` bytes for `'a`.
+#[derive(Debug)]
+pub struct DirectInput<'a> {
+    start: NonNull<u8>,
+    length: usize,
+    borrow: PhantomData<&'a ()>,
+}
+
+impl DirectInput<'_> {
+    /// The number of bytes, never zero.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an absent buffer is an error instead"
+    )]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Copies the bytes from `offset` on; two calls may see different bytes at the same place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BUFFER_TOO_SMALL`] if the input ends before `target` is full.
+    pub fn copy_to(&self, offset: usize, target: &mut [u8]) -> Result<()> {
+        if offset > self.length || target.len() > self.length - offset {
+            return Err(Error::BUFFER_TOO_SMALL);
+        }
+        // SAFETY: The offset lies in the buffer.
+        let source = unsafe { self.start.add(offset) };
+        // SAFETY: By the type invariant and the check above the source is readable; pages of user
+        // mode do not overlap a slice of the driver. A concurrent change by user mode gives other
+        // bytes, but every byte is valid.
+        unsafe { source.copy_to_nonoverlapping(NonNull::from_mut(target).cast(), target.len()) };
+        Ok(())
+    }
+}
+
+/// The output of a request: written front to back, never read.
+///
+/// What was written is what the sender gets: bytes of the system buffer that the driver did not
+/// write never leave it (rule C8).
+///
+/// # Invariants
+///
+/// `start` is writable for `length` bytes for `'a` and nobody refers to those bytes. The first
+/// `written` of them were written, and `written <= length`.
+#[derive(Debug)]
+pub struct Output<'a> {
+    start: NonNull<u8>,
+    length: usize,
+    written: &'a Cell<usize>,
+}
+
+impl Output<'_> {
+    /// The number of bytes that there is still room for.
+    pub fn remaining(&self) -> usize {
+        self.length - self.written.get()
+    }
+
+    /// The number of bytes written so far, and the answer's information.
+    pub fn written(&self) -> usize {
+        self.written.get()
+    }
+
+    /// Appends bytes, all or none of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BUFFER_TOO_SMALL`] if there is not enough room.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.written.get();
+        if bytes.len() > self.remaining() {
+            return Err(Error::BUFFER_TOO_SMALL);
+        }
+        // SAFETY: By the type invariant the offset lies in the buffer.
+        let target = unsafe { self.start.add(written) };
+        // SAFETY: By the check above there is room; by the type invariant nobody refers to the
+        // target, so that it does not overlap the slice.
+        unsafe { target.copy_from_nonoverlapping(NonNull::from_ref(bytes).cast(), bytes.len()) };
+        self.written.set(written + bytes.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Pool tags: four ASCII bytes by which the pool's users are told apart.
+
+use crate::status::{Error, Result};
+use core::fmt;
+
+/// The tag of a pool allocation.
+///
+/// ```
+/// use kmdf::Tag;
+/// const TAG: Tag = Tag::new(b"Mem1");
+/// assert_eq!(TAG.value(), u32::from_le_bytes(*b"Mem1"));
+/// ```
+///
+/// A zero tag or one that is not ASCII does not compile:
+///
+/// ```compile_fail
+/// const TAG: kmdf::Tag = kmdf::Tag::new(&[0, 0, 0, 0]);
+/// ```
+///
+/// ```compile_fail
+/// const TAG: kmdf::Tag = kmdf::Tag::new(b"caf\xE9");
+/// ```
+///
+/// # Invariants
+///
+/// Every byte is at most 127 (rule C3). Zero as a whole occurs in [`Tag::DEFAULT`] only.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag(u32);
+
+impl Tag {
+    /// Tag 0, for which the framework takes the driver's default: [`crate::Driver::POOL_TAG`], else
+    /// one made from the driver's service name (rules C3, C4).
+    pub const DEFAULT: Self = Self(0);
+
+    /// Makes a tag of one to four ASCII bytes, first character first; meant for a `const`, where a
+    /// bad tag is a compile error.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a constant: on a tag that [`Tag::try_from_bytes`] refuses.
+    pub const fn new<const N: usize>(bytes: &[u8; N]) -> Self {
+        match Self::try_from_bytes(bytes) {
+            Ok(tag) => tag,
+            Err(_) => panic!("a pool tag is one to four ASCII characters, not all of them zero"),
+        }
+    }
+
+    /// Makes a tag of bytes that are known at run time only.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_PARAMETER`] if there are none or more than four, if one exceeds 127, or if
+    /// all are zero.
+    pub const fn try_from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut value = [0; 4];
+        match bytes {
+            [a] => value = [*a, 0, 0, 0],
+            [a, b] => value = [*a, *b, 0, 0],
+            [a, b, c] => value = [*a, *b, *c, 0],
+            [a, b, c, d] => value = [*a, *b, *c, *d],
+            _ => {}
+        }
+        let value = u32::from_le_bytes(value);
+        if value == 0 || value & 0x8080_8080 != 0 {
+            Err(Error::INVALID_PARAMETER)
+        } else {
+            // INVARIANT: Just checked.
+            Ok(Self(value))
+        }
+    }
+
+    /// The tag as Windows calls take it: the first character in the lowest byte.
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::DEFAULT {
+            return formatter.write_str("Tag::DEFAULT");
+        }
+        write!(formatter, "Tag({})", self.0.to_le_bytes().escape_ascii())
+    }
+}

@@ -1,0 +1,156 @@
+//! The test driver: a device whose control requests run what the test has put in its place.
+
+use kmdf::{
+    Device, DeviceInit, Driver, Guid, Handled, IoHandler, Passive, Presentation, Queue, Request,
+    Result, context, driver_entry, wide,
+};
+use nt_model::{Config, File, Kernel, Stop};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// `CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS)`.
+pub const RUN: u32 = 0x0022_2000;
+
+/// The interface by which the devices of the tests are found.
+pub const INTERFACE: Guid = Guid::from_u128(0x5E1F2C3A_7B4D_4E9A_8C21_0A1B2C3D4E5F);
+
+type Body = Box<dyn for<'q, 'r> FnOnce(Queue<'q>, Request<'r>, &mut Passive) -> Handled<'r> + Send>;
+type SharedBody =
+    Arc<dyn for<'q, 'r> Fn(Device<'q>, Request<'r>, &mut Passive) -> Handled<'r> + Send + Sync>;
+
+/// What the next request runs. One machine at a time exists in the process.
+static BODY: Mutex<Option<Body>> = Mutex::new(None);
+/// What requests run that find no body.
+static SHARED_BODY: Mutex<Option<SharedBody>> = Mutex::new(None);
+
+struct TestDriver;
+driver_entry!(TestDriver);
+
+impl Driver for TestDriver {
+    fn load(_irql: &mut Passive) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
+        init.set_generated_name();
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
+        let device = init.create(State, irql)?;
+        device.create_interface(&INTERFACE, irql)?;
+        device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+        Ok(())
+    }
+}
+
+struct State;
+context!(State);
+
+struct Requests;
+context!(Requests);
+
+impl IoHandler for Requests {
+    type Level = Passive;
+
+    fn device_control<'r>(
+        &self,
+        queue: Queue<'_>,
+        request: Request<'r>,
+        _code: u32,
+        irql: &mut Passive,
+    ) -> Handled<'r> {
+        let body = BODY.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(body) = body {
+            return body(queue, request, irql);
+        }
+        let body = SHARED_BODY
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match body {
+            Some(body) => body(queue.device(), request, irql),
+            None => request.complete(Ok(())),
+        }
+    }
+}
+
+/// Loads the driver, adds its device, opens it for `user`, and takes everything down again; the
+/// verifier stops the run if anything is left then.
+pub fn with_device<T: Send + 'static>(
+    config: Config,
+    user: impl FnOnce(&Kernel, &File) -> T + Send + 'static,
+) -> std::result::Result<T, Stop> {
+    nt_model::run(config, |kernel| {
+        let driver = kernel
+            .load_driver("wrappers", fx_driver_entry)
+            .expect("the driver loads");
+        let device = driver
+            .add_device("ROOT\\WRAPPERS")
+            .expect("the device starts");
+        let file = kernel
+            .open_interface(&INTERFACE.get())
+            .expect("the device opens");
+        let value = user(kernel, &file);
+        file.close();
+        device.remove().expect("the device is removed");
+        driver.unload().expect("the driver unloads");
+        value
+    })
+}
+
+/// Has `body` handle the next request.
+pub fn on_requests(
+    body: impl for<'q, 'r> FnOnce(Queue<'q>, Request<'r>, &mut Passive) -> Handled<'r> + Send + 'static,
+) {
+    *BODY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(body));
+}
+
+/// Runs `user` with `body` handling all requests that [`on_requests`] was not called for.
+pub fn while_handling(
+    body: impl for<'q, 'r> Fn(Device<'q>, Request<'r>, &mut Passive) -> Handled<'r>
+    + Send
+    + Sync
+    + 'static,
+    user: impl FnOnce(),
+) {
+    *SHARED_BODY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(body));
+    user();
+    *SHARED_BODY.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Runs `body` in a request handler of the device, at PASSIVE_LEVEL, on a machine with all checks
+/// on.
+pub fn inside<T: Send + 'static>(
+    body: impl FnOnce(Device<'_>, &mut Passive) -> T + Send + 'static,
+) -> T {
+    inside_with(Config::default(), body).expect("no bug check")
+}
+
+/// As [`inside`] on a machine of choice.
+pub fn inside_with<T: Send + 'static>(
+    config: Config,
+    body: impl FnOnce(Device<'_>, &mut Passive) -> T + Send + 'static,
+) -> std::result::Result<T, Stop> {
+    with_device(config, |_, file| run_body(file, body))
+}
+
+/// Sends a request that runs `body`; a panic of it goes on here, not through the framework.
+pub fn run_body<T: Send + 'static>(
+    file: &File,
+    body: impl FnOnce(Device<'_>, &mut Passive) -> T + Send + 'static,
+) -> T {
+    type Outcome<T> = std::result::Result<T, Box<dyn Any + Send>>;
+    let outcome = Arc::new(Mutex::new(None::<Outcome<T>>));
+    let slot = outcome.clone();
+    on_requests(move |queue, request, irql| {
+        let result = catch_unwind(AssertUnwindSafe(|| body(queue.device(), irql)));
+        *slot.lock().expect("nobody panics with this lock") = Some(result);
+        request.complete(Ok(()))
+    });
+    let status = file.ioctl(RUN, &[], &mut []);
+    assert_eq!(status.status, 0, "the request reached its handler");
+    let outcome = outcome.lock().expect("nobody panics with this lock").take();
+    match outcome.expect("the body ran") {
+        Ok(value) => value,
+        Err(panic) => resume_unwind(panic),
+    }
+}

@@ -1,0 +1,225 @@
+//! All wrappers at once: with each allocation failing in turn, on several threads, and while the
+//! device goes away.
+
+use super::driver::{INTERFACE, RUN, on_requests, run_body, while_handling, with_device};
+use kmdf::{
+    BorrowedBuffer, Device, DriverParent, LookasideList, Memory, NonPagedLookaside, NonPagedNx,
+    Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PreallocatedMemory, Result, SpinLock, Tag,
+    WaitLock,
+};
+use nt_model::{Config, LowResources, Verifier};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const TAG: Tag = Tag::new(b"All1");
+
+/// Makes one of everything, and drops some of it under a spin lock.
+fn make_everything(device: Device<'_>, irql: &mut Passive) -> Result<()> {
+    let spin = SpinLock::new(&device, ())?;
+    let wait = WaitLock::new(
+        &DriverParent,
+        Memory::<Paged>::new(&device, TAG, 100, irql)?,
+    )?;
+    wait.with(irql, |memory, irql| memory.bytes_mut(irql).fill(1))?;
+    let large = Memory::<NonPagedNx>::new_uninit(&device, TAG, 5000, irql)?.filled(2, irql);
+    let boxed = PoolBox::new(TAG, [3_u64; 4])?;
+
+    let mut over_pool = PreallocatedMemory::new(&device, PoolBuffer::<Paged>::new(TAG, 64, irql)?)?;
+    let former = over_pool.assign(PoolBuffer::<Paged>::new(TAG, 128, irql)?)?;
+    let mut bytes = [0; 8];
+    let mut over_bytes = PreallocatedMemory::new(&device, BorrowedBuffer::from(&mut bytes[..]))?;
+    over_bytes.copy_from(0, &boxed[0].to_le_bytes(), irql)?;
+
+    let small_list = LookasideList::<NonPagedNx>::new(&device, TAG, 64, irql)?;
+    let large_list = LookasideList::<Paged>::with_memory_parent(&device, &device, TAG, 5000, irql)?;
+    let small = small_list.allocate(irql)?;
+    let page = large_list.allocate(irql)?;
+
+    let paged_list = PagedLookaside::new(TAG, 64, irql)?;
+    let exported = NonPagedLookaside::with_system_routines(TAG, 64, irql)?;
+    let entries = (paged_list.allocate(irql)?, exported.allocate(irql)?);
+
+    let paged = (over_pool, former, page, large_list, entries, paged_list);
+    spin.with(irql, |(), irql| {
+        drop(paged);
+        small.bytes(irql).len() + large.bytes(irql).len()
+    })?;
+    Ok(())
+}
+
+/// C7, P4, L3, E2: whichever allocation fails, everything is taken down without a trace.
+#[test]
+fn every_failing_allocation_is_survived() {
+    let mut failed = 0;
+    for nth in 1.. {
+        let low_resources = LowResources::FailNth(nth);
+        let config = Config {
+            verifier: Verifier {
+                low_resources,
+                ..Verifier::standard()
+            },
+            ..Config::default()
+        };
+        let injected = nt_model::run(config, |kernel| {
+            let Ok(driver) = kernel.load_driver("wrappers", super::driver::fx_driver_entry) else {
+                return kernel.verifier().faults_injected;
+            };
+            if let Ok(device) = driver.add_device("ROOT\\WRAPPERS") {
+                if let Ok(file) = kernel.open_interface(&INTERFACE.get()) {
+                    on_requests(|queue, request, irql| {
+                        let made = make_everything(queue.device(), irql);
+                        request.complete(made)
+                    });
+                    file.ioctl(RUN, &[], &mut []);
+                }
+                device.remove().expect("nothing is open");
+            }
+            driver.unload().expect("nothing is left");
+            kernel.verifier().faults_injected
+        })
+        .unwrap_or_else(|stop| panic!("allocation {nth}: {stop:?}"));
+        if injected == 0 {
+            break;
+        }
+        failed += 1;
+    }
+    assert!(failed > 30, "{failed} allocations");
+}
+
+/// The same on several threads at once; reference counts and list teardown race.
+#[test]
+fn threads_make_everything_at_once() {
+    with_device(Config::default(), |kernel, _| {
+        while_handling(
+            |device, request, irql| {
+                let made = make_everything(device, irql);
+                request.complete(made)
+            },
+            || {
+                std::thread::scope(|scope| {
+                    for _ in 0..4 {
+                        scope.spawn(|| {
+                            let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+                            for _ in 0..50 {
+                                assert_eq!(file.ioctl(RUN, &[], &mut []).ok(), Ok(0));
+                            }
+                        });
+                    }
+                });
+            },
+        );
+    })
+    .expect("no bug check");
+}
+
+/// E4, L5: one list of each kind, shared by all threads.
+#[test]
+fn threads_share_lists() {
+    with_device(
+        Config {
+            verifier: Verifier::off(),
+            ..Config::default()
+        },
+        |kernel, file| {
+            let lists = run_body(file, |_, irql| {
+                let framework = LookasideList::<Paged>::new(&DriverParent, TAG, 80, irql);
+                let executive = PagedLookaside::new(TAG, 80, irql);
+                (Arc::new(framework.expect("list")), executive.expect("list"))
+            });
+            let counted = lists.1.clone();
+            while_handling(
+                move |_, request, irql| {
+                    let used = lists.0.allocate(irql).and_then(|mut memory| {
+                        let mut entry = lists.1.allocate(irql)?;
+                        assert_eq!(entry.bytes(irql), memory.bytes(irql));
+                        entry.bytes_mut(irql).fill(0xEE);
+                        memory.bytes_mut(irql).fill(0xDD);
+                        Ok(())
+                    });
+                    request.complete(used)
+                },
+                || {
+                    std::thread::scope(|scope| {
+                        for _ in 0..4 {
+                            scope.spawn(|| {
+                                let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+                                for _ in 0..200 {
+                                    assert_eq!(file.ioctl(RUN, &[], &mut []).ok(), Ok(0));
+                                }
+                            });
+                        }
+                    });
+                },
+            );
+            let counters = counted.counters();
+            assert_eq!((counters.allocates, counters.frees), (800, 800));
+            run_body(file, |_, _| drop(counted));
+        },
+    )
+    .expect("no bug check");
+}
+
+/// C9, OBJ-56: values are dropped by one thread while another removes the device their objects are
+/// parented to.
+#[test]
+fn dropping_races_with_removal() {
+    for _ in 0..10 {
+        nt_model::run(Config::default(), |kernel| {
+            let driver = kernel
+                .load_driver("wrappers", super::driver::fx_driver_entry)
+                .expect("the driver loads");
+            let device = driver
+                .add_device("ROOT\\WRAPPERS")
+                .expect("the device starts");
+            let file = kernel
+                .open_interface(&INTERFACE.get())
+                .expect("the device opens");
+            let mut values = run_body(&file, |device, irql| {
+                (0..50)
+                    .map(|size| Memory::<Paged>::new(&device, TAG, size * 200 + 1, irql))
+                    .collect::<Result<Vec<_>>>()
+                    .expect("memory")
+            });
+            file.close();
+            let go = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // Makes this thread one of the machine's.
+                    let _ = kernel.verifier();
+                    while !go.load(Ordering::Acquire) {
+                        std::hint::spin_loop();
+                    }
+                    while values.pop().is_some() {}
+                });
+                go.store(true, Ordering::Release);
+                device.remove().expect("nothing is open");
+            });
+            driver.unload().expect("nothing is left");
+        })
+        .expect("no bug check");
+    }
+}
+
+/// C9: the device is pulled out while it is open; its values go when it does.
+#[test]
+fn surprise_removal_leaves_nothing() {
+    nt_model::run(Config::default(), |kernel| {
+        let driver = kernel
+            .load_driver("wrappers", super::driver::fx_driver_entry)
+            .expect("the driver loads");
+        let device = driver
+            .add_device("ROOT\\WRAPPERS")
+            .expect("the device starts");
+        let file = kernel
+            .open_interface(&INTERFACE.get())
+            .expect("the device opens");
+        let memory = run_body(&file, |device, irql| {
+            Memory::<Paged>::new(&device, TAG, 100, irql).expect("memory")
+        });
+        device.surprise_remove().expect("there");
+        drop(memory);
+        file.close();
+        driver.unload().expect("nothing is left");
+    })
+    .expect("no bug check");
+}

@@ -1,0 +1,22 @@
+//! The wrappers, run by small safe drivers over the models.
+//!
+//! A test names the rules that it shows: C, P, L and E are the documented rules of the four calls,
+//! the others those of the framework.
+
+#![forbid(unsafe_code)]
+#![allow(missing_docs, reason = "tests are named after what they show")]
+
+mod contexts;
+mod driver;
+mod everything;
+mod executive;
+mod locks;
+mod lookaside;
+mod memory;
+mod ownership;
+mod preallocated;
+mod queues;
+mod requests;
+
+use driver::{inside, inside_with, on_requests};
+use kmdf_model as _;

@@ -1,0 +1,192 @@
+//! Queues: a handler at DISPATCH_LEVEL, reads and writes, and requests that wait in a manual queue.
+
+use kmdf::{
+    DeviceInit, Driver, Error, Handled, IoHandler, ManualQueue, NonPagedNx, Passive, Presentation,
+    Queue, Request, Result, Tag, context, driver_entry, wide,
+};
+use nt_model::{Config, File, IoStatus};
+
+/// Waits until another request releases it.
+const WAIT: u32 = 0x0022_2000;
+/// Releases the request that has waited longest.
+const RELEASE: u32 = 0x0022_2004;
+
+struct Root;
+driver_entry!(Root);
+
+impl Driver for Root {
+    fn load(_irql: &mut Passive) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
+        init.set_name(wide!("\\Device\\Queues"))?;
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
+        let device = init.create(State, irql)?;
+        device.create_symbolic_link(wide!("\\DosDevices\\Queues"), irql)?;
+        let waiting = device.create_manual_queue(irql)?;
+        assert!(device.create_manual_queue::<Requests>(irql).is_err());
+        device.create_default_queue(Presentation::Parallel, Requests { waiting }, irql)?;
+        let second = device
+            .create_default_queue(Presentation::Parallel, Other, irql)
+            .err();
+        assert_eq!(second, Some(Error::UNSUCCESSFUL));
+        Ok(())
+    }
+}
+
+struct State;
+context!(State);
+
+struct Requests {
+    waiting: ManualQueue<State>,
+}
+context!(Requests);
+
+struct Other;
+context!(Other);
+
+impl IoHandler for Other {
+    type Level = kmdf::Dispatch;
+
+    fn device_control<'r>(
+        &self,
+        _queue: Queue<'_>,
+        request: Request<'r>,
+        _code: u32,
+        _irql: &mut kmdf::Dispatch,
+    ) -> Handled<'r> {
+        request.complete(Err(Error::NOT_IMPLEMENTED))
+    }
+}
+
+impl IoHandler for Requests {
+    type Level = kmdf::Dispatch;
+    const READS_AND_WRITES: bool = true;
+
+    fn device_control<'r>(
+        &self,
+        queue: Queue<'_>,
+        request: Request<'r>,
+        code: u32,
+        irql: &mut kmdf::Dispatch,
+    ) -> Handled<'r> {
+        let waiting = match self.waiting.of(queue.device()) {
+            Ok(waiting) => waiting,
+            Err(error) => return request.complete(Err(error)),
+        };
+        match code {
+            WAIT => match request.forward(waiting) {
+                Ok(handled) => handled,
+                Err((error, request)) => request.complete(Err(error)),
+            },
+            RELEASE => {
+                let released = waiting.take_next(irql, |request| match request.forward(waiting) {
+                    Ok(handled) => handled,
+                    Err((error, request)) => request.answer(|transfer| {
+                        let same_queue = error == Error::INVALID_DEVICE_REQUEST;
+                        let length = transfer.input(1)?.len() as u8;
+                        transfer.into_output()?.write(&[length, same_queue.into()])
+                    }),
+                });
+                request.complete(released)
+            }
+            _ => request.complete(Err(Error::INVALID_DEVICE_REQUEST)),
+        }
+    }
+
+    fn read<'r>(
+        &self,
+        _queue: Queue<'_>,
+        request: Request<'r>,
+        _irql: &mut kmdf::Dispatch,
+    ) -> Handled<'r> {
+        request.answer(|transfer| {
+            assert_eq!(transfer.input(0).err(), Some(Error::INVALID_DEVICE_REQUEST));
+            transfer.into_output()?.write(b"read")
+        })
+    }
+
+    fn write<'r>(
+        &self,
+        _queue: Queue<'_>,
+        request: Request<'r>,
+        _irql: &mut kmdf::Dispatch,
+    ) -> Handled<'r> {
+        request.answer(|transfer| {
+            let mut memory =
+                transfer.create_memory::<NonPagedNx>(Tag::new(b"Writ"), transfer.input_length())?;
+            memory.bytes_mut().copy_from_slice(transfer.input(1)?);
+            if memory.bytes() == b"good" {
+                Ok(())
+            } else {
+                Err(Error::INVALID_PARAMETER)
+            }
+        })
+    }
+}
+
+fn using<T: Send + 'static>(user: impl FnOnce(&File) -> T + Send + 'static) -> T {
+    nt_model::run(Config::default(), |kernel| {
+        let driver = kernel
+            .load_driver("queues", fx_driver_entry)
+            .expect("the driver loads");
+        let device = driver
+            .add_device("ROOT\\QUEUES")
+            .expect("the device starts");
+        let file = kernel.open("\\\\.\\Queues").expect("the device opens");
+        let value = user(&file);
+        file.close();
+        device.remove().expect("nothing is open");
+        driver.unload().expect("nothing is left");
+        value
+    })
+    .expect("no bug check")
+}
+
+/// REQ-6, MEM-39: reads have output only, writes input only.
+#[test]
+fn reads_and_writes_reach_their_handlers() {
+    using(|file| {
+        let mut buffer = [0; 6];
+        assert_eq!(
+            file.read(&mut buffer, 0),
+            IoStatus {
+                status: 0,
+                information: 4
+            }
+        );
+        assert_eq!(&buffer, b"read\0\0");
+        assert_eq!(file.write(b"good", 0).status, 0);
+        assert_eq!(
+            file.write(b"bad!", 0).status,
+            Error::INVALID_PARAMETER.status()
+        );
+    });
+}
+
+/// REQ-55, QUE-51: a forwarded request waits and is answered by who takes it.
+#[test]
+fn a_request_waits_in_a_manual_queue() {
+    using(|file| {
+        let none = file.ioctl(RELEASE, &[], &mut []).status;
+        assert_eq!(none, 0x8000_001A_u32 as i32, "STATUS_NO_MORE_ENTRIES");
+        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        assert!(!waiting.is_complete());
+        assert_eq!(file.ioctl(RELEASE, &[], &mut []).status, 0);
+        let (status, output) = waiting.wait();
+        assert_eq!((status.status, status.information), (0, 2));
+        assert_eq!(output, [3, 1], "and was not forwarded to where it is");
+    });
+}
+
+/// REQ-54, QUE-61: what waits is cancelled with its sender, without the driver's help.
+#[test]
+fn a_waiting_request_can_be_cancelled() {
+    using(|file| {
+        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        assert!(waiting.cancel());
+        let (status, _) = waiting.wait();
+        assert_eq!(status.status, Error::CANCELLED.status());
+    });
+}
