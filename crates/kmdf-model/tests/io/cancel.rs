@@ -325,3 +325,64 @@ fn cancellation_races_completion() {
         }
     });
 }
+
+/// REQ-54, QUE-51: senders cancel while another thread takes requests out, and none is lost.
+#[test]
+fn cancellation_races_retrieval() {
+    let queue = Slot::default();
+    let kept = queue.clone();
+    let hooks = Hooks::default().created(move |device| {
+        kept.set(create_queue(device, default_config(MANUAL)));
+        STATUS_SUCCESS
+    });
+    with_file(verified(), hooks, move |file| {
+        let busy = std::sync::atomic::AtomicUsize::new(3);
+        std::thread::scope(|scope| {
+            for cancels in [true, true, false] {
+                let busy = &busy;
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        let pending = send(file, 1);
+                        if cancels {
+                            pending.cancel();
+                        }
+                        let status = status_of(pending);
+                        let cancelled = cancels && status == STATUS_CANCELLED;
+                        assert!(cancelled || status == STATUS_SUCCESS, "{status:#x}");
+                    }
+                    busy.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                });
+            }
+            while busy.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+                let mut request = null_mut();
+                let status = wdf!(WdfIoQueueRetrieveNextRequest(queue.get(), &mut request));
+                if status == STATUS_SUCCESS {
+                    complete(request, STATUS_SUCCESS);
+                }
+            }
+        });
+    });
+}
+
+/// QUE-30, QUE-34: cancellation of waiting requests races their presentation.
+#[test]
+fn cancellation_races_presentation() {
+    let hooks = queued(SEQUENTIAL).control(|_, request, _, _, _| {
+        std::thread::yield_now();
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let pending = send(file, 1);
+                        pending.cancel();
+                        let status = status_of(pending);
+                        assert!([STATUS_SUCCESS, STATUS_CANCELLED].contains(&status));
+                    }
+                });
+            }
+        });
+    });
+}
