@@ -355,29 +355,21 @@ fn a_device_vanishes_under_traffic() {
             for _ in 0..10 {
                 let device = machine.add();
                 std::thread::scope(|scope| {
-                    for _ in 0..2 {
-                        let file = machine.open();
+                    let senders = [machine.open(), machine.open()].map(|file| {
                         scope.spawn(move || {
-                            let mut sent = 0;
-                            while file.ioctl(BUFFERED, &[1], &mut []).status == STATUS_SUCCESS {
-                                sent += 1;
-                            }
-                            log(format!("{}", sent > 0));
-                        });
-                    }
-                    while peek_log().is_empty() && device_is_idle() {
-                        std::thread::yield_now();
-                    }
+                            while file.ioctl(BUFFERED, &[1], &mut []).status == STATUS_SUCCESS {}
+                            file
+                        })
+                    });
+                    // A moment for the senders to begin.
+                    std::thread::sleep(std::time::Duration::from_millis(2));
                     device.surprise_remove().expect("is removed");
+                    for sender in senders {
+                        sender.join().expect("no panic").close();
+                    }
                 });
             }
         });
         outcome.unwrap_or_else(|stop| panic!("{stop}"));
     }
-}
-
-/// A moment for the senders to begin.
-fn device_is_idle() -> bool {
-    std::thread::sleep(std::time::Duration::from_millis(2));
-    false
 }

@@ -157,8 +157,8 @@ fn removal_stops_then_purges_and_waits_for_the_driver() {
             assert!(!removal.is_finished());
             complete(owned.take(), STATUS_SUCCESS);
             assert_eq!(status_of(second), STATUS_SUCCESS);
-            file.close();
             removal.join().expect("no panic").expect("is removed");
+            file.close();
         });
         let mut log = take_log();
         log[..2].sort();
