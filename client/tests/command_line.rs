@@ -210,8 +210,35 @@ fn a_script_ends_at_the_first_line_that_does_not_end_as_it_should() {
 }
 
 #[test]
+fn a_call_that_is_refused_gives_its_status_even_if_its_handle_was_to_have_a_name() {
+    let output = run(&["do", "m = create --size 0"], "");
+    assert_eq!(code(&output), 1, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("STATUS_INVALID_PARAMETER"));
+    let expected = "expect STATUS_INVALID_PARAMETER m = create --size 0";
+    let output = run(&["do", expected, "version"], "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("> version"));
+}
+
+#[test]
+fn without_a_length_all_bytes_are_meant_whatever_the_handle_is_called_by() {
+    let lines = [
+        "do",
+        "m = create --size 4",
+        "create --size 8",
+        "write m abcd",
+        "read 0x100",
+    ];
+    let output = run(&lines, "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("61 62 63 64"));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_a_way_on() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 11] = [
+        (&["do", "m = version"], "makes no object"),
+        (&["do", "m = file other"], "makes no object"),
         (&["juggle"], "--help"),
         (&["create"], "--size"),
         (&["create", "--size", "many"], "give a number"),
