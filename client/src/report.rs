@@ -169,6 +169,9 @@ pub fn step(step: &Step, json: bool) -> io::Result<()> {
         "  {style}{}{style:#}  {QUIET}{}{QUIET:#}",
         step.status, step.call
     )?;
+    if !step.ok {
+        writeln!(out, "  {BAD}expected {}{BAD:#}", step.expected)?;
+    }
     if !step.answer.is_nothing() {
         for line in step.answer.to_string().lines() {
             writeln!(out, "  {line}")?;

@@ -24,7 +24,9 @@ pub struct Step {
     pub line: String,
     /// The Windows call that it is about.
     pub call: &'static str,
-    /// The status's name.
+    /// The status that it should end with.
+    pub expected: String,
+    /// The status that it ended with.
     pub status: String,
     /// Whether it ended as the line expects.
     pub ok: bool,
@@ -332,6 +334,7 @@ fn step(line: &str, call: &'static str, status: Status, expected: Status, answer
     Step {
         line: line.trim().to_owned(),
         call,
+        expected: expected.to_string(),
         status: status.to_string(),
         ok: status == expected,
         answer,

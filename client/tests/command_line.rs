@@ -206,7 +206,9 @@ fn a_script_ends_at_the_first_line_that_does_not_end_as_it_should() {
     let script = "expect STATUS_INVALID_HANDLE create --size 8\nversion\n";
     let output = run(&["script"], script);
     assert_eq!(code(&output), 1);
-    assert!(!text(&output.stdout).contains("> version"));
+    let told = text(&output.stdout);
+    assert!(told.contains("expected STATUS_INVALID_HANDLE"), "{told}");
+    assert!(!told.contains("> version"), "{told}");
 }
 
 #[test]
