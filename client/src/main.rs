@@ -36,8 +36,6 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(true) => EXIT_OK.into(),
         Ok(false) => EXIT_REFUSED.into(),
-        // Whoever read the output has seen enough.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK.into(),
         Err(failure) => {
             let code = failure.exit_code();
             // Nothing is left to try if standard error cannot be written either.

@@ -212,6 +212,27 @@ fn a_script_ends_at_the_first_line_that_does_not_end_as_it_should() {
 }
 
 #[test]
+fn the_exit_code_tells_how_it_went_even_if_nobody_reads_the_output() {
+    for (script, expected) in [("version\nread 0x100\n", 1), ("version\n", 0)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wdfmem"))
+            .arg("script")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client starts");
+        // Before there is a script, nothing is printed.
+        drop(child.stdout.take());
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(script.as_bytes()).expect("it is written");
+        drop(input);
+        let output = child.wait_with_output().expect("the client ends");
+        assert_eq!(code(&output), expected, "{}", text(&output.stderr));
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
 fn a_call_that_is_refused_gives_its_status_even_if_its_handle_was_to_have_a_name() {
     let output = run(&["do", "m = create --size 0"], "");
     assert_eq!(code(&output), 1, "{}", text(&output.stderr));
