@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wdfmem_ioctl as contract;
 
+use crate::session::LONGEST;
+
 /// Drives the wdfmem driver: four ways of getting memory in a Windows kernel driver, tried from user
 /// mode.
 ///
@@ -308,8 +310,8 @@ pub struct Bytes {
     #[arg(long, value_parser = hexadecimal)]
     hex: Option<Hexadecimal>,
     /// As so many bytes of a pattern.
-    #[arg(long, value_name = "LENGTH", value_parser = number)]
-    pattern: Option<u64>,
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pattern: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -321,10 +323,7 @@ impl Bytes {
         if let Some(Hexadecimal(bytes)) = &self.hex {
             bytes.clone()
         } else if let Some(length) = self.pattern {
-            (0..=250)
-                .cycle()
-                .take(usize::try_from(length).unwrap_or(usize::MAX))
-                .collect()
+            (0..=250).cycle().take(length).collect()
         } else {
             self.text.as_deref().unwrap_or_default().as_bytes().to_vec()
         }
@@ -333,11 +332,23 @@ impl Bytes {
 
 /// A number, decimal or hexadecimal after `0x`.
 pub fn number(text: &str) -> Result<u64, String> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    }
-    .map_err(|_| "give a number such as 100 or 0x64".to_owned())
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    // The standard library would take a sign, too.
+    Some(digits)
+        .filter(|digits| digits.chars().all(|digit| digit.is_digit(radix)))
+        .and_then(|digits| u64::from_str_radix(digits, radix).ok())
+        .ok_or_else(|| "give a number such as 100 or 0x64".to_owned())
+}
+
+/// How many bytes of a pattern are made.
+fn length(text: &str) -> Result<usize, String> {
+    usize::try_from(number(text)?)
+        .ok()
+        .filter(|length| *length <= LONGEST)
+        .ok_or_else(|| format!("give a number of at most {LONGEST}"))
 }
 
 fn byte(text: &str) -> Result<u8, String> {
@@ -346,7 +357,8 @@ fn byte(text: &str) -> Result<u8, String> {
 
 fn hexadecimal(text: &str) -> Result<Hexadecimal, String> {
     let help = || "give hexadecimal digits, two for each byte, such as 00ff".to_owned();
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+    let all_digits = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !all_digits || !text.len().is_multiple_of(2) {
         return Err(help());
     }
     (0..text.len())
