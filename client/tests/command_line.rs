@@ -323,4 +323,15 @@ fn help_teaches_every_call() {
     ] {
         assert!(told.contains(name), "{name}");
     }
+    for (call, said) in [
+        ("create", "[possible values: nonpaged, paged]"),
+        ("create", "[possible values: file, device, driver]"),
+        ("checksum", "[possible values: passive, dispatch]"),
+        ("transform", "[possible values: reverse, xor]"),
+        ("write", "<HANDLE> <TEXT|"),
+        ("bulk-write", "<HANDLE> <TEXT|"),
+    ] {
+        let told = text(&run(&[call, "--help"], "").stdout);
+        assert!(told.contains(said), "{call}: {told}");
+    }
 }
