@@ -370,6 +370,9 @@ fn parse(words: &[String]) -> Result<Parsed, String> {
         name = Some(first.clone());
         words = rest;
     }
+    if words.is_empty() {
+        return Err("no call follows".to_owned());
+    }
     let line = Line::try_parse_from(words).map_err(|error| error.render().to_string())?;
     Ok(Parsed {
         name,

@@ -259,7 +259,10 @@ fn without_a_length_all_bytes_are_meant_whatever_the_handle_is_called_by() {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_a_way_on() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 17] = [
+        (&["script", "."], "name a file"),
+        (&["do", "m ="], "no call follows"),
+        (&["do", "expect STATUS_SUCCESS"], "no call follows"),
         (&["write", "1", "--hex", "+1+2"], "hexadecimal digits"),
         (&["read", "1", "--offset", "+1"], "give a number"),
         (&["transform", "--pattern", "0x10000000000"], "at most"),
