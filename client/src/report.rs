@@ -99,8 +99,11 @@ fn table(rows: &[Row]) -> Table {
         );
     let width = table.width().unwrap_or(WIDTH);
     table.set_width(width);
+    // The table asks the terminal alone; the rest of the output heeds the usual variables, too.
     if anstream::AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never {
         table.force_no_tty();
+    } else {
+        table.enforce_styling();
     }
     for row in rows {
         let (mark, color) = if row.ok {
