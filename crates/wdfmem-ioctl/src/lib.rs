@@ -23,7 +23,8 @@
 //!
 //! # What a refused request changes
 //! Nothing. A request that ends with any other status than `STATUS_SUCCESS` leaves every object,
-//! every byte and every counter as it found them, and returns no byte of output.
+//! every byte and every counter as it found them, and returns no byte of output. One counter is
+//! Windows's own: an Ex list counts a miss before it asks the pool, which may have no memory.
 //!
 //! # Which status says what
 //! Checks run in the order of these rows; a request that is wrong twice gets the upper one. Of two
