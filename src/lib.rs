@@ -5,7 +5,7 @@
 //! the `table` of objects that belong to the request's file object. What a caller may send and gets
 //! back is the contract's affair: see the crate [`wdfmem_ioctl`].
 //!
-//! There is no `unsafe` in this crate, no allocation that cannot fail, and nothing that panics.
+//! Nothing here panics, and every allocation may fail.
 
 #![no_std]
 #![forbid(unsafe_code)]
