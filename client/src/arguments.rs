@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use wdfmem_ioctl as contract;
+
+use crate::session::LONGEST;
 
 /// Drives the wdfmem driver: four ways of getting memory in a Windows kernel driver, tried from user
 /// mode.
@@ -15,7 +20,7 @@ use wdfmem_ioctl as contract;
 #[derive(Debug, Parser)]
 #[command(name = "wdfmem", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub struct Arguments {
-    /// Print JSON instead of text.
+    /// Print JSON instead of text: one object for the tour, one on each line for calls.
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -121,7 +126,7 @@ pub enum CallCommand {
         #[command(flatten)]
         new: New,
         /// What its object is a child of.
-        #[arg(long, default_value = "file", value_parser = parent)]
+        #[arg(long, default_value = "file", value_parser = parent())]
         parent: contract::Parent,
         /// Leave it as the pool gives it; the driver refuses to read it before it was written to.
         #[arg(long)]
@@ -132,7 +137,7 @@ pub enum CallCommand {
         #[command(flatten)]
         new: New,
         /// What its object is a child of.
-        #[arg(long, default_value = "file", value_parser = parent)]
+        #[arg(long, default_value = "file", value_parser = parent())]
         parent: contract::Parent,
     },
     /// WdfMemoryAssignBuffer: gives preallocated memory another buffer, from the same pool.
@@ -187,6 +192,9 @@ pub enum CallCommand {
         list: String,
     },
     /// Puts bytes into memory.
+    #[command(
+        override_usage = "wdfmem write [OPTIONS] <HANDLE> <TEXT|--hex <HEX>|--pattern <LENGTH>>"
+    )]
     Write {
         /// The memory.
         handle: String,
@@ -230,7 +238,7 @@ pub enum CallCommand {
         #[command(flatten)]
         span: Span,
         /// The interrupt request level at which the driver reads them.
-        #[arg(long, default_value = "passive", value_parser = level)]
+        #[arg(long, default_value = "passive", value_parser = level())]
         level: contract::Level,
     },
     /// Changes bytes in memory that belongs to the request.
@@ -238,7 +246,7 @@ pub enum CallCommand {
         #[command(flatten)]
         data: Bytes,
         /// What to do with them.
-        #[arg(long, default_value = "reverse", value_parser = operation)]
+        #[arg(long, default_value = "reverse", value_parser = operation())]
         operation: contract::Operation,
         /// What each byte is combined with by `xor`.
         #[arg(long, default_value_t = 0, value_parser = byte)]
@@ -248,6 +256,9 @@ pub enum CallCommand {
         tag: Option<contract::Tag>,
     },
     /// Puts bytes into memory by direct I/O.
+    #[command(
+        override_usage = "wdfmem bulk-write [OPTIONS] <HANDLE> <TEXT|--hex <HEX>|--pattern <LENGTH>>"
+    )]
     BulkWrite {
         /// The memory.
         handle: String,
@@ -271,7 +282,7 @@ pub struct New {
     #[arg(long, value_parser = number)]
     pub size: u64,
     /// Its pool.
-    #[arg(long, default_value = "nonpaged", value_parser = pool)]
+    #[arg(long, default_value = "nonpaged", value_parser = pool())]
     pub pool: contract::PoolKind,
     /// Its tag, one to four ASCII characters; without it, the driver's default.
     #[arg(long, value_parser = tag)]
@@ -308,8 +319,8 @@ pub struct Bytes {
     #[arg(long, value_parser = hexadecimal)]
     hex: Option<Hexadecimal>,
     /// As so many bytes of a pattern.
-    #[arg(long, value_name = "LENGTH", value_parser = number)]
-    pattern: Option<u64>,
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pattern: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -321,10 +332,7 @@ impl Bytes {
         if let Some(Hexadecimal(bytes)) = &self.hex {
             bytes.clone()
         } else if let Some(length) = self.pattern {
-            (0..=250)
-                .cycle()
-                .take(usize::try_from(length).unwrap_or(usize::MAX))
-                .collect()
+            (0..=250).cycle().take(length).collect()
         } else {
             self.text.as_deref().unwrap_or_default().as_bytes().to_vec()
         }
@@ -333,11 +341,23 @@ impl Bytes {
 
 /// A number, decimal or hexadecimal after `0x`.
 pub fn number(text: &str) -> Result<u64, String> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    }
-    .map_err(|_| "give a number such as 100 or 0x64".to_owned())
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    // The standard library would take a sign, too.
+    Some(digits)
+        .filter(|digits| digits.chars().all(|digit| digit.is_digit(radix)))
+        .and_then(|digits| u64::from_str_radix(digits, radix).ok())
+        .ok_or_else(|| "give a number such as 100 or 0x64".to_owned())
+}
+
+/// How many bytes of a pattern are made.
+fn length(text: &str) -> Result<usize, String> {
+    usize::try_from(number(text)?)
+        .ok()
+        .filter(|length| *length <= LONGEST)
+        .ok_or_else(|| format!("give a number of at most {LONGEST}"))
 }
 
 fn byte(text: &str) -> Result<u8, String> {
@@ -346,7 +366,8 @@ fn byte(text: &str) -> Result<u8, String> {
 
 fn hexadecimal(text: &str) -> Result<Hexadecimal, String> {
     let help = || "give hexadecimal digits, two for each byte, such as 00ff".to_owned();
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+    let all_digits = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !all_digits || !text.len().is_multiple_of(2) {
         return Err(help());
     }
     (0..text.len())
@@ -366,28 +387,29 @@ fn tag(text: &str) -> Result<contract::Tag, String> {
         .ok_or_else(|| "give one to four ASCII characters, a letter or digit among them".to_owned())
 }
 
-fn one_of<T: Copy>(text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
-    all.iter()
-        .copied()
-        .find(|value| name(*value) == text)
-        .ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|value| name(*value)).collect();
-            format!("give one of: {}", names.join(", "))
-        })
+/// Takes the name of one of these values, which the help lists.
+fn one_of<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.iter().map(|value| name(*value))).try_map(move |given| {
+        let value = all.iter().copied().find(|value| name(*value) == given);
+        value.ok_or("give one of the possible values")
+    })
 }
 
-fn pool(text: &str) -> Result<contract::PoolKind, String> {
-    one_of(text, contract::PoolKind::ALL, contract::PoolKind::name)
+fn pool() -> impl TypedValueParser<Value = contract::PoolKind> {
+    one_of(contract::PoolKind::ALL, contract::PoolKind::name)
 }
 
-fn parent(text: &str) -> Result<contract::Parent, String> {
-    one_of(text, contract::Parent::ALL, contract::Parent::name)
+fn parent() -> impl TypedValueParser<Value = contract::Parent> {
+    one_of(contract::Parent::ALL, contract::Parent::name)
 }
 
-fn level(text: &str) -> Result<contract::Level, String> {
-    one_of(text, contract::Level::ALL, contract::Level::name)
+fn level() -> impl TypedValueParser<Value = contract::Level> {
+    one_of(contract::Level::ALL, contract::Level::name)
 }
 
-fn operation(text: &str) -> Result<contract::Operation, String> {
-    one_of(text, contract::Operation::ALL, contract::Operation::name)
+fn operation() -> impl TypedValueParser<Value = contract::Operation> {
+    one_of(contract::Operation::ALL, contract::Operation::name)
 }

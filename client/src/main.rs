@@ -36,8 +36,6 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(true) => EXIT_OK.into(),
         Ok(false) => EXIT_REFUSED.into(),
-        // Whoever read the output has seen enough.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK.into(),
         Err(failure) => {
             let code = failure.exit_code();
             // Nothing is left to try if standard error cannot be written either.
@@ -107,10 +105,12 @@ fn all(
 ) -> Result<bool, Failure> {
     for line in lines {
         let line = line.map_err(|error| {
-            Failure::usage(
-                format!("the script cannot be read: {error}"),
-                "give text in UTF-8",
-            )
+            let help = if error.kind() == io::ErrorKind::InvalidData {
+                "give text in UTF-8"
+            } else {
+                NAME_A_FILE
+            };
+            Failure::usage(format!("the script cannot be read: {error}"), help)
         })?;
         if !run(line)? {
             return Ok(false);
@@ -118,6 +118,8 @@ fn all(
     }
     Ok(true)
 }
+
+const NAME_A_FILE: &str = "name a file with one command on each line, or `-` for standard input";
 
 fn reader(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
     if path == Path::new("-") {
@@ -127,7 +129,7 @@ fn reader(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
         Ok(file) => Ok(Box::new(BufReader::new(file))),
         Err(error) => Err(Failure::usage(
             format!("`{}` cannot be opened: {error}", path.display()),
-            "name a file with one command on each line, or `-` for standard input",
+            NAME_A_FILE,
         )),
     }
 }

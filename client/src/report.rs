@@ -34,8 +34,21 @@ struct VerifierReport<'a> {
     verdict: &'a Verdict,
 }
 
+/// Takes it as printed if the reader has gone: what was done counts all the same, and the exit code tells
+/// how it went.
+fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Prints the tour.
 pub fn tour(tour: &Tour, verdict: &Verdict, json: bool) -> io::Result<()> {
+    unless_closed(print_tour(tour, verdict, json))
+}
+
+fn print_tour(tour: &Tour, verdict: &Verdict, json: bool) -> io::Result<()> {
     if json {
         return print_json(&TourReport {
             ok: tour.held() && verdict.is_clean(),
@@ -86,8 +99,11 @@ fn table(rows: &[Row]) -> Table {
         );
     let width = table.width().unwrap_or(WIDTH);
     table.set_width(width);
+    // The table asks the terminal alone; the rest of the output heeds the usual variables, too.
     if anstream::AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never {
         table.force_no_tty();
+    } else {
+        table.enforce_styling();
     }
     for row in rows {
         let (mark, color) = if row.ok {
@@ -158,6 +174,10 @@ fn print_verdict(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
 
 /// Prints what a line did.
 pub fn step(step: &Step, json: bool) -> io::Result<()> {
+    unless_closed(print_step(step, json))
+}
+
+fn print_step(step: &Step, json: bool) -> io::Result<()> {
     if json {
         return print_json(step);
     }
@@ -169,6 +189,9 @@ pub fn step(step: &Step, json: bool) -> io::Result<()> {
         "  {style}{}{style:#}  {QUIET}{}{QUIET:#}",
         step.status, step.call
     )?;
+    if !step.ok {
+        writeln!(out, "  {BAD}expected {}{BAD:#}", step.expected)?;
+    }
     if !step.answer.is_nothing() {
         for line in step.answer.to_string().lines() {
             writeln!(out, "  {line}")?;
@@ -182,7 +205,7 @@ pub fn after_steps(verdict: &Verdict) -> io::Result<()> {
     if verdict.is_clean() {
         return Ok(());
     }
-    print_verdict(&mut anstream::stderr().lock(), verdict)
+    unless_closed(print_verdict(&mut anstream::stderr().lock(), verdict))
 }
 
 fn print_json(value: &impl Serialize) -> io::Result<()> {

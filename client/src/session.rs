@@ -38,11 +38,11 @@ impl Reply {
 /// Sends a call with an output buffer of just the length of its answer.
 pub fn call(file: &dyn File, call: &Call<'_>) -> Reply {
     let length = usize::try_from(call.answer_length()).unwrap_or(usize::MAX);
-    call_with(file, call, vec![UNTOUCHED; length.min(MAX_OUTPUT)])
+    call_with(file, call, vec![UNTOUCHED; length.min(LONGEST)])
 }
 
-/// The longest output buffer that is tried.
-const MAX_OUTPUT: usize = 16 << 20;
+/// The longest buffer that is tried: longer than any that a call takes.
+pub const LONGEST: usize = 16 << 20;
 
 /// Sends a call with a second buffer of the caller's.
 pub fn call_with(file: &dyn File, call: &Call<'_>, output: Vec<u8>) -> Reply {

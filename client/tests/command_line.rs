@@ -206,12 +206,68 @@ fn a_script_ends_at_the_first_line_that_does_not_end_as_it_should() {
     let script = "expect STATUS_INVALID_HANDLE create --size 8\nversion\n";
     let output = run(&["script"], script);
     assert_eq!(code(&output), 1);
-    assert!(!text(&output.stdout).contains("> version"));
+    let told = text(&output.stdout);
+    assert!(told.contains("expected STATUS_INVALID_HANDLE"), "{told}");
+    assert!(!told.contains("> version"), "{told}");
+}
+
+#[test]
+fn the_exit_code_tells_how_it_went_even_if_nobody_reads_the_output() {
+    for (script, expected) in [("version\nread 0x100\n", 1), ("version\n", 0)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wdfmem"))
+            .arg("script")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client starts");
+        // Before there is a script, nothing is printed.
+        drop(child.stdout.take());
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(script.as_bytes()).expect("it is written");
+        drop(input);
+        let output = child.wait_with_output().expect("the client ends");
+        assert_eq!(code(&output), expected, "{}", text(&output.stderr));
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_gives_its_status_even_if_its_handle_was_to_have_a_name() {
+    let output = run(&["do", "m = create --size 0"], "");
+    assert_eq!(code(&output), 1, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("STATUS_INVALID_PARAMETER"));
+    let expected = "expect STATUS_INVALID_PARAMETER m = create --size 0";
+    let output = run(&["do", expected, "version"], "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("> version"));
+}
+
+#[test]
+fn without_a_length_all_bytes_are_meant_whatever_the_handle_is_called_by() {
+    let lines = [
+        "do",
+        "m = create --size 4",
+        "create --size 8",
+        "write m abcd",
+        "read 0x100",
+    ];
+    let output = run(&lines, "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("61 62 63 64"));
 }
 
 #[test]
 fn what_makes_no_sense_is_refused_with_a_way_on() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 17] = [
+        (&["script", "."], "name a file"),
+        (&["do", "m ="], "no call follows"),
+        (&["do", "expect STATUS_SUCCESS"], "no call follows"),
+        (&["write", "1", "--hex", "+1+2"], "hexadecimal digits"),
+        (&["read", "1", "--offset", "+1"], "give a number"),
+        (&["transform", "--pattern", "0x10000000000"], "at most"),
+        (&["do", "m = version"], "makes no object"),
+        (&["do", "m = file other"], "makes no object"),
         (&["juggle"], "--help"),
         (&["create"], "--size"),
         (&["create", "--size", "many"], "give a number"),
@@ -269,5 +325,16 @@ fn help_teaches_every_call() {
         "script",
     ] {
         assert!(told.contains(name), "{name}");
+    }
+    for (call, said) in [
+        ("create", "[possible values: nonpaged, paged]"),
+        ("create", "[possible values: file, device, driver]"),
+        ("checksum", "[possible values: passive, dispatch]"),
+        ("transform", "[possible values: reverse, xor]"),
+        ("write", "<HANDLE> <TEXT|"),
+        ("bulk-write", "<HANDLE> <TEXT|"),
+    ] {
+        let told = text(&run(&[call, "--help"], "").stdout);
+        assert!(told.contains(said), "{call}: {told}");
     }
 }

@@ -205,6 +205,9 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
                 // A list of paged memory is refused at DISPATCH_LEVEL for what it is, too.
                 refuse(&file, &call, mismatch);
             }
+            let write = Call::BulkWrite { handle, offset: 0 };
+            let reply = send(&file, write.code().number(), &encode(&write), vec![1]);
+            assert_eq!(reply, Reply::refused(mismatch));
         }
         assert_eq!(world.state(&file), before);
     });

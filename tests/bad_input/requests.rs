@@ -251,3 +251,44 @@ fn a_longer_output_buffer_is_fine_and_left_alone_beyond_the_answer() {
         }
     });
 }
+
+/// C7, P4, L3, E2: whichever allocation fails that is made for a request, the kernel's and the framework's
+/// included, the call is done all the same, or is refused and changes nothing.
+#[test]
+fn every_call_bears_a_pool_that_is_out_of_memory() {
+    with_all_checks(|kernel| {
+        for row in CALLS {
+            let mut refusals = 0;
+            for nth in 1.. {
+                assert!(nth < 100, "there is no end to the allocations of {row:?}");
+                let file = open(kernel);
+                let world = World::new(&file);
+                let call = sample(row.code, &world);
+                let before = world.state(&file);
+                let failed = kernel.verifier().faults_injected;
+                kernel.fail_nth_allocation(nth);
+                let output = second_buffer(&call);
+                let reply = send(&file, row.code.number(), &encode(&call), output);
+                kernel.fail_nth_allocation(0);
+                if reply.status == Status::SUCCESS {
+                    assert_eq!(reply.output.len() as u64, call.answer_length());
+                } else {
+                    let refused = Reply::refused(Status::INSUFFICIENT_RESOURCES);
+                    assert_eq!(reply, refused, "{call:?}, allocation {nth}");
+                    let mut after = world.state(&file);
+                    if row.code == Code::AllocateEntry {
+                        // An Ex list counts a miss before it asks the pool.
+                        after.0.list_misses = before.0.list_misses;
+                    }
+                    assert_eq!(after, before, "{call:?}, allocation {nth}");
+                    refusals += 1;
+                }
+                if kernel.verifier().faults_injected == failed {
+                    assert_eq!(reply.status, Status::SUCCESS, "{call:?}");
+                    break;
+                }
+            }
+            assert_ne!(refusals, 0, "{row:?} allocates at least its request");
+        }
+    });
+}

@@ -1,9 +1,9 @@
 //! Sizes, offsets and lengths that do not fit.
 
 use wdfmem_ioctl::{
-    Call, Code, Content, CopyBytes, CreateMemory, CreatePreallocated, InitializeExList, Level,
-    MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, Operation, Parent, PoolKind, Routines, Status, Tag,
-    Transform,
+    Call, Code, Content, CopyBytes, CreateMemory, CreatePreallocated, Handle, InitializeExList,
+    Level, MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, Operation, Parent, PoolKind, Routines, Status,
+    Tag, Transform,
 };
 
 use crate::common::*;
@@ -206,6 +206,67 @@ fn a_transformation_of_nothing_or_with_a_key_that_means_nothing_is_refused() {
         let data = vec![1; usize::try_from(MAX_OBJECT_BYTES).unwrap() + 1];
         let long = Call::Transform(ask(Operation::Reverse, 0, &data));
         refuse(&file, &long, Status::INVALID_BUFFER_SIZE);
+        assert_eq!(world.state(&file), before);
+    });
+}
+
+/// The contract's table: the upper of two faults is told, and the first object's before the second's.
+#[test]
+fn of_two_faults_the_one_that_stands_first_in_the_contract_is_told() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let world = World::new(&file);
+        let copy = |source, source_offset, target, target_offset| {
+            Call::Copy(CopyBytes {
+                source,
+                source_offset,
+                target,
+                target_offset,
+                length: 1,
+            })
+        };
+        let assign = |handle, size| Call::AssignBuffer {
+            handle,
+            tag: Tag::DEFAULT,
+            size,
+        };
+        let cases = [
+            (assign(Handle::NONE, u64::MAX), Status::INVALID_BUFFER_SIZE),
+            (assign(Handle::NONE, 0), Status::INVALID_HANDLE),
+            (assign(world.memory, 0), Status::OBJECT_TYPE_MISMATCH),
+            (
+                Call::Checksum {
+                    span: span(world.paged, SIZE, 1),
+                    level: Level::Dispatch,
+                },
+                Status::NOT_SUPPORTED,
+            ),
+            (
+                Call::Read(span(world.uninitialized, SIZE, 1)),
+                Status::BUFFER_TOO_SMALL,
+            ),
+            (
+                copy(world.memory, SIZE, Handle::NONE, 0),
+                Status::BUFFER_TOO_SMALL,
+            ),
+            (
+                copy(world.uninitialized, 0, world.list, SIZE),
+                Status::INVALID_DEVICE_STATE,
+            ),
+            (
+                Call::FreeEntry {
+                    list: world.memory,
+                    entry: Handle::NONE,
+                },
+                Status::OBJECT_TYPE_MISMATCH,
+            ),
+        ];
+        for (call, status) in cases {
+            refuse(&file, &call, status);
+        }
+        while call(&file, &memory(PoolKind::Paged, 1)).status == Status::SUCCESS {}
+        let before = world.state(&file);
+        refuse(&file, &memory(PoolKind::Paged, 0), Status::QUOTA_EXCEEDED);
         assert_eq!(world.state(&file), before);
     });
 }

@@ -23,10 +23,12 @@
 //!
 //! # What a refused request changes
 //! Nothing. A request that ends with any other status than `STATUS_SUCCESS` leaves every object,
-//! every byte and every counter as it found them, and returns no byte of output.
+//! every byte and every counter as it found them, and returns no byte of output. One counter is
+//! Windows's own: an Ex list counts a miss before it asks the pool, which may have no memory.
 //!
 //! # Which status says what
-//! Checks run in the order of these rows; a request that is wrong twice gets the upper one.
+//! Checks run in the order of these rows; a request that is wrong twice gets the upper one. Of two
+//! objects that a call names, the list or source is checked through before the entry or target is.
 //!
 //! | what is wrong | status |
 //! | --- | --- |
@@ -37,7 +39,6 @@
 //! | the header's version is not [`VERSION`] (ignored by query-version, whose purpose is to ask) | `STATUS_REVISION_MISMATCH` |
 //! | a reserved field is not zero; a value is none of its kind; a tag has a character above 127, a character after a zero or neither letter nor digit, or is `BIG`; a length is zero, or above [`MAX_DISPATCH_BYTES`] at `DISPATCH_LEVEL` | `STATUS_INVALID_PARAMETER` |
 //! | the output buffer is absent, or shorter than the answer | `STATUS_BUFFER_TOO_SMALL` |
-//! | a size is zero (found by the framework where it is asked, C5 and P3), or below [`MIN_ENTRY_BYTES`] for an Ex list | `STATUS_INVALID_PARAMETER` |
 //! | a size is above [`MAX_OBJECT_BYTES`] | `STATUS_INVALID_BUFFER_SIZE` |
 //! | a handle was never given out, was deleted, or belongs to another file object | `STATUS_INVALID_HANDLE` |
 //! | a handle's object is not of a kind that the call works on | `STATUS_OBJECT_TYPE_MISMATCH` |
@@ -47,9 +48,11 @@
 //! | bytes are read from past the end of an object, as `WdfMemoryCopyToBuffer` says it | `STATUS_BUFFER_TOO_SMALL` |
 //! | bytes are written past the end of an object, as `WdfMemoryCopyFromBuffer` says it | `STATUS_INVALID_BUFFER_SIZE` |
 //! | memory made without zeroing is read before anything was written to it | `STATUS_INVALID_DEVICE_STATE` |
-//! | the file object's or the device's quota of objects or bytes does not allow it | `STATUS_QUOTA_EXCEEDED` |
 //! | the last handle to the file object was closed meanwhile | `STATUS_FILE_CLOSED` |
-//! | the pool has no memory | `STATUS_INSUFFICIENT_RESOURCES` |
+//! | the file object's or the device's quota of objects or bytes does not allow it | `STATUS_QUOTA_EXCEEDED` |
+//! | the pool has no memory to keep a new object's handle in | `STATUS_INSUFFICIENT_RESOURCES` |
+//! | a size is zero (found by the framework where it is asked, C5 and P3), or below [`MIN_ENTRY_BYTES`] for an Ex list | `STATUS_INVALID_PARAMETER` |
+//! | the pool has no memory for the call itself | `STATUS_INSUFFICIENT_RESOURCES` |
 //!
 //! # Who frees
 //! Every object belongs to the file object that made it, whatever its parent in the framework's
