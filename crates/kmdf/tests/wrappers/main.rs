@@ -17,6 +17,8 @@ mod ownership;
 mod preallocated;
 mod queues;
 mod requests;
+mod supply;
+mod typed;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;
