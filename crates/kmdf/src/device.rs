@@ -131,6 +131,23 @@ impl<'a> DeviceInit<'a> {
         };
     }
 
+    /// `WdfDeviceInitSetRequestAttributes`: makes room for a `T` in every request of the device, so
+    /// that [`Request::attach`](crate::Request::attach) need not allocate. IRQL: PASSIVE_LEVEL.
+    ///
+    /// Source: "WdfDeviceInitSetRequestAttributes function (wdfdevice.h)".
+    pub fn set_request_context<T: Context>(&mut self) {
+        let mut attributes = context::attributes::<T>(null_mut());
+        // SAFETY: By the type invariant the structure is valid; the framework copies the
+        // attributes, which are set up as their `INIT` function does.
+        unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfDeviceInitSetRequestAttributes,
+                self.init,
+                &mut attributes
+            )
+        };
+    }
+
     /// `WdfDeviceCreate`: makes the device, with `state` as its context. IRQL: PASSIVE_LEVEL.
     ///
     /// The framework deletes the device when Plug and Play removes it, or when
@@ -201,6 +218,21 @@ impl<'a> Device<'a> {
     pub fn context<T: Context>(self) -> Result<&'a T> {
         // SAFETY: By the type invariant.
         unsafe { context::get(self.handle.cast()) }
+    }
+
+    /// `WdfObjectAllocateContext`: gives the device one more context, of another type. It is dropped
+    /// when the device is destroyed. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_STATE`] if there is a value of this type already;
+    /// [`Error::INSUFFICIENT_RESOURCES`]; [`Error::DELETE_PENDING`] if the device is being deleted. The
+    /// value is dropped then.
+    ///
+    /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
+    pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
+        // SAFETY: By the type invariant.
+        unsafe { context::attach(self.handle.cast(), value) }
     }
 
     /// `WdfDeviceCreateDeviceInterface`: registers an interface by which user mode finds the
@@ -280,7 +312,7 @@ impl<'a> Device<'a> {
     pub(crate) fn serial<D: Context>(self) -> Result<u64> {
         // SAFETY: By the type invariant.
         let slot = unsafe { context::slot::<D>(self.handle.cast()) };
-        Ok(slot.ok_or(Error::NOT_FOUND)?.serial())
+        slot.and_then(context::Slot::serial).ok_or(Error::NOT_FOUND)
     }
 }
 

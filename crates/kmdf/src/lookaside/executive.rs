@@ -1,8 +1,11 @@
 //! The kernel's own lookaside lists: `ExInitializePagedLookasideList` and its relatives.
 
-use super::routines::{AllocateExport, FreeExport, Routines, counter};
+use super::routines::{
+    AllocateExport, FreeExport, Routines, Supply, allocate_supplied, counter, free_supplied,
+};
 use crate::deferred::{self, Record};
 use crate::irql::{Allows, Passive};
+use crate::plain::assert_fits;
 use crate::pool::{NonPagedNx, Paged, PoolKind};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -12,15 +15,21 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem;
 use core::ptr::{NonNull, null_mut};
-use core::slice;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
-use kmdf_sys::{_POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, SLIST_HEADER, ntddk};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+use kmdf_sys::{
+    _POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, PALLOCATE_FUNCTION, PFREE_FUNCTION,
+    SLIST_HEADER, ntddk,
+};
 
 /// A lookaside list of pageable entries.
 pub type PagedLookaside = ExLookaside<Paged>;
 
 /// A lookaside list of nonpaged entries.
 pub type NonPagedLookaside = ExLookaside<NonPagedNx>;
+
+/// The `Allocate` and `Free` routines of a list, or its defaults.
+#[doc(hidden)]
+pub type RoutinePair = (PALLOCATE_FUNCTION, PFREE_FUNCTION);
 
 /// Pool kinds for which the kernel has lookaside lists.
 pub trait ExPool: PoolKind {
@@ -31,13 +40,14 @@ pub trait ExPool: PoolKind {
     #[doc(hidden)]
     const FREE: WideText;
 
-    /// `ExInitialize...LookasideList` with the default routines.
+    /// `ExInitialize...LookasideList` with these routines, or the default ones for none.
     ///
     /// # Safety
     ///
-    /// `list` is nonpaged storage for a list, which is not one yet; the tag is not zero.
+    /// `list` is nonpaged storage for a list, which is not one yet; the tag is not zero; the
+    /// routines belong together.
     #[doc(hidden)]
-    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag);
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair);
 
     /// `ExDelete...LookasideList`.
     ///
@@ -53,10 +63,12 @@ impl ExPool for Paged {
     const ALLOCATE: WideText = crate::wide!("ExAllocateFromPagedLookasideList");
     const FREE: WideText = crate::wide!("ExFreeToPagedLookasideList");
 
-    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag) {
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair) {
         let (size, tag) = (u64::from(size), tag.value());
         // SAFETY: By the contract of this function.
-        unsafe { ntddk::ExInitializePagedLookasideList(list.cast(), None, None, 0, size, tag, 0) };
+        unsafe {
+            ntddk::ExInitializePagedLookasideList(list.cast(), pair.0, pair.1, 0, size, tag, 0)
+        };
     }
 
     unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
@@ -69,13 +81,13 @@ impl ExPool for NonPagedNx {
     const ALLOCATE: WideText = crate::wide!("ExAllocateFromNPagedLookasideList");
     const FREE: WideText = crate::wide!("ExFreeToNPagedLookasideList");
 
-    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag) {
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair) {
         /// `POOL_NX_ALLOCATION`, a macro of the headers: entries that cannot be executed.
         const NX: u32 = 512;
         let (size, tag) = (u64::from(size), tag.value());
         // SAFETY: By the contract of this function.
         unsafe {
-            ntddk::ExInitializeNPagedLookasideList(list.cast(), None, None, NX, size, tag, 0)
+            ntddk::ExInitializeNPagedLookasideList(list.cast(), pair.0, pair.1, NX, size, tag, 0)
         };
     }
 
@@ -91,10 +103,11 @@ struct Storage {
     /// First, and with the alignment that the structure documents. The kernel changes it at any
     /// time.
     list: UnsafeCell<GENERAL_LOOKASIDE>,
-    /// Records for entries to come, of a pageable list: one for each entry that was ever out at the
-    /// same time.
+    /// Records for entries to come: one for each entry that was ever out at the same time.
     records: UnsafeCell<SLIST_HEADER>,
-    /// The record by which the list itself is deleted.
+    /// All records, those of the entries that are out included, each with the next one.
+    all_records: AtomicPtr<Record>,
+    /// The record by which the list itself is deleted, known to the registry.
     record: UnsafeCell<Record>,
     /// `ExLookaside` values and entries that refer to this list.
     references: AtomicUsize,
@@ -155,7 +168,7 @@ impl<P: ExPool> ExLookaside<P> {
     ///
     /// Source: "ExInitializePagedLookasideList function (wdm.h)".
     pub fn new(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
-        Self::with_routines(tag, entry_size, Routines::Inline)
+        Self::with_routines(tag, entry_size, Routines::Inline, (None, None))
     }
 
     /// As [`ExLookaside::new`], but takes and gives entries by `ExAllocateFromPagedLookasideList`
@@ -179,10 +192,26 @@ impl<P: ExPool> ExLookaside<P> {
             }
             _ => Routines::Inline,
         };
-        Self::with_routines(tag, entry_size, routines)
+        Self::with_routines(tag, entry_size, routines, (None, None))
     }
 
-    fn with_routines(tag: Tag, entry_size: usize, routines: Routines) -> Result<Self> {
+    /// As [`ExLookaside::new`], with `Allocate` and `Free` routines that ask `S` first. IRQL:
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExLookaside::new`].
+    pub fn with_supply<S: Supply>(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
+        let pair: RoutinePair = (Some(allocate_supplied::<S>), Some(free_supplied::<S>));
+        Self::with_routines(tag, entry_size, Routines::Inline, pair)
+    }
+
+    fn with_routines(
+        tag: Tag,
+        entry_size: usize,
+        routines: Routines,
+        pair: RoutinePair,
+    ) -> Result<Self> {
         let size = u32::try_from(entry_size).map_err(|_| Error::INVALID_PARAMETER)?;
         if entry_size < size_of::<*mut c_void>() || tag == Tag::DEFAULT {
             return Err(Error::INVALID_PARAMETER);
@@ -201,6 +230,7 @@ impl<P: ExPool> ExLookaside<P> {
         let value = Storage {
             list: UnsafeCell::new(GENERAL_LOOKASIDE::default()),
             records: UnsafeCell::new(deferred::EMPTY_LIST),
+            all_records: AtomicPtr::new(null_mut()),
             record: UnsafeCell::new(Record::new()),
             references: AtomicUsize::new(1),
             allocation,
@@ -211,7 +241,13 @@ impl<P: ExPool> ExLookaside<P> {
         // SAFETY: Allocated above for one, at the right alignment.
         unsafe { storage.write(value) };
         // SAFETY: The list comes first in its storage, which is nonpaged and new.
-        unsafe { P::initialize(storage.as_ptr().cast(), size, tag) };
+        unsafe { P::initialize(storage.as_ptr().cast(), size, tag, pair) };
+        // SAFETY: Written above.
+        let record = unsafe { storage.as_ref() }.record();
+        // SAFETY: The record is the storage's own, and not used yet.
+        unsafe { Record::set(record, delete_forgotten::<P>, storage.cast(), null_mut()) };
+        // SAFETY: Set above; the list may be deleted if all that refers to it is forgotten.
+        unsafe { Record::register(record) };
         // INVARIANT: Initialised above, with one reference.
         Ok(Self {
             storage,
@@ -228,33 +264,71 @@ impl<P: ExPool> ExLookaside<P> {
     /// E2).
     ///
     /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
-    pub fn allocate(&self, _irql: &impl Allows<P>) -> Result<Entry<P>> {
+    pub fn allocate(&self, irql: &impl Allows<P>) -> Result<Entry<P>> {
+        let length = self.entry_size();
+        self.allocate_with(irql, |start| {
+            // SAFETY: The entry is this long and ours; the witness allows touching it. Whatever a
+            // former owner left in it is gone after this.
+            unsafe { start.write_bytes(0, length) };
+            NonNull::slice_from_raw_parts(start, length)
+        })
+    }
+
+    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes.
+    ///
+    /// The type is one that [`Memory::with_value`](crate::Memory::with_value) takes. Bytes
+    /// of the entry past the value cannot be reached.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExLookaside::allocate`]; [`Error::INVALID_BUFFER_SIZE`] if the entries are too small.
+    pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
+        assert_fits::<T>();
+        if self.entry_size() < size_of::<T>() {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        self.allocate_with(irql, |start| {
+            let content = start.cast::<T>();
+            // SAFETY: The entry is long enough and ours, and aligned as `assert_fits` checks: pool
+            // memory of PAGE_SIZE or more is page-aligned. The witness allows touching it.
+            unsafe { content.write(value) };
+            content
+        })
+    }
+
+    /// `fill` initialises an entry, which it gets the start of.
+    fn allocate_with<T: ?Sized>(
+        &self,
+        _irql: &impl Allows<P>,
+        fill: impl FnOnce(NonNull<u8>) -> NonNull<T>,
+    ) -> Result<Entry<P, T>> {
         if P::PAGEABLE && deferred::is_pending() {
             // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
             unsafe { deferred::drain() };
         }
         let storage = self.storage();
-        let record = if P::PAGEABLE {
-            Some(storage.take_record()?)
-        } else {
-            None
-        };
+        let record = storage.take_record()?;
         // SAFETY: By the type invariant the list is initialised; the witness allows its entries.
         let start = unsafe { storage.routines.allocate(self.storage.cast()) };
         let Some(start) = NonNull::new(start.cast::<u8>()) else {
-            if let Some(record) = record {
-                // SAFETY: Taken above.
-                unsafe { storage.give_record(record) };
-            }
+            // SAFETY: Taken above.
+            unsafe { storage.give_record(record) };
             return Err(Error::INSUFFICIENT_RESOURCES);
         };
-        // SAFETY: The entry is this long and now ours; the witness allows touching it. Whatever a
-        // former owner left in it is gone after this.
-        unsafe { start.write_bytes(0, storage.entry_size as usize) };
+        // SAFETY: Taken above.
+        unsafe {
+            Record::set(
+                record,
+                give_back::<P>,
+                start.cast(),
+                self.storage.as_ptr().cast(),
+            )
+        };
+        let content = fill(start);
         storage.references.fetch_add(1, Ordering::Relaxed);
         // INVARIANT: Taken from this list above, which one more reference keeps alive.
         Ok(Entry {
-            start,
+            content,
             storage: self.storage,
             record,
             kind: PhantomData,
@@ -314,11 +388,37 @@ fn system_routine(name: WideText, _irql: &Passive) -> Option<NonNull<c_void>> {
 }
 
 impl Storage {
+    /// The record of the list itself.
+    const fn record(&self) -> NonNull<Record> {
+        // SAFETY: A cell's content is never null.
+        unsafe { NonNull::new_unchecked(self.record.get()) }
+    }
+
     /// A record for an entry, from the list's own if there is one.
     fn take_record(&self) -> Result<NonNull<Record>> {
         // SAFETY: The header is one, and only accessed by interlocked functions.
         let record = unsafe { ntddk::ExpInterlockedPopEntrySList(self.records.get()) };
-        NonNull::new(record.cast()).map_or_else(Record::allocate, Ok)
+        if let Some(record) = NonNull::new(record.cast()) {
+            return Ok(record);
+        }
+        let record = Record::allocate()?;
+        // SAFETY: Allocated above.
+        let link = unsafe { Record::next(record) };
+        let mut next = self.all_records.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: The record is not linked yet, and the link written by its owner alone.
+            unsafe { link.write(next) };
+            let linked = self.all_records.compare_exchange_weak(
+                next,
+                record.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
+            match linked {
+                Ok(_) => return Ok(record),
+                Err(other) => next = other,
+            }
+        }
     }
 
     /// Keeps a record for another entry.
@@ -327,8 +427,26 @@ impl Storage {
     ///
     /// It came from `take_record` of the same list, and is nobody's.
     unsafe fn give_record(&self, record: NonNull<Record>) {
+        // SAFETY: By the contract of this function.
+        unsafe { Record::clear(record) };
         // SAFETY: As in `take_record`; a record starts with its link.
         unsafe { ntddk::ExpInterlockedPushEntrySList(self.records.get(), record.as_ptr().cast()) };
+    }
+
+    /// Calls `each` with every record of the list's entries; it may free the record.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the list.
+    unsafe fn for_each_record(&self, mut each: impl FnMut(NonNull<Record>)) {
+        let mut next = self.all_records.load(Ordering::Acquire);
+        while let Some(record) = NonNull::new(next) {
+            // SAFETY: Records live as long as the list, unless `each` frees this one.
+            let link = unsafe { Record::next(record) };
+            // SAFETY: Written before the record was linked.
+            next = unsafe { link.read() };
+            each(record);
+        }
     }
 }
 
@@ -338,48 +456,75 @@ impl Storage {
 ///
 /// The storage holds a list of the kind `P`, and the caller owns one of its references.
 unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
-    /// # Safety
-    ///
-    /// The last reference is gone, and the level allows freeing entries of the kind.
-    unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {
-        let storage = storage.cast::<Storage>();
-        // SAFETY: By the contract of this function nobody uses the list, and all entries are back.
-        unsafe { P::delete(storage.as_ptr().cast()) };
-        // SAFETY: The storage is alive until it is freed below.
-        let records = unsafe { storage.as_ref() }.records.get();
-        loop {
-            // SAFETY: As in `take_record`.
-            let record = unsafe { ntddk::ExpInterlockedPopEntrySList(records) };
-            let Some(record) = NonNull::new(record.cast()) else {
-                break;
-            };
-            // SAFETY: Allocated by `take_record`, and popped just now.
-            unsafe { Record::free(record) };
-        }
-        // SAFETY: As above.
-        let Storage {
-            allocation, tag, ..
-        } = unsafe { storage.read() };
-        // SAFETY: This is how it was allocated, and nobody uses it.
-        unsafe { ntddk::ExFreePoolWithTag(allocation.as_ptr(), tag.value()) };
-    }
-
     // SAFETY: By the contract of this function the storage is alive.
     let shared = unsafe { storage.as_ref() };
-    // SAFETY: A cell's content is never null.
-    let record = unsafe { NonNull::new_unchecked(shared.record.get()) };
+    let record = shared.record();
     if shared.references.fetch_sub(1, Ordering::Release) != 1 {
         return;
     }
     // What other owners did to the list comes before its deletion.
     fence(Ordering::Acquire);
+    // SAFETY: The record was entered when the list was made, and this was the last reference.
+    unsafe { Record::unregister(record) };
+    // SAFETY: As above.
+    unsafe { Record::set(record, delete::<P>, storage.cast(), null_mut()) };
     if P::PAGEABLE {
-        // SAFETY: This was the last reference, and the record is in the list's own storage.
-        unsafe { deferred::release(record, delete::<P>, storage.cast(), null_mut()) };
+        // SAFETY: Set above; the record is in the list's own storage.
+        unsafe { deferred::release(record) };
     } else {
         // SAFETY: This was the last reference; nonpaged entries are freed at any level.
         unsafe { delete::<P>(storage.cast(), null_mut(), record) };
     }
+}
+
+/// # Safety
+///
+/// Nobody uses the list any more, no entry of it is out, and the level allows freeing entries of
+/// the kind.
+unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {
+    let storage = storage.cast::<Storage>();
+    // SAFETY: By the contract of this function.
+    unsafe { P::delete(storage.as_ptr().cast()) };
+    // SAFETY: The storage is alive until it is freed below.
+    let shared = unsafe { storage.as_ref() };
+    let free = |record| {
+        // SAFETY: All records come from `Record::allocate`, and nobody uses them any more.
+        unsafe { Record::free(record) };
+    };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.for_each_record(free) };
+    // SAFETY: As above.
+    let Storage {
+        allocation, tag, ..
+    } = unsafe { storage.read() };
+    // SAFETY: This is how it was allocated, and nobody uses it.
+    unsafe { ntddk::ExFreePoolWithTag(allocation.as_ptr(), tag.value()) };
+}
+
+/// As `delete`, after giving back the entries that were forgotten.
+///
+/// # Safety
+///
+/// Nothing that refers to the list is reachable any more. At PASSIVE_LEVEL.
+unsafe fn delete_forgotten<P: ExPool>(
+    storage: NonNull<c_void>,
+    argument: *mut c_void,
+    record: NonNull<Record>,
+) {
+    let list = storage.cast::<Storage>();
+    // SAFETY: The storage is alive until it is deleted below.
+    let shared = unsafe { list.as_ref() };
+    let give_back = |record| {
+        // SAFETY: The record is the list's.
+        if let Some(entry) = unsafe { Record::memory(record) } {
+            // SAFETY: The entry is out, and its value forgotten.
+            unsafe { shared.routines.free(list.cast(), entry.as_ptr()) };
+        }
+    };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.for_each_record(give_back) };
+    // SAFETY: All entries are back now.
+    unsafe { delete::<P>(storage, argument, record) };
 }
 
 /// An entry of a kernel lookaside list: bytes owned by a Rust value.
@@ -390,89 +535,87 @@ unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
 ///
 /// # Invariants
 ///
-/// `start` is an entry of the list in `storage`: as many initialised bytes as its entry size, owned
-/// by this value alone, as is one reference on the list.
+/// `content` is at the start of an entry of the list in `storage`: initialised, and owned by this
+/// value alone, as are `record`, which stands for it, and one reference on the list.
 #[derive(Debug)]
-pub struct Entry<P: ExPool> {
-    start: NonNull<u8>,
+pub struct Entry<P: ExPool, T: ?Sized = [u8]> {
+    content: NonNull<T>,
     storage: NonNull<Storage>,
-    record: Option<NonNull<Record>>,
-    kind: PhantomData<P>,
+    record: NonNull<Record>,
+    kind: PhantomData<fn(P) -> P>,
 }
 
-// SAFETY: By the type invariant the value is the only way to plain bytes that belong to no thread.
-unsafe impl<P: ExPool> Send for Entry<P> {}
+// SAFETY: By the type invariant the value is the only way to the content; the entry itself belongs
+// to no thread.
+unsafe impl<P: ExPool, T: ?Sized + Send> Send for Entry<P, T> {}
 // SAFETY: As above; shared access only reads.
-unsafe impl<P: ExPool> Sync for Entry<P> {}
+unsafe impl<P: ExPool, T: ?Sized + Sync> Sync for Entry<P, T> {}
+
+impl<P: ExPool, T: ?Sized> Entry<P, T> {
+    /// The content, for as long as the witness stays borrowed (rule E5).
+    pub fn get<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a T {
+        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
+        unsafe { self.content.as_ref() }
+    }
+
+    /// The content, for writing.
+    pub fn get_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut T {
+        // SAFETY: As in `get`; the exclusive borrow makes this the only access.
+        unsafe { self.content.as_mut() }
+    }
+}
 
 impl<P: ExPool> Entry<P> {
     /// The number of bytes, never zero.
     #[expect(clippy::len_without_is_empty, reason = "an entry is never empty")]
-    pub fn len(&self) -> usize {
-        // SAFETY: By the type invariant the storage is alive.
-        (unsafe { self.storage.as_ref() }).entry_size as usize
+    pub const fn len(&self) -> usize {
+        self.content.len()
     }
 
     /// The bytes, for as long as the witness stays borrowed (rule E5).
-    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a [u8] {
-        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len()) }
+    pub fn bytes<'a>(&'a self, irql: &'a impl Allows<P>) -> &'a [u8] {
+        self.get(irql)
     }
 
     /// The bytes, for writing.
-    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [u8] {
-        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len()) }
+    pub fn bytes_mut<'a>(&'a mut self, irql: &'a impl Allows<P>) -> &'a mut [u8] {
+        self.get_mut(irql)
     }
 }
 
-impl<P: ExPool> Drop for Entry<P> {
+impl<P: ExPool, T: ?Sized> Drop for Entry<P, T> {
     fn drop(&mut self) {
-        /// # Safety
-        ///
-        /// The entry, the record and one reference on the list are given up, at a level that allows
-        /// touching the entry.
-        unsafe fn free<P: ExPool>(
-            entry: NonNull<c_void>,
-            storage: *mut c_void,
-            record: NonNull<Record>,
-        ) {
-            // SAFETY: By the contract of this function; never null.
-            let storage = unsafe { NonNull::new_unchecked(storage.cast::<Storage>()) };
-            // SAFETY: The reference keeps the storage alive.
-            let shared = unsafe { storage.as_ref() };
-            // SAFETY: By the contract of this function.
-            unsafe { shared.give_record(record) };
-            // SAFETY: By the contract of this function.
-            unsafe { give_back::<P>(entry, storage) };
-        }
-
-        /// # Safety
-        ///
-        /// As for `free`, without the record.
-        unsafe fn give_back<P: ExPool>(entry: NonNull<c_void>, storage: NonNull<Storage>) {
-            // SAFETY: The reference keeps the storage alive.
-            let routines = unsafe { storage.as_ref() }.routines;
-            // SAFETY: By the contract of this function.
-            unsafe { routines.free(storage.cast(), entry.as_ptr()) };
-            // SAFETY: By the contract of this function.
-            unsafe { dereference::<P>(storage) };
-        }
-
-        let entry = self.start.cast();
-        match self.record {
-            Some(record) => {
-                let storage = self.storage.as_ptr().cast();
-                // SAFETY: By the type invariant all three are ours to give up, which ends this
-                // value.
-                unsafe { deferred::release(record, free::<P>, entry, storage) };
-            }
-            None => {
-                // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
-                unsafe { give_back::<P>(entry, self.storage) };
-            }
+        if P::PAGEABLE {
+            // SAFETY: By the type invariant the entry, its record and a reference on the list are
+            // ours to give up, which ends this value.
+            unsafe { deferred::release(self.record) };
+        } else {
+            let storage = self.storage.as_ptr().cast();
+            // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
+            unsafe { give_back::<P>(self.content.cast(), storage, self.record) };
         }
     }
+}
+
+/// # Safety
+///
+/// The entry, its record and one reference on its list are given up, at a level that allows
+/// touching the entry.
+unsafe fn give_back<P: ExPool>(
+    entry: NonNull<c_void>,
+    storage: *mut c_void,
+    record: NonNull<Record>,
+) {
+    // SAFETY: By the contract of this function; never null.
+    let storage = unsafe { NonNull::new_unchecked(storage.cast::<Storage>()) };
+    // SAFETY: The reference keeps the storage alive.
+    let shared = unsafe { storage.as_ref() };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.give_record(record) };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.routines.free(storage.cast(), entry.as_ptr()) };
+    // SAFETY: By the contract of this function.
+    unsafe { dereference::<P>(storage) };
 }
 
 /// What a kernel lookaside list counts, modulo 2^32.

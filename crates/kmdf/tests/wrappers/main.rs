@@ -19,6 +19,8 @@ mod preallocated;
 mod queues;
 mod requests;
 mod tags;
+mod supply;
+mod typed;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;
