@@ -1,8 +1,11 @@
 //! `cargo xtask`: the tasks of this repository that are more than one cargo command.
 
+mod rules;
 mod source;
 mod test;
+mod tree;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -20,17 +23,23 @@ struct Arguments {
 enum Task {
     /// The whole test run: format, lints, tests, documentation, source rules, and the tour.
     Test,
+    /// Checks that every rule of the four calls has a test, and that docs/rules.md says which.
+    Rules(rules::Options),
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().task {
-        Task::Test => test::run(),
-    };
-    match result {
+    match run(Arguments::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Test => test::run(),
+        Task::Rules(options) => rules::run(&test::root(), options).map(drop),
     }
 }
