@@ -4,6 +4,7 @@ mod rules;
 mod source;
 mod test;
 mod tree;
+mod unsafe_code;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ enum Task {
     Test,
     /// Checks that every rule of the four calls has a test, and that docs/rules.md says which.
     Rules(rules::Options),
+    /// Counts unsafe code, and checks that each piece says why it is sound, and docs/soundness.md.
+    Unsafe(unsafe_code::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,5 +44,6 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test => test::run(),
         Task::Rules(options) => rules::run(&test::root(), options).map(drop),
+        Task::Unsafe(options) => unsafe_code::run(&test::root(), options).map(drop),
     }
 }
