@@ -19,6 +19,7 @@ mod preallocated;
 mod queues;
 mod requests;
 mod tags;
+mod types;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;
