@@ -59,6 +59,19 @@ fn rules_with_tests_and_a_fresh_page_hold() {
 }
 
 #[test]
+fn misuse_that_does_not_compile_shows_a_rule() {
+    let tree = workspace("/// C1\n#[test]\nfn one() {}\n");
+    let case = "crates/kmdf/tests/misuse/bad.rs";
+    tree.write(case, "//! C2: not here.\n\nfn main() {}\n");
+    run(tree.root(), WRITE).expect_err("nothing says that it does not compile");
+    tree.write("crates/kmdf/tests/misuse/bad.stderr", "error\n");
+    run(tree.root(), WRITE).expect("holds");
+    let page = tree.read(PAGE);
+    let cell = "[kmdf/tests/misuse/bad.rs](../crates/kmdf/tests/misuse/bad.rs): does not compile |";
+    assert!(page.contains(cell), "{page}");
+}
+
+#[test]
 fn a_rule_without_a_test_fails() {
     for tests in [
         "/// C1\n#[test]\nfn one() {}\n",
