@@ -1,8 +1,12 @@
 //! `cargo xtask`: the tasks of this repository that are more than one cargo command.
 
+mod rules;
 mod source;
 mod test;
+mod tree;
+mod unsafe_code;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -20,17 +24,26 @@ struct Arguments {
 enum Task {
     /// The whole test run: format, lints, tests, documentation, source rules, and the tour.
     Test,
+    /// Checks that every rule of the four calls has a test, and that docs/rules.md says which.
+    Rules(rules::Options),
+    /// Counts unsafe code, and checks that each piece says why it is sound, and docs/soundness.md.
+    Unsafe(unsafe_code::Options),
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().task {
-        Task::Test => test::run(),
-    };
-    match result {
+    match run(Arguments::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Test => test::run(),
+        Task::Rules(options) => rules::run(&test::root(), options).map(drop),
+        Task::Unsafe(options) => unsafe_code::run(&test::root(), options).map(drop),
     }
 }

@@ -1,6 +1,6 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
-use crate::source;
+use crate::{rules, source, unsafe_code};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Runs every step, stops at the first that does not hold, and prints what each took.
 pub fn run() -> Result<()> {
     let root = root();
-    let steps: [(&str, &dyn Fn() -> Result<String>); 7] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 10] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -30,6 +30,13 @@ pub fn run() -> Result<()> {
         ("driver without unsafe", &|| {
             source::driver_has_no_unsafe(&root)
         }),
+        ("rules", &|| rules::run(&root, rules::Options::default())),
+        ("framework rules", &|| {
+            rules::run(&root, rules::Options::FRAMEWORK)
+        }),
+        ("unsafe code", &|| {
+            unsafe_code::run(&root, unsafe_code::Options::default())
+        }),
         ("tour", &|| cargo(&root, &["run", "--release"])),
         ("tour as JSON", &|| tour_as_json(&root)),
     ];
@@ -48,7 +55,7 @@ pub fn run() -> Result<()> {
 }
 
 /// The folder of the workspace, found from where this program's source lies.
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }

@@ -308,7 +308,7 @@ fn unsafe_buffers(request: WDFREQUEST) -> [(NTSTATUS, *mut u8, usize); 2] {
     [input, (status, buffer.cast(), length)]
 }
 
-/// REQ-19, QUE-35, REQ-58
+/// REQ-19, QUE-35, REQ-58; VER-16: refused elsewhere.
 #[test]
 fn in_the_callers_context_a_neither_request_gives_its_bare_addresses() {
     let hooks = queued(PARALLEL)

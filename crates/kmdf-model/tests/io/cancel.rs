@@ -286,7 +286,7 @@ fn completing_a_marked_request_is_told_by_the_verifier_and_by_the_kernel() {
     assert!(told, "{stop}");
 }
 
-/// REQ-50 to REQ-52: cancellation and completion race, and one of them wins.
+/// REQ-50, REQ-51, REQ-52: cancellation and completion race, and one of them wins.
 #[test]
 fn cancellation_races_completion() {
     let owned = Slot::default();

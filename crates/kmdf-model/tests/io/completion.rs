@@ -55,7 +55,8 @@ fn completion_disposes_children_then_request_destroys_children_then_completes() 
     });
 }
 
-/// VER-17: with the verifier the request lives until the callback has returned.
+/// VER-17, REQ-24: with the verifier the request lives until the callback has returned; REQ-30,
+/// VER-13: and a second completion is ignored.
 #[test]
 fn the_verifier_keeps_the_request_until_the_callback_returns() {
     let hooks = with_logged_requests(queued(PARALLEL)).control(|_, request, _, _, _| {
@@ -292,7 +293,7 @@ fn parameters_are_those_of_the_stack_location() {
     }
 }
 
-/// REQ-25 to REQ-29
+/// REQ-25, REQ-26, REQ-27, REQ-28, REQ-29
 #[test]
 fn a_request_knows_its_mode_packet_file_and_queue() {
     let hooks = queued(PARALLEL).control(|queue, request, _, _, _| {

@@ -82,7 +82,7 @@ fn create(
     status
 }
 
-/// DEV-6, DEV-7
+/// DEV-6, DEV-7, DEV-9
 #[test]
 fn a_bind_checks_version_pointers_and_function_count() {
     let refused = in_turn(|| {

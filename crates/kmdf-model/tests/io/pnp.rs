@@ -346,7 +346,7 @@ fn queues_present_before_self_managed_io_restarts() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-55 to DEV-58: removal while several threads are at it.
+/// DEV-56, DEV-58: removal while several threads are at it.
 #[test]
 fn a_device_vanishes_under_traffic() {
     for kind in [SEQUENTIAL, PARALLEL] {

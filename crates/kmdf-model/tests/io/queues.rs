@@ -43,7 +43,7 @@ fn a_bad_device_handle_or_no_configuration_is_a_bug_check() {
     assert_violation(&stop, 4, 0);
 }
 
-/// QUE-4, QUE-5, QUE-12 to QUE-15, QUE-19
+/// QUE-4, QUE-5, QUE-12, QUE-13, QUE-14, QUE-15, QUE-19
 #[test]
 fn configurations_that_make_no_sense_are_refused() {
     on_device(|device| {

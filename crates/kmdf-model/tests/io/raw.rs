@@ -90,7 +90,7 @@ fn keeping(hooks: Hooks, slot: &Slot, config: fn() -> WDF_IO_QUEUE_CONFIG) -> Ho
     })
 }
 
-/// REQ-9, REQ-33
+/// REQ-5, REQ-9, REQ-33
 #[test]
 fn a_neither_control_from_kernel_mode_has_its_bare_pointers() {
     let kept = Slot::default();

@@ -148,7 +148,7 @@ fn level_is_refused_for_memory_and_allowed_for_objects() {
     .unwrap();
 }
 
-/// The order of OBJ-18 to OBJ-28: of two faults the earlier row is reported.
+/// OBJ-18, OBJ-19, OBJ-25, OBJ-27: of two faults the earlier row is reported.
 #[test]
 fn earlier_rows_win() {
     let status = status_with(|a| {

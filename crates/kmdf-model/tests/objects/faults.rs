@@ -115,7 +115,7 @@ fn sweep(config: Config, call: Call) -> usize {
     .unwrap()
 }
 
-/// FLT-1 to FLT-6, FLT-26, FLT-28, MEM-17, MEM-23, MEM-49
+/// FLT-1, FLT-2, FLT-3, FLT-4, FLT-6, FLT-26, FLT-28, MEM-17, MEM-23, MEM-49
 #[test]
 fn failed_creation_leaves_nothing_behind() {
     for (rule, call, plain_count, verified_count) in CALLS {
@@ -181,7 +181,7 @@ fn buffers_are_reached_assigned_and_copied_without_allocating() {
     .unwrap();
 }
 
-/// FLT-7 to FLT-9
+/// FLT-7, FLT-8, FLT-9
 #[test]
 fn failed_taking_from_a_list_leaves_nothing_behind() {
     let kinds = [

@@ -82,7 +82,7 @@ impl Forest {
     }
 }
 
-/// OBJ-45, OBJ-46, OBJ-52 to OBJ-56, MEM-65: each object is cleaned up once, then destroyed once,
+/// OBJ-45, OBJ-46, OBJ-56, MEM-65: each object is cleaned up once, then destroyed once,
 /// and nothing is left (the kernel's verifier looks at unload).
 #[test]
 fn every_object_is_cleaned_up_and_destroyed_once() {

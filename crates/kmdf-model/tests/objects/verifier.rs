@@ -175,7 +175,7 @@ fn bug_check_is_passed_on_verbatim() {
     assert_eq!((stop.code, stop.parameters), (0xE2, [1, 2, 3, 4]));
 }
 
-/// VER-24 to VER-26: not modelled, so refused by name.
+/// VER-24, VER-25, VER-26: not modelled, so refused by name.
 #[test]
 fn switches_that_are_not_modelled_stop_the_run() {
     for name in [

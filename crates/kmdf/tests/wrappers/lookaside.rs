@@ -5,7 +5,7 @@ use kmdf::{
     DriverParent, Error, LookasideList, NonPagedNx, PAGE_SIZE, Paged, Passive, PoolKind, SpinLock,
     Tag,
 };
-use nt_model::{Config, Verifier};
+use nt_model::{Config, Pool, Verifier};
 
 const TAG: Tag = Tag::new(b"Look");
 
@@ -44,6 +44,50 @@ fn memory_from_a_list_has_its_size_and_is_zero() {
         })
         .expect("no bug check");
     }
+}
+
+/// L1: pool and tag are given when the list is made, and hold for all memory from it.
+#[test]
+fn the_pool_sees_pool_and_tag_of_the_list() {
+    super::driver::with_device(Config::default(), |kernel, file| {
+        let (list, first, second) = super::driver::run_body(file, |_, irql| {
+            let list = LookasideList::<Paged>::new(&DriverParent, TAG, 5000, irql).expect("list");
+            let first = list.allocate(irql).expect("memory");
+            let second = list.allocate(irql).expect("memory");
+            (list, first, second)
+        });
+        let tags = kernel.verifier().tags;
+        let paged = |tag: &&nt_model::TagUse| tag.tag == TAG.value() && tag.pool == Pool::Paged;
+        let ours = tags.iter().find(paged).expect("blocks with the tag");
+        assert_eq!((ours.blocks, ours.bytes), (2, 10_000));
+        drop((first, second, list));
+        let left = kernel.verifier().tags;
+        assert!(left.iter().all(|tag| tag.tag != TAG.value()), "{left:?}");
+    })
+    .expect("no bug check");
+}
+
+/// L2, L5: what is given back to the list is what it gives next.
+#[test]
+fn a_buffer_goes_back_to_its_list_and_comes_from_it() {
+    // The verifier keeps lists empty; without it buffers are used again.
+    let config = Config {
+        verifier: Verifier::off(),
+        ..Config::default()
+    };
+    inside_with(config, |device, irql| {
+        let list = LookasideList::<NonPagedNx>::new(&device, TAG, 64, irql).expect("list");
+        let other = LookasideList::<NonPagedNx>::new(&device, TAG, 64, irql).expect("list");
+        let address = |list: &LookasideList<NonPagedNx>| {
+            let memory = list.allocate(irql).expect("memory");
+            memory.bytes(irql).as_ptr().addr()
+        };
+        let first = address(&list);
+        let held = other.allocate(irql).expect("memory");
+        assert_ne!(held.bytes(irql).as_ptr().addr(), first);
+        assert_eq!(address(&list), first);
+    })
+    .expect("no bug check");
 }
 
 /// L3: an entry size of zero.

@@ -21,6 +21,7 @@ mod requests;
 mod tags;
 mod supply;
 mod typed;
+mod types;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;

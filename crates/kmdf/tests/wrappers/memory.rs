@@ -177,7 +177,8 @@ fn uninitialised_memory_is_written_before_it_is_read() {
     });
 }
 
-/// MEM-36 to MEM-38: the copies and their statuses.
+/// MEM-36, MEM-37, MEM-38: the copies and their statuses; C6: the address that the wrapper reads at is
+/// that of the object's buffer.
 #[test]
 fn copies_report_the_frameworks_statuses() {
     inside(|device, irql| {

@@ -5,6 +5,7 @@ use kmdf::{
     BorrowedBuffer, DriverParent, Error, Memory, NonPagedNx, Paged, PoolBuffer, PreallocatedMemory,
     SpinLock, Tag,
 };
+use nt_model::Config;
 
 const TAG: Tag = Tag::new(b"Pre1");
 
@@ -64,6 +65,31 @@ fn an_empty_buffer_is_refused() {
         assert_eq!(refused, Some(Error::INVALID_PARAMETER));
         assert_eq!(memory.bytes(irql), [1; 4]);
     });
+}
+
+/// P4, P8: a failing allocation reaches the caller, and the buffer goes to who owns it.
+#[test]
+fn exhaustion_reaches_the_caller() {
+    super::driver::with_device(Config::default(), |kernel, file| {
+        let kernel = kernel.clone();
+        super::driver::run_body(file, move |device, irql| {
+            let buffer = PoolBuffer::<Paged>::new(TAG, 40, irql).expect("pool");
+            let mut bytes = [7; 4];
+            let before = kernel.verifier().live_blocks;
+            kernel.fail_nth_allocation(1);
+            let borrowed = BorrowedBuffer::from(&mut bytes[..]);
+            let refused = PreallocatedMemory::new(&device, borrowed).err();
+            assert_eq!(refused, Some(Error::INSUFFICIENT_RESOURCES));
+            assert_eq!(bytes, [7; 4]);
+            kernel.fail_nth_allocation(1);
+            let refused = PreallocatedMemory::new(&device, buffer).err();
+            assert_eq!(refused, Some(Error::INSUFFICIENT_RESOURCES));
+            kernel.fail_nth_allocation(0);
+            // The buffer, and the record that goes with a pageable one.
+            assert_eq!(kernel.verifier().live_blocks, before - 2);
+        });
+    })
+    .expect("no bug check");
 }
 
 /// P5, P8: another buffer is assigned and the former one comes back, untouched.

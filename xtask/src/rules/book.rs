@@ -1,0 +1,209 @@
+//! The rules themselves: those of the four calls, and those of the framework.
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Where the rules of the calls are written down, once.
+pub const BOOK: &str = "docs/rules.toml";
+/// Where the rules of the framework are.
+pub const FRAMEWORK: &str = "docs/framework-rules.md";
+
+/// All rules of the calls.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Book {
+    pub call: Vec<Call>,
+}
+
+/// The rules of one call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    pub letter: String,
+    pub title: String,
+    pub rule: Vec<Rule>,
+}
+
+/// One rule, and how it is held.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub id: String,
+    pub text: String,
+    /// The best ways first.
+    pub held: Vec<Held>,
+    /// The items that hold it, in a sentence.
+    pub by: String,
+}
+
+/// How a rule is held.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    /// Breaking it does not compile.
+    #[serde(rename = "type")]
+    Type,
+    /// Breaking it is refused with an error value.
+    #[serde(rename = "error")]
+    Error,
+    /// The wrapper, or what is under it, sees to it.
+    #[serde(rename = "guarantee")]
+    Guarantee,
+}
+
+impl Held {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Error => "typed error",
+            Self::Guarantee => "guarantee",
+        }
+    }
+}
+
+impl Book {
+    /// Reads [`BOOK`] and checks its form.
+    pub fn read(root: &Path) -> Result<Self> {
+        let text =
+            fs::read_to_string(root.join(BOOK)).with_context(|| format!("{BOOK} is missing"))?;
+        let book: Self =
+            toml::from_str(&text).with_context(|| format!("{BOOK} is not in its form"))?;
+        let mut ids = BTreeSet::new();
+        for (call, rule) in book.rules() {
+            let number = rule.id.strip_prefix(&call.letter);
+            let numbered = number.is_some_and(|number| number.parse::<u8>().is_ok());
+            ensure!(
+                numbered,
+                "{BOOK}: `{}` is no id of `{}`",
+                rule.id,
+                call.letter
+            );
+            ensure!(ids.insert(&rule.id), "{BOOK}: `{}` is there twice", rule.id);
+            ensure!(
+                !rule.held.is_empty(),
+                "{BOOK}: `{}` is held by nothing",
+                rule.id
+            );
+            ensure!(
+                rule.held.is_sorted(),
+                "{BOOK}: `{}` names a lesser way first",
+                rule.id
+            );
+        }
+        Ok(book)
+    }
+
+    pub fn rules(&self) -> impl Iterator<Item = (&Call, &Rule)> {
+        (self.call.iter()).flat_map(|call| call.rule.iter().map(move |rule| (call, rule)))
+    }
+}
+
+impl Rule {
+    /// The names of items in [`Rule::by`]: what stands between backticks and looks like a path.
+    pub fn items(&self) -> Vec<&str> {
+        let spans = self.by.split('`').skip(1).step_by(2);
+        spans
+            .flat_map(|span| span.split("::"))
+            .map(|part| part.split(['<', '(', '!']).next().unwrap_or_default())
+            .filter(|part| !part.is_empty() && !part.contains(' '))
+            .collect()
+    }
+}
+
+/// The ids that [`FRAMEWORK`] defines: at the beginning of a list item or of a row of a table.
+pub fn framework_ids(root: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(root.join(FRAMEWORK))
+        .with_context(|| format!("{FRAMEWORK} is missing"))?;
+    let mut ids = Vec::new();
+    for line in text.lines() {
+        let line = line.trim_start();
+        let head = (line.strip_prefix("- **")).or_else(|| line.strip_prefix("| "));
+        let word = head
+            .and_then(|head| head.split([' ', '*']).next())
+            .unwrap_or_default();
+        let Some((family, number)) = word.split_once('-') else {
+            continue;
+        };
+        let is_family = family.len() >= 2 && family.bytes().all(|byte| byte.is_ascii_uppercase());
+        if is_family && number.parse::<u16>().is_ok() {
+            ensure!(
+                !ids.iter().any(|id| id == word),
+                "{FRAMEWORK}: `{word}` is there twice"
+            );
+            ids.push(word.to_owned());
+        }
+    }
+    ensure!(!ids.is_empty(), "{FRAMEWORK} defines no rules");
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BOOK, Book, FRAMEWORK, Held, framework_ids};
+    use crate::tree::Scratch;
+
+    fn book(rules: &str) -> Result<Book, String> {
+        let text = format!("[[call]]\nletter = \"C\"\ntitle = \"Create\"\n{rules}");
+        let tree = Scratch::new(&[(BOOK, &text)]);
+        Book::read(tree.root()).map_err(|error| format!("{error:#}"))
+    }
+
+    fn rule(id: &str, held: &str) -> String {
+        format!(
+            "[[call.rule]]\nid = \"{id}\"\ntext = \"t\"\nheld = {held}\nby = \"`A::b` is `c d`\"\n"
+        )
+    }
+
+    #[test]
+    fn rules_are_read_with_how_they_are_held() {
+        let book = book(&rule("C1", "[\"type\", \"guarantee\"]")).expect("reads");
+        let (call, rule) = book.rules().next().expect("one");
+        assert_eq!((call.letter.as_str(), rule.id.as_str()), ("C", "C1"));
+        assert_eq!(rule.held, [Held::Type, Held::Guarantee]);
+        assert_eq!(rule.items(), ["A", "b"]);
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_the_book_is_refused() {
+        for (rules, says) in [
+            (rule("C1", "[]"), "held by nothing"),
+            (rule("C1", "[\"hope\"]"), "unknown variant `hope`"),
+            (rule("C1", "[\"guarantee\", \"type\"]"), "lesser way first"),
+            (rule("P1", "[\"type\"]"), "`P1` is no id of `C`"),
+            (
+                rule("C1", "[\"type\"]") + &rule("C1", "[\"type\"]"),
+                "`C1` is there twice",
+            ),
+            (
+                rule("C1", "[\"type\"]") + "more = 1\n",
+                "unknown field `more`",
+            ),
+            (
+                "[[call.rule]]\nid = \"C1\"\n".to_owned(),
+                "missing field `text`",
+            ),
+        ] {
+            let error = book(&rules).expect_err(says);
+            assert!(error.contains(says), "{error}");
+        }
+        let tree = Scratch::new(&[("docs/other", "")]);
+        let error = Book::read(tree.root())
+            .expect_err("no book there")
+            .to_string();
+        assert!(error.contains("is missing"), "{error}");
+    }
+
+    #[test]
+    fn framework_rules_are_items_and_rows() {
+        let text =
+            "- **OBJ-1** first\n| MEM-12 V | row |\n- **DEV-1** † x\nsee OBJ-9\n| UTF-8x | y |\n";
+        let tree = Scratch::new(&[(FRAMEWORK, text)]);
+        let ids = framework_ids(tree.root()).expect("reads");
+        assert_eq!(ids, ["OBJ-1", "MEM-12", "DEV-1"]);
+        tree.write(FRAMEWORK, "- **OBJ-1** a\n- **OBJ-1** b\n");
+        let error = framework_ids(tree.root()).expect_err("twice").to_string();
+        assert!(error.contains("`OBJ-1` is there twice"), "{error}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Each check of `cargo xtask rules`, holding and failing, on small trees.
+
+use super::book::{BOOK, FRAMEWORK};
+use super::page::PAGE;
+use super::{Options, run};
+use crate::tree::Scratch;
+
+const RULES: &str = r#"
+[[call]]
+letter = "C"
+title = "WdfMemoryCreate"
+[[call.rule]]
+id = "C1"
+text = "Optional | attributes."
+held = ["type"]
+by = "`Memory::new` asks"
+[[call.rule]]
+id = "C2"
+text = "The pool."
+held = ["error"]
+by = "`Memory`"
+"#;
+
+const WRAPPERS: &str = "pub struct Memory;\nimpl Memory { pub fn new() {} }\n";
+
+const WRITE: Options = Options {
+    write: true,
+    json: false,
+    framework: false,
+};
+
+/// A workspace with two rules and these tests.
+fn workspace(tests: &str) -> Scratch {
+    Scratch::new(&[
+        (BOOK, RULES),
+        (FRAMEWORK, "- **OBJ-1** a\n- **OBJ-2** b\n| MEM-3 V | c |\n"),
+        ("crates/kmdf/Cargo.toml", "[package]\nname = \"kmdf\"\n"),
+        ("crates/kmdf/src/lib.rs", WRAPPERS),
+        ("crates/kmdf/tests/all.rs", tests),
+    ])
+}
+
+const BOTH: &str = "/// C1, OBJ-2\n#[test]\nfn one() {}\n#[test]\nfn c2_is_shown() {}\n";
+
+fn check(tree: &Scratch) -> Result<String, String> {
+    run(tree.root(), Options::default()).map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn rules_with_tests_and_a_fresh_page_hold() {
+    let tree = workspace(BOTH);
+    run(tree.root(), WRITE).expect("holds once written");
+    assert_eq!(check(&tree).as_deref(), Ok("2 rules, 2 shown, 0 missing"));
+    let page = tree.read(PAGE);
+    let row = "| C1 | Optional \\| attributes. | **type**: `Memory::new` asks | \
+               [kmdf/tests/all.rs](../crates/kmdf/tests/all.rs): `one` |";
+    assert!(page.contains(row), "{page}");
+    assert!(page.contains("**typed error**: `Memory` |"), "{page}");
+}
+
+#[test]
+fn misuse_that_does_not_compile_shows_a_rule() {
+    let tree = workspace("/// C1\n#[test]\nfn one() {}\n");
+    let case = "crates/kmdf/tests/misuse/bad.rs";
+    tree.write(case, "//! C2: not here.\n\nfn main() {}\n");
+    run(tree.root(), WRITE).expect_err("nothing says that it does not compile");
+    tree.write("crates/kmdf/tests/misuse/bad.stderr", "error\n");
+    run(tree.root(), WRITE).expect("holds");
+    let page = tree.read(PAGE);
+    let cell = "[kmdf/tests/misuse/bad.rs](../crates/kmdf/tests/misuse/bad.rs): does not compile |";
+    assert!(page.contains(cell), "{page}");
+}
+
+#[test]
+fn a_rule_without_a_test_fails() {
+    for tests in [
+        "/// C1\n#[test]\nfn one() {}\n",
+        // Not even with a range around it, in a comment, on a function, in a test that is ignored.
+        "/// C1; C1 to C2\n#[test]\nfn one() {}\n// C2\n#[test]\nfn two() {}\n/// C2\nfn three() {}\n\
+         /// C2\n#[ignore]\n#[test]\nfn four() {}\n",
+    ] {
+        let tree = workspace(tests);
+        let error = run(tree.root(), WRITE)
+            .expect_err("C2 is missing")
+            .to_string();
+        assert!(error.contains("2 rules, 1 shown, 1 missing"), "{error}");
+        assert!(error.contains("no test shows C2"), "{error}");
+    }
+}
+
+#[test]
+fn an_id_that_no_rule_has_fails() {
+    let tree = workspace(&format!("{BOTH}/// C7\n#[test]\nfn other() {{}}\n"));
+    let error = run(tree.root(), WRITE).expect_err("no rule").to_string();
+    let expected = "crates/kmdf/tests/all.rs:6: `other` names C7, which is no rule";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn a_stale_page_fails() {
+    let tree = workspace(BOTH);
+    let error = check(&tree).expect_err("no page yet");
+    assert!(error.contains("docs/rules.md is out of date"), "{error}");
+    run(tree.root(), WRITE).expect("holds once written");
+    let renamed = BOTH.replace("fn one", "fn renamed");
+    tree.write("crates/kmdf/tests/all.rs", &renamed);
+    let error = check(&tree).expect_err("a test was renamed");
+    assert!(error.contains("docs/rules.md is out of date"), "{error}");
+}
+
+#[test]
+fn an_item_that_is_not_there_fails() {
+    let tree = workspace(BOTH);
+    tree.write(BOOK, &RULES.replace("Memory::new", "Memory::made"));
+    let error = run(tree.root(), WRITE)
+        .expect_err("no such item")
+        .to_string();
+    assert!(error.contains("C1 is said to be held by `made`"), "{error}");
+}
+
+#[test]
+fn the_frameworks_rules_need_no_tests_but_must_exist() {
+    let tree = workspace(BOTH);
+    let summary = run(tree.root(), Options::FRAMEWORK).expect("no failure");
+    assert_eq!(summary, "3 framework rules, 1 with a test, 2 without");
+    tree.write("src/lib.rs", "/// OBJ-3\n#[test]\nfn other() {}\n");
+    let error = run(tree.root(), Options::FRAMEWORK)
+        .expect_err("no rule")
+        .to_string();
+    assert!(
+        error.contains("`other` names OBJ-3, which is no rule"),
+        "{error}"
+    );
+}
