@@ -8,7 +8,7 @@
 //! * memory and entries that outlive the value of their list (`wrappers/lookaside.rs`,
 //!   `wrappers/executive.rs`): they keep the list;
 //! * pageable values dropped at DISPATCH_LEVEL (`wrappers/executive.rs`, `wrappers/memory.rs`,
-//!   `sequences.rs`): `Drop` cannot ask for a witness, and so puts the release off;
+//!   `sequences/`): `Drop` cannot ask for a witness, and so puts the release off;
 //! * a list that moves as a value (`wrappers/executive.rs`): its storage stays where it is;
 //! * forgotten values (`wrappers/ownership.rs`).
 
