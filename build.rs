@@ -30,6 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(windows)]
 fn configure_wdk() -> Result<(), Box<dyn Error>> {
+    if env::var("CARGO_CFG_PANIC")? != "abort" {
+        return Err(
+            "a driver cannot unwind: build it with `cargo make`, or set \
+                    CARGO_PROFILE_DEV_PANIC=abort and CARGO_PROFILE_RELEASE_PANIC=abort"
+                .into(),
+        );
+    }
     Ok(wdk_build::configure_wdk_binary_build()?)
 }
 

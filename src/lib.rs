@@ -1,1 +1,34 @@
-//! x
+//! `wdfmem`: a KMDF driver that exercises the safe memory wrappers of `kmdf` from device controls.
+//!
+//! A request takes this path: the framework's queue calls `queue`'s handler, which decodes a
+//! [`wdfmem_ioctl::Call`] and matches on it; each call has a function in `handlers`, which works on
+//! the `table` of objects that belong to the request's file object. What a caller may send and gets
+//! back is the contract's affair: see the crate [`wdfmem_ioctl`].
+//!
+//! There is no `unsafe` in this crate, no allocation that cannot fail, and nothing that panics.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+// In the model, the process that the driver runs in has a panic handler; this brings it in.
+#[cfg(not(any(image, all(windows, not(wdk_free)))))]
+extern crate std;
+
+mod device;
+mod driver;
+mod file;
+mod handlers;
+mod object;
+mod queue;
+mod quota;
+mod status;
+mod table;
+
+kmdf::driver_entry!(driver::Wdfmem);
+
+/// An image must have one, although nothing in this one panics.
+#[cfg(any(image, all(windows, not(wdk_free))))]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    kmdf::panic::stop(info)
+}

@@ -1,2 +1,133 @@
-//! x
-fn main(){}
+//! `wdfmem`: drives the wdfmem driver, through the model or on Windows.
+
+mod answer;
+mod arguments;
+mod failure;
+mod report;
+mod script;
+mod session;
+mod system;
+mod tour;
+
+#[cfg(not(windows))]
+#[path = "model.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use crate::{
+    arguments::{Arguments, CallCommand, Command},
+    failure::{EXIT_OK, EXIT_REFUSED, Failure},
+    script::{Script, Step},
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(true) => EXIT_OK.into(),
+        Ok(false) => EXIT_REFUSED.into(),
+        // Whoever read the output has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK.into(),
+        Err(failure) => {
+            let code = failure.exit_code();
+            // Nothing is left to try if standard error cannot be written either.
+            let _ = writeln!(anstream::stderr(), "wdfmem: {failure}");
+            code.into()
+        }
+    }
+}
+
+/// Does what was asked; whether all held.
+fn run(arguments: Arguments) -> Result<bool, Failure> {
+    let Arguments {
+        json,
+        windows,
+        command,
+    } = arguments;
+    match command.unwrap_or(Command::Selftest) {
+        Command::Selftest => {
+            let (tour, verdict) = tour::run(windows)?;
+            report::tour(&tour, &verdict, json)?;
+            Ok(tour.held() && verdict.is_clean())
+        }
+        Command::Script { file } => run_lines(windows, Lines::File(file), json),
+        Command::Do { lines } => run_lines(windows, Lines::Given(lines), json),
+        Command::Call(call) => run_lines(windows, Lines::Call(call), json),
+    }
+}
+
+/// Where lines come from.
+enum Lines {
+    File(PathBuf),
+    Given(Vec<String>),
+    Call(CallCommand),
+}
+
+/// Runs lines until one does not end as it should; whether all did.
+fn run_lines(windows: arguments::Windows, lines: Lines, json: bool) -> Result<bool, Failure> {
+    let (outcome, verdict) =
+        platform::on_system(platform::Setup::for_windows(windows), move |system| {
+            let mut script = Script::new(system)?;
+            let show = |step: Option<Step>| {
+                step.map_or(Ok(true), |step| {
+                    report::step(&step, json)?;
+                    Ok::<bool, Failure>(step.ok)
+                })
+            };
+            match lines {
+                Lines::Call(call) => {
+                    let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+                    let step = script.call(&line, &call, None, wdfmem_ioctl::Status::SUCCESS)?;
+                    show(Some(step))
+                }
+                Lines::Given(lines) => {
+                    all(lines.into_iter().map(Ok), |line| show(script.line(&line)?))
+                }
+                Lines::File(path) => all(reader(&path)?.lines(), |line| show(script.line(&line)?)),
+            }
+        })?;
+    let held = outcome?;
+    report::after_steps(&verdict)?;
+    Ok(held && verdict.is_clean())
+}
+
+fn all(
+    lines: impl Iterator<Item = io::Result<String>>,
+    mut run: impl FnMut(String) -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    for line in lines {
+        let line = line.map_err(|error| {
+            Failure::usage(
+                format!("the script cannot be read: {error}"),
+                "give text in UTF-8",
+            )
+        })?;
+        if !run(line)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn reader(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(BufReader::new(file))),
+        Err(error) => Err(Failure::usage(
+            format!("`{}` cannot be opened: {error}", path.display()),
+            "name a file with one command on each line, or `-` for standard input",
+        )),
+    }
+}

@@ -5,7 +5,7 @@ use crate::device::Constraints;
 use crate::device_init::DeviceInit;
 use crate::dispatch;
 use crate::dispose_list::DisposeList;
-use crate::globals::{DEFAULT_TAG, Globals};
+use crate::globals::Globals;
 use crate::handle;
 use crate::object::{
     self, CANNOT_DELETE, Cleanup, FrameworkObject, Kind, NewParent, Object, PASSIVE_CALLBACKS,
@@ -21,7 +21,7 @@ use core::ffi::{CStr, c_void};
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::ntddk::{IoAllocateDriverObjectExtension, IoGetDriverObjectExtension};
 use kmdf_sys::{
-    _DEVICE_OBJECT, _DRIVER_OBJECT, _WDF_DRIVER_INIT_FLAGS, BOOLEAN, CHAR, NT_SUCCESS, NTSTATUS,
+    _DEVICE_OBJECT, _DRIVER_OBJECT, _WDF_DRIVER_INIT_FLAGS, BOOLEAN, NT_SUCCESS, NTSTATUS,
     PASSIVE_LEVEL, PCUNICODE_STRING, PDRIVER_OBJECT, PFN_WDF_DRIVER_DEVICE_ADD,
     PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS,
     PWDF_DRIVER_VERSION_AVAILABLE_PARAMS, PWDF_OBJECT_ATTRIBUTES, PWSTR,
@@ -37,9 +37,6 @@ pub(crate) const MINOR_VERSION: ULONG = 33;
 const NON_PNP: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver as ULONG;
 const NO_DISPATCH: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNoDispatchOverride as ULONG;
 const COMPANION: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitCompanion as ULONG;
-
-/// The tag in old driver templates, which means "none" (MEM-2).
-const OLD_TEMPLATE_TAG: ULONG = u32::from_le_bytes(*b"Ddk ");
 
 /// Marks this framework's extension of a driver object.
 static EXTENSION_KEY: u8 = 0;
@@ -326,57 +323,6 @@ impl Globals {
         // SAFETY: As above.
         unsafe { (*self.public()).DisplaceDriverUnload = displaces.into() };
         self.add_driver_flags(true, config.DriverInitFlags as i32);
-    }
-
-    /// MEM-1 to MEM-3
-    fn name_and_tag(&self, path: &[u16], wanted: ULONG) {
-        let mut name = [0_u8; 32];
-        let length = driver_name(path, &mut name);
-        let public = self.public();
-        // SAFETY: As above.
-        unsafe { (*public).DriverName = name.map(|byte| byte as CHAR) };
-        if wanted != 0 && wanted != OLD_TEMPLATE_TAG {
-            return self.set_tags(wanted);
-        }
-        let name = &name[..length];
-        let prefixed = name.len() >= 3 && name[..3].eq_ignore_ascii_case(b"wdf");
-        let rest = if prefixed { &name[3..] } else { name };
-        if rest.len() <= 2 {
-            self.tag.set(DEFAULT_TAG);
-            return;
-        }
-        // SAFETY: As above.
-        let mut tag = unsafe { (*public).DriverTag }.to_le_bytes();
-        for (target, &byte) in tag.iter_mut().zip(rest) {
-            *target = byte;
-        }
-        self.set_tags(ULONG::from_le_bytes(tag));
-    }
-
-    fn set_tags(&self, tag: ULONG) {
-        self.tag.set(tag);
-        // SAFETY: As above.
-        unsafe { (*self.public()).DriverTag = tag };
-    }
-}
-
-/// MEM-1: writes the driver's name, zero-padded, and returns its length.
-fn driver_name(path: &[u16], name: &mut [u8; 32]) -> usize {
-    const BACKSLASH: u16 = b'\\' as u16;
-    let last = path.iter().rposition(|&unit| unit == BACKSLASH);
-    let mut write = |bytes: &mut dyn Iterator<Item = u8>| {
-        let mut length = 0;
-        for (target, byte) in name[..31].iter_mut().zip(bytes) {
-            *target = byte;
-            length += 1;
-        }
-        length
-    };
-    match last {
-        Some(position) if position > 0 => {
-            write(&mut path[position + 1..].iter().map(|&unit| unit as u8))
-        }
-        _ => write(&mut b"WDF".iter().copied()),
     }
 }
 

@@ -240,6 +240,8 @@ pub(crate) fn on_create(device: Live<Device>, irp: Irp) -> NTSTATUS {
                 return STATUS_INVALID_DEVICE_REQUEST;
             }
             if let Some(file) = file {
+                // The driver has not heard of it and never will (FLT-27).
+                file.object().context().set_callbacks(None, None);
                 file.delete();
             }
             return refuse_create(device, irp, STATUS_INSUFFICIENT_RESOURCES);

@@ -39,6 +39,7 @@ mod device;
 mod device_init;
 mod dispatch;
 mod driver;
+mod driver_name;
 mod file;
 mod interface;
 mod irp;

@@ -160,6 +160,7 @@ mod lock;
 mod lookaside;
 mod memory;
 mod object;
+pub mod panic;
 mod pool;
 mod queue;
 mod request;

@@ -21,9 +21,21 @@ use core::fmt;
 /// const TAG: kmdf::Tag = kmdf::Tag::new(b"caf\xE9");
 /// ```
 ///
+/// Nor does one that the pool stops the system for: one without a letter or digit, which Driver
+/// Verifier cannot track, or `BIG`, which the kernel keeps for itself.
+///
+/// ```compile_fail
+/// const TAG: kmdf::Tag = kmdf::Tag::new(b"+-+-");
+/// ```
+///
+/// ```compile_fail
+/// const TAG: kmdf::Tag = kmdf::Tag::new(b"BIG");
+/// ```
+///
 /// # Invariants
 ///
-/// Every byte is at most 127 (rule C3). Zero as a whole occurs in [`Tag::DEFAULT`] only.
+/// Every byte is at most 127 (rule C3), one at least is a letter or digit, and the whole is not `BIG`;
+/// or it is [`Tag::DEFAULT`], which is zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag(u32);
 
@@ -41,7 +53,9 @@ impl Tag {
     pub const fn new<const N: usize>(bytes: &[u8; N]) -> Self {
         match Self::try_from_bytes(bytes) {
             Ok(tag) => tag,
-            Err(_) => panic!("a pool tag is one to four ASCII characters, not all of them zero"),
+            Err(_) => {
+                panic!("a pool tag is one to four ASCII characters, a letter or digit among them")
+            }
         }
     }
 
@@ -49,8 +63,8 @@ impl Tag {
     ///
     /// # Errors
     ///
-    /// [`Error::INVALID_PARAMETER`] if there are none or more than four, if one exceeds 127, or if
-    /// all are zero.
+    /// [`Error::INVALID_PARAMETER`] if there are none or more than four, if one exceeds 127, if none
+    /// is a letter or digit, or if they are `BIG`.
     pub const fn try_from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut value = [0; 4];
         match bytes {
@@ -60,8 +74,13 @@ impl Tag {
             [a, b, c, d] => value = [*a, *b, *c, *d],
             _ => {}
         }
+        let [a, b, c, d] = value;
+        let telling = a.is_ascii_alphanumeric()
+            || b.is_ascii_alphanumeric()
+            || c.is_ascii_alphanumeric()
+            || d.is_ascii_alphanumeric();
         let value = u32::from_le_bytes(value);
-        if value == 0 || value & 0x8080_8080 != 0 {
+        if !telling || value == u32::from_le_bytes(*b"BIG\0") || value & 0x8080_8080 != 0 {
             Err(Error::INVALID_PARAMETER)
         } else {
             // INVARIANT: Just checked.

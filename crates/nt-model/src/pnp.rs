@@ -60,15 +60,14 @@ fn open_handles(tables: &Tables, physical: usize) -> i32 {
 pub(crate) fn after_close(machine: &Arc<Machine>, physical: usize) {
     let last = {
         let mut tables = machine.io.tables();
-        let unused = open_handles(&tables, physical) == 0;
-        let node = tables.nodes.get_mut(&physical);
-        node.is_some_and(|node| {
-            let last = unused && node.phase == Phase::Removed;
-            if last {
-                node.phase = Phase::Changing;
-            }
-            last
-        })
+        // The node comes first: without one the device object may be gone already.
+        let removed =
+            (tables.nodes.get(&physical)).is_some_and(|node| node.phase == Phase::Removed);
+        let last = removed && open_handles(&tables, physical) == 0;
+        if last && let Some(node) = tables.nodes.get_mut(&physical) {
+            node.phase = Phase::Changing;
+        }
+        last
     };
     if last {
         remove_stack(machine, physical);
@@ -301,12 +300,15 @@ impl Device {
         let last = {
             let mut tables = machine.io.tables();
             interface::disable_all(&mut tables, self.physical);
-            open_handles(&tables, self.physical) == 0
+            let last = open_handles(&tables, self.physical) == 0;
+            // Under the lock that counted: a handle closed from here on finds the phase.
+            if !last && let Some(node) = tables.nodes.get_mut(&self.physical) {
+                node.phase = Phase::Removed;
+            }
+            last
         };
         if last {
             remove_stack(machine, self.physical);
-        } else {
-            self.settle(Phase::Removed);
         }
         Ok(())
     }

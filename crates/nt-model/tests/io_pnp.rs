@@ -156,6 +156,26 @@ fn a_surprise_removed_device_goes_with_its_last_handle() {
 }
 
 #[test]
+fn handles_closed_while_the_device_is_surprise_removed_leave_nothing_behind() {
+    boot(|kernel| {
+        let driver = kernel.load_driver("thing", entry::<Correct>).unwrap();
+        for _ in 0..50 {
+            let device = driver.add_device(r"Root\Thing").unwrap();
+            let link = kernel.interfaces(&CLASS).remove(0);
+            let files: Vec<_> = (0..4).map(|_| kernel.open(&link).unwrap()).collect();
+            std::thread::scope(|threads| {
+                for file in files {
+                    threads.spawn(|| file.close());
+                }
+                threads.spawn(|| device.surprise_remove().unwrap());
+            });
+        }
+        driver.unload().unwrap();
+        assert_eq!(kernel.verifier().live_blocks, 0);
+    });
+}
+
+#[test]
 fn a_surprise_removed_device_without_handles_goes_at_once() {
     boot(|kernel| {
         let driver = kernel.load_driver("thing", entry::<Correct>).unwrap();

@@ -14,7 +14,7 @@ pub enum Call<'a> {
     /// Makes memory by `WdfMemoryCreatePreallocated` over a zeroed buffer of the driver's own.
     CreatePreallocated(CreatePreallocated),
     /// Gives preallocated memory another zeroed buffer, from the same pool, by
-    /// `WdfMemoryAssignBuffer`.
+    /// `WdfMemoryAssignBuffer`. While the two are exchanged, both count against the quotas.
     AssignBuffer {
         /// The preallocated memory.
         handle: Handle,

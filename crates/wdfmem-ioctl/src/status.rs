@@ -108,7 +108,7 @@ pub enum Refusal {
     Reserved,
     /// A field's value is none of its kind, or a length is zero.
     Value,
-    /// A tag has a character above 127, or one after a zero.
+    /// A tag is none that the pool takes.
     Tag,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for Refusal {
             Self::Version => "the request is of another version of the interface",
             Self::Reserved => "a reserved field is not zero",
             Self::Value => "a field's value is none of its kind, or a length is zero",
-            Self::Tag => "a tag has a character above 127, or one after a zero",
+            Self::Tag => "a tag is none that the pool takes",
         })
     }
 }

@@ -127,9 +127,10 @@ values! {
     }
 }
 
-/// A pool tag: up to four characters, each 0..=127 (C3).
+/// A pool tag: up to four characters, each 0..=127 (C3), a letter or digit among them.
 ///
-/// [`Tag::DEFAULT`] stands for the driver's own, which the framework takes for a tag of zero.
+/// [`Tag::DEFAULT`] stands for the driver's own, which the framework takes for a tag of zero. A tag
+/// without a letter or digit, and the tag `BIG`, are none: the pool stops the system for them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag([u8; 4]);
 
@@ -140,15 +141,21 @@ impl Tag {
     /// The driver's default, by name: `DriverPoolTag` of its configuration (C4).
     pub const DRIVER: Self = Self(*b"WfMm");
 
-    /// A tag of these characters, of which trailing ones may be zero; `None` if one is above 127 or
-    /// follows a zero.
+    /// A tag of these characters, of which trailing ones may be zero, all of them for the default;
+    /// `None` if they are no tag.
     #[must_use]
     pub const fn new(characters: [u8; 4]) -> Option<Self> {
         let [a, b, c, d] = characters;
         let ascii = a.is_ascii() && b.is_ascii() && c.is_ascii() && d.is_ascii();
         let gap = (a == 0 && b != 0) || (b == 0 && c != 0) || (c == 0 && d != 0);
-        if ascii && !gap {
-            Some(Self(characters))
+        let telling = a.is_ascii_alphanumeric()
+            || b.is_ascii_alphanumeric()
+            || c.is_ascii_alphanumeric()
+            || d.is_ascii_alphanumeric();
+        let tag = Self(characters);
+        let taken = tag.number() == Self(*b"BIG\0").number();
+        if tag.is_default() || (ascii && telling && !gap && !taken) {
+            Some(tag)
         } else {
             None
         }
@@ -281,6 +288,11 @@ mod tests {
         assert_eq!(Tag::new([0; 4]), Some(Tag::DEFAULT));
         assert_eq!(Tag::new([b'M', 0x80, b'm', b'1']), None);
         assert_eq!(Tag::new(*b"M\0m1"), None);
+        assert_eq!(Tag::new(*b"+-*/"), None);
+        assert_eq!(Tag::new([1, 0, 0, 0]), None);
+        assert_eq!(Tag::new(*b"BIG\0"), None);
+        assert!(Tag::new(*b"BIG1").is_some());
+        assert!(Tag::new(*b"-+1 ").is_some());
         assert_eq!(Tag::parse("Mem12"), None);
         assert_eq!(Tag::parse("Me"), Tag::new(*b"Me\0\0"));
     }

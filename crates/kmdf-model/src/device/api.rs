@@ -1,8 +1,10 @@
 //! The calls on devices, but for creation, files and interfaces.
 
 use super::Device;
+use crate::dispatch;
 use crate::globals::Globals;
 use crate::handle;
+use crate::object::FrameworkObject;
 use crate::queue::Queue;
 use crate::request::Request;
 use crate::stop;
@@ -253,4 +255,20 @@ pub(crate) unsafe extern "C" fn wdf_device_wdm_get_physical_device(
 ) -> PDEVICE_OBJECT {
     // SAFETY: By the contract of this function.
     unsafe { resolve(globals, c"WdfDeviceWdmGetPhysicalDevice", device) }.pdo()
+}
+
+/// # Safety
+///
+/// As for the function table's WdfWdmDeviceGetWdfDeviceHandle: bound globals, NULL or a device
+/// object of the driver's.
+pub(crate) unsafe extern "C" fn wdf_wdm_device_get_wdf_device_handle(
+    globals: PWDF_DRIVER_GLOBALS,
+    device: PDEVICE_OBJECT,
+) -> WDFDEVICE {
+    // SAFETY: By the contract of this function.
+    let globals = unsafe { Globals::from_public(globals) };
+    verifier::require(globals, c"WdfWdmDeviceGetWdfDeviceHandle", device);
+    // SAFETY: As above.
+    let device = unsafe { dispatch::device_of(device) };
+    device.handle().cast()
 }

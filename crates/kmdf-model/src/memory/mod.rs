@@ -8,7 +8,9 @@ mod preallocated;
 pub(crate) use copy::{wdf_memory_copy_from_buffer, wdf_memory_copy_to_buffer};
 pub(crate) use lookaside_memory::{LookasideMemory, wdf_memory_create_from_lookaside};
 pub(crate) use pool::wdf_memory_create;
-pub(crate) use preallocated::{wdf_memory_assign_buffer, wdf_memory_create_preallocated};
+pub(crate) use preallocated::{
+    PreallocatedMemory, wdf_memory_assign_buffer, wdf_memory_create_preallocated,
+};
 
 use crate::globals::Globals;
 use crate::handle;

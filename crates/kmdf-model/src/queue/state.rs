@@ -152,6 +152,7 @@ impl Queue {
         if cancel == Cancel::Everything {
             state.cancels_dispatched = true;
             state = self.cancel_requests(state);
+            self.flag_canceled(&state);
         }
         self.dispatch(state, None);
         Ok(())
@@ -173,6 +174,7 @@ impl Queue {
         if cancel == Cancel::Everything {
             state.cancels_dispatched = self.globals().client_is_at_least(11);
             state = self.cancel_requests(state);
+            self.flag_canceled(&state);
         }
         self.dispatch(state, None);
         Ok(())

@@ -5,11 +5,14 @@ mod birth;
 mod buffers;
 mod complete;
 mod list;
+mod locked_memory;
 mod unsafe_buffers;
 
 pub(crate) use api::*;
+use buffers::map;
 pub(crate) use buffers::*;
 pub(crate) use list::{CANCELLATION, Links, POSSESSION, RequestList};
+pub(crate) use locked_memory::*;
 pub(crate) use unsafe_buffers::*;
 
 use crate::device::Device;

@@ -7,13 +7,21 @@ use std::ptr::null_mut;
 fn input_memory(request: WDFREQUEST) -> Result<WDFMEMORY, NTSTATUS> {
     let mut memory = null_mut();
     let status = wdf!(WdfRequestRetrieveInputMemory(request, &mut memory));
-    if status == STATUS_SUCCESS { Ok(memory) } else { Err(status) }
+    if status == STATUS_SUCCESS {
+        Ok(memory)
+    } else {
+        Err(status)
+    }
 }
 
 fn output_memory(request: WDFREQUEST) -> Result<WDFMEMORY, NTSTATUS> {
     let mut memory = null_mut();
     let status = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));
-    if status == STATUS_SUCCESS { Ok(memory) } else { Err(status) }
+    if status == STATUS_SUCCESS {
+        Ok(memory)
+    } else {
+        Err(status)
+    }
 }
 
 fn memory_buffer(memory: WDFMEMORY) -> (*mut u8, usize) {
@@ -42,7 +50,11 @@ fn typed(io_type: WDF_DEVICE_IO_TYPE) -> Hooks {
 #[test]
 fn a_buffered_ioctl_carries_input_in_and_output_out() {
     let hooks = queued(PARALLEL).control(|_, request, output_length, input_length, code| {
-        assert_eq!((output_length, input_length, code), (8, 4, BUFFERED), "QUE-28");
+        assert_eq!(
+            (output_length, input_length, code),
+            (8, 4, BUFFERED),
+            "QUE-28"
+        );
         let (from, length) = input(request, 4).unwrap();
         assert_eq!(length, 4);
         let (to, length) = output(request, 4).unwrap();
@@ -68,13 +80,14 @@ fn direct_ioctls_map_the_output_and_copy_the_input() {
         let (to, length) = output(request, 4).unwrap();
         assert_ne!(from, to);
         assert_eq!(length, 4);
-        // SAFETY: Two bytes of input, four of output.
-        unsafe {
-            if code == ioctl(METHOD_OUT_DIRECT) {
-                to.write(*from + 1);
-            } else {
-                log(format!("{}", *to));
-            }
+        if code == ioctl(METHOD_OUT_DIRECT) {
+            // SAFETY: Two bytes of input.
+            let byte = unsafe { *from };
+            // SAFETY: Four bytes of output.
+            unsafe { to.write(byte + 1) };
+        } else {
+            // SAFETY: As above.
+            log(unsafe { *to }.to_string());
         }
         let read_only = |memory| {
             let mut byte = 9_u8;
@@ -141,7 +154,10 @@ fn a_missing_or_short_buffer_is_too_small_and_leaves_the_memory_alone() {
 #[test]
 fn the_memories_of_a_request_are_two_fixed_handles_inside_it() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
-        let (from, to) = (input_memory(request).unwrap(), output_memory(request).unwrap());
+        let (from, to) = (
+            input_memory(request).unwrap(),
+            output_memory(request).unwrap(),
+        );
         assert_ne!(from, to);
         assert_eq!((from.addr() & 7, to.addr() & 7), (1, 1));
         assert_eq!(input_memory(request), Ok(from));
@@ -199,7 +215,10 @@ fn reads_have_output_and_writes_have_input() {
 fn a_neither_read_gives_a_null_buffer_unless_the_verifier_is_on() {
     let hooks = || {
         typed(_WDF_DEVICE_IO_TYPE::WdfDeviceIoNeither).read(|_, request, length| {
-            log(format!("{length}: {:x?}", output(request, 0).map(|(_, length)| length)));
+            log(format!(
+                "{length}: {:x?}",
+                output(request, 0).map(|(_, length)| length)
+            ));
             complete(request, STATUS_SUCCESS);
         })
     };
@@ -226,7 +245,11 @@ fn a_create_has_no_buffers() {
                 FileObjectClass: _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCannotUseFsContexts,
                 ..WDF_FILEOBJECT_CONFIG::default()
             };
-            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut config, null_mut()));
+            wdf!(WdfDeviceInitSetFileObjectConfig(
+                init,
+                &mut config,
+                null_mut()
+            ));
         })
         .file_create(|_, request, _| {
             assert_eq!(input(request, 0), Err(STATUS_INVALID_DEVICE_REQUEST));
@@ -269,10 +292,19 @@ fn an_mdl_of_a_buffered_request_is_made_once_and_one_of_a_direct_request_is_its_
 
 fn unsafe_buffers(request: WDFREQUEST) -> [(NTSTATUS, *mut u8, usize); 2] {
     let (mut buffer, mut length) = (null_mut(), 0);
-    let status = wdf!(WdfRequestRetrieveUnsafeUserInputBuffer(request, 0, &mut buffer, &mut length));
+    let status = wdf!(WdfRequestRetrieveUnsafeUserInputBuffer(
+        request,
+        0,
+        &mut buffer,
+        &mut length
+    ));
     let input = (status, buffer.cast(), length);
-    let status =
-        wdf!(WdfRequestRetrieveUnsafeUserOutputBuffer(request, 0, &mut buffer, &mut length));
+    let status = wdf!(WdfRequestRetrieveUnsafeUserOutputBuffer(
+        request,
+        0,
+        &mut buffer,
+        &mut length
+    ));
     [input, (status, buffer.cast(), length)]
 }
 
@@ -288,8 +320,10 @@ fn in_the_callers_context_a_neither_request_gives_its_bare_addresses() {
             let [(first, from, size), (second, to, _)] = unsafe_buffers(request);
             log(format!("{first:x} {second:x} {size}"));
             if first == STATUS_SUCCESS && size > 0 {
-                // SAFETY: The test's own buffers, valid during the call.
-                unsafe { to.write(*from) };
+                // SAFETY: The test's own buffer, valid during the call.
+                let byte = unsafe { *from };
+                // SAFETY: As above.
+                unsafe { to.write(byte) };
             }
             let status = wdf!(WdfDeviceEnqueueRequest(device, request));
             assert_eq!(status, STATUS_SUCCESS);
@@ -328,7 +362,12 @@ fn without_the_verifier_the_bare_addresses_are_given_anywhere() {
 fn a_null_pointer_for_the_buffer_is_a_bug_check() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
         let length = null_mut();
-        wdf!(WdfRequestRetrieveInputBuffer(request, 0, null_mut(), length));
+        wdf!(WdfRequestRetrieveInputBuffer(
+            request,
+            0,
+            null_mut(),
+            length
+        ));
     });
     let stop = stop_with_file(plain(), hooks, |file| {
         file.ioctl(BUFFERED, &[1], &mut []);

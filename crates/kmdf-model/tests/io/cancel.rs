@@ -81,7 +81,11 @@ fn marking_a_cancelled_request_calls_back_and_marking_ex_returns_cancelled() {
         assert_eq!(mark_ex(request), STATUS_CANCELLED);
         assert!(take_log().is_empty(), "it is not called");
         mark(request);
-        assert_eq!(take_log(), ["cancel"], "inside the call, as no loop is active");
+        assert_eq!(
+            take_log(),
+            ["cancel"],
+            "inside the call, as no loop is active"
+        );
         assert_eq!(status_of(pending), STATUS_CANCELLED);
     });
 }
@@ -112,7 +116,10 @@ fn marking_inside_the_callback_cancels_after_it() {
 /// REQ-51
 #[test]
 fn unmarking_what_was_never_marked_counts_as_cancelled_without_the_verifier() {
-    for (config, wanted) in [(plain(), STATUS_CANCELLED), (verified(), STATUS_INVALID_DEVICE_REQUEST)] {
+    for (config, wanted) in [
+        (plain(), STATUS_CANCELLED),
+        (verified(), STATUS_INVALID_DEVICE_REQUEST),
+    ] {
         let hooks = queued(PARALLEL).control(move |_, request, _, _, _| {
             assert_eq!(unmark(request), wanted);
             complete(request, STATUS_SUCCESS);
@@ -142,12 +149,22 @@ fn the_verifier_refuses_marking_twice_and_asking_while_marked() {
 #[test]
 fn a_completed_request_cannot_be_marked() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
-        wdf!(WdfObjectReferenceActual(request.cast(), null_mut(), 0, c"".as_ptr()));
+        wdf!(WdfObjectReferenceActual(
+            request.cast(),
+            null_mut(),
+            0,
+            c"".as_ptr()
+        ));
         complete(request, STATUS_SUCCESS);
         assert_eq!(mark_ex(request), STATUS_INVALID_DEVICE_REQUEST);
         mark(request);
         assert_eq!(unmark(request), STATUS_INVALID_DEVICE_REQUEST);
-        wdf!(WdfObjectDereferenceActual(request.cast(), null_mut(), 0, c"".as_ptr()));
+        wdf!(WdfObjectDereferenceActual(
+            request.cast(),
+            null_mut(),
+            0,
+            c"".as_ptr()
+        ));
     });
     with_file(verified(), hooks, |file| {
         assert_eq!(status_of(send(file, 1)), STATUS_SUCCESS);
@@ -241,7 +258,11 @@ fn what_was_presented_and_requeued_goes_to_canceled_on_queue() {
             wdf!(WdfIoQueueRetrieveNextRequest(queue.get(), &mut request));
             assert_eq!(wdf!(WdfRequestRequeue(request)), STATUS_SUCCESS);
             pending.cancel();
-            let wanted = if told { STATUS_UNSUCCESSFUL } else { STATUS_CANCELLED };
+            let wanted = if told {
+                STATUS_UNSUCCESSFUL
+            } else {
+                STATUS_CANCELLED
+            };
             assert_eq!(status_of(pending), wanted);
             assert_eq!(take_log().len(), usize::from(told));
         });
@@ -258,7 +279,10 @@ fn completing_a_marked_request_is_told_by_the_verifier_and_by_the_kernel() {
     let stop = stop_with_file(verified(), hooks, |file| {
         file.ioctl(BUFFERED, &[], &mut []);
     });
-    let told = stop.debug_output.iter().any(|line| line.contains("marked cancelable"));
+    let told = stop
+        .debug_output
+        .iter()
+        .any(|line| line.contains("marked cancelable"));
     assert!(told, "{stop}");
 }
 
@@ -276,7 +300,12 @@ fn cancellation_races_completion() {
             let pending = send(file, 1);
             let request: WDFREQUEST = owned.take();
             // The object outlives the race, as a driver has to see to.
-            wdf!(WdfObjectReferenceActual(request.cast(), null_mut(), 0, c"".as_ptr()));
+            wdf!(WdfObjectReferenceActual(
+                request.cast(),
+                null_mut(),
+                0,
+                c"".as_ptr()
+            ));
             let address = request.addr();
             std::thread::scope(|scope| {
                 scope.spawn(|| pending.cancel());
@@ -287,7 +316,73 @@ fn cancellation_races_completion() {
             });
             let status = status_of(pending);
             assert!([STATUS_SUCCESS, STATUS_CANCELLED].contains(&status));
-            wdf!(WdfObjectDereferenceActual(request.cast(), null_mut(), 0, c"".as_ptr()));
+            wdf!(WdfObjectDereferenceActual(
+                request.cast(),
+                null_mut(),
+                0,
+                c"".as_ptr()
+            ));
         }
+    });
+}
+
+/// REQ-54, QUE-51: senders cancel while another thread takes requests out, and none is lost.
+#[test]
+fn cancellation_races_retrieval() {
+    let queue = Slot::default();
+    let kept = queue.clone();
+    let hooks = Hooks::default().created(move |device| {
+        kept.set(create_queue(device, default_config(MANUAL)));
+        STATUS_SUCCESS
+    });
+    with_file(verified(), hooks, move |file| {
+        let busy = std::sync::atomic::AtomicUsize::new(3);
+        std::thread::scope(|scope| {
+            for cancels in [true, true, false] {
+                let busy = &busy;
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        let pending = send(file, 1);
+                        if cancels {
+                            pending.cancel();
+                        }
+                        let status = status_of(pending);
+                        let cancelled = cancels && status == STATUS_CANCELLED;
+                        assert!(cancelled || status == STATUS_SUCCESS, "{status:#x}");
+                    }
+                    busy.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                });
+            }
+            while busy.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+                let mut request = null_mut();
+                let status = wdf!(WdfIoQueueRetrieveNextRequest(queue.get(), &mut request));
+                if status == STATUS_SUCCESS {
+                    complete(request, STATUS_SUCCESS);
+                }
+            }
+        });
+    });
+}
+
+/// QUE-30, QUE-34: cancellation of waiting requests races their presentation.
+#[test]
+fn cancellation_races_presentation() {
+    let hooks = queued(SEQUENTIAL).control(|_, request, _, _, _| {
+        std::thread::yield_now();
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let pending = send(file, 1);
+                        pending.cancel();
+                        let status = status_of(pending);
+                        assert!([STATUS_SUCCESS, STATUS_CANCELLED].contains(&status));
+                    }
+                });
+            }
+        });
     });
 }

@@ -5,11 +5,21 @@ use kmdf_sys::*;
 use std::ptr::null_mut;
 
 fn reference(object: WDFOBJECT) {
-    wdf!(WdfObjectReferenceActual(object, null_mut(), 0, c"".as_ptr()));
+    wdf!(WdfObjectReferenceActual(
+        object,
+        null_mut(),
+        0,
+        c"".as_ptr()
+    ));
 }
 
 fn dereference(object: WDFOBJECT) {
-    wdf!(WdfObjectDereferenceActual(object, null_mut(), 0, c"".as_ptr()));
+    wdf!(WdfObjectDereferenceActual(
+        object,
+        null_mut(),
+        0,
+        c"".as_ptr()
+    ));
 }
 
 /// Requests with a label and callbacks that log.
@@ -57,8 +67,14 @@ fn the_verifier_keeps_the_request_until_the_callback_returns() {
     });
     with_file(verified(), hooks, |file| {
         let outcome = file.ioctl(BUFFERED, &[], &mut []);
-        assert_eq!(outcome.status, STATUS_SUCCESS, "REQ-30: the second one is ignored");
-        assert_eq!(take_log(), ["cleanup request", "returns", "destroy request"]);
+        assert_eq!(
+            outcome.status, STATUS_SUCCESS,
+            "REQ-30: the second one is ignored"
+        );
+        assert_eq!(
+            take_log(),
+            ["cleanup request", "returns", "destroy request"]
+        );
     });
 }
 
@@ -93,7 +109,11 @@ fn the_callbacks_of_a_request_that_was_not_presented_do_not_run() {
     });
     with_file(verified(), hooks, |file| {
         let outcome = file.read(&mut [], 0);
-        assert_eq!((outcome.status, outcome.information), (STATUS_SUCCESS, 0), "QUE-29");
+        assert_eq!(
+            (outcome.status, outcome.information),
+            (STATUS_SUCCESS, 0),
+            "QUE-29"
+        );
         let outcome = file.ioctl(BUFFERED, &[], &mut []);
         assert_eq!(outcome.status, STATUS_INVALID_DEVICE_REQUEST, "QUE-27");
         assert!(take_log().is_empty());
@@ -123,7 +143,10 @@ fn in_a_childs_cleanup_the_verifier_refuses_buffers_and_without_it_they_are_give
     unsafe extern "C" fn retrieve(object: WDFOBJECT) {
         // SAFETY: The context of `control` below.
         let request = unsafe { *context_of(object) };
-        log(format!("{:x?}", input(request, 0).map(|(_, length)| length)));
+        log(format!(
+            "{:x?}",
+            input(request, 0).map(|(_, length)| length)
+        ));
     }
     fn context_of(object: WDFOBJECT) -> *mut WDFREQUEST {
         label_address(object).cast()
@@ -166,7 +189,10 @@ fn more_information_than_output_is_a_bug_check_under_the_verifier_alone() {
     assert_violation(&stop, 6, 4);
     with_file(verified(), hooks(), |file| {
         let outcome = file.ioctl(BUFFERED, &[1], &mut [0; 4]);
-        assert_eq!(outcome.status, STATUS_UNSUCCESSFUL, "errors are not checked");
+        assert_eq!(
+            outcome.status, STATUS_UNSUCCESSFUL,
+            "errors are not checked"
+        );
     });
 }
 
@@ -191,7 +217,10 @@ fn the_frameworks_own_statuses_are_translated() {
         (STATUS_WDF_INTERNAL_ERROR, STATUS_INTERNAL_ERROR),
         (STATUS_WDF_TOO_FRAGMENTED, STATUS_INVALID_DEVICE_REQUEST),
         (STATUS_WDF_TOO_MANY_TRANSFERS, STATUS_INVALID_DEVICE_REQUEST),
-        (STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS, STATUS_INSUFFICIENT_RESOURCES),
+        (
+            STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS,
+            STATUS_INSUFFICIENT_RESOURCES,
+        ),
         (STATUS_WDF_NO_CALLBACK, STATUS_INVALID_DEVICE_REQUEST),
         (STATUS_WDF_QUEUED, STATUS_INVALID_DEVICE_REQUEST),
         (STATUS_NO_SUCH_DEVICE, STATUS_NO_SUCH_DEVICE),
@@ -215,7 +244,11 @@ fn completion_keeps_the_information_that_was_set() {
         assert_eq!(wdf!(WdfRequestGetInformation(request)), 0);
         wdf!(WdfRequestSetInformation(request, 2));
         assert_eq!(wdf!(WdfRequestGetInformation(request)), 2);
-        wdf!(WdfRequestCompleteWithPriorityBoost(request, STATUS_SUCCESS, 1));
+        wdf!(WdfRequestCompleteWithPriorityBoost(
+            request,
+            STATUS_SUCCESS,
+            1
+        ));
     });
     with_file(verified(), hooks, |file| {
         let outcome = file.ioctl(BUFFERED, &[], &mut [0; 4]);
@@ -233,7 +266,11 @@ fn parameters_are_those_of_the_stack_location() {
                 ..WDF_REQUEST_PARAMETERS::default()
             };
             wdf!(WdfRequestGetParameters(request, &mut parameters));
-            assert_eq!((parameters.Size, parameters.Type), (1, 0), "a wrong size is ignored");
+            assert_eq!(
+                (parameters.Size, parameters.Type),
+                (1, 0),
+                "a wrong size is ignored"
+            );
             parameters.Size = size_of::<WDF_REQUEST_PARAMETERS>() as u16;
             wdf!(WdfRequestGetParameters(request, &mut parameters));
             assert_eq!(parameters.Type, IRP_MJ_DEVICE_CONTROL as i32);
@@ -263,7 +300,10 @@ fn a_request_knows_its_mode_packet_file_and_queue() {
         assert_eq!(mode, _MODE::UserMode as KPROCESSOR_MODE);
         assert!(!wdf!(WdfRequestWdmGetIrp(request)).is_null());
         assert_eq!(wdf!(WdfRequestGetIoQueue(request)), queue);
-        assert!(wdf!(WdfRequestGetFileObject(request)).is_null(), "none was asked for");
+        assert!(
+            wdf!(WdfRequestGetFileObject(request)).is_null(),
+            "none was asked for"
+        );
         assert_eq!(wdf!(WdfRequestIsFrom32BitProcess(request)), 0);
         assert_eq!(wdf!(WdfRequestGetStatus(request)), STATUS_SUCCESS);
         complete(request, STATUS_SUCCESS);
@@ -292,7 +332,10 @@ fn a_reference_left_on_a_requests_memory_is_a_bug_check_at_completion() {
     let stop = stop_with_file(plain(), hooks(), |file| {
         file.ioctl(BUFFERED, &[0], &mut []);
     });
-    assert_eq!((stop.code, stop.parameters[0], stop.parameters[2]), (WDF_VIOLATION, 3, 1));
+    assert_eq!(
+        (stop.code, stop.parameters[0], stop.parameters[2]),
+        (WDF_VIOLATION, 3, 1)
+    );
     with_file(plain(), hooks(), |file| {
         let outcome = file.ioctl(BUFFERED, &[1], &mut []);
         assert_eq!(outcome.status, STATUS_SUCCESS);
@@ -322,7 +365,14 @@ fn paged_memory_under_a_request_completed_at_dispatch_level_is_an_error() {
         let mut attributes = under(request);
         let mut memory = null_mut();
         let paged = _POOL_TYPE::PagedPool;
-        let status = wdf!(WdfMemoryCreate(&mut attributes, paged, 0, 64, &mut memory, null_mut()));
+        let status = wdf!(WdfMemoryCreate(
+            &mut attributes,
+            paged,
+            0,
+            64,
+            &mut memory,
+            null_mut()
+        ));
         assert_eq!(status, STATUS_SUCCESS);
         // SAFETY: Lowered again by nobody: the run ends here.
         unsafe { ntddk::KfRaiseIrql(DISPATCH_LEVEL as KIRQL) };
@@ -352,5 +402,23 @@ fn without_memory_for_the_request_the_sender_is_told_so() {
             refused += 1;
         }
         assert!(refused >= 1);
+    });
+}
+
+/// REQ-42
+#[test]
+fn releasing_more_memory_references_than_taken_is_told_by_the_verifier() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let mut memory = null_mut();
+        wdf!(WdfRequestRetrieveInputMemory(request, &mut memory));
+        dereference(memory.cast());
+        reference(memory.cast());
+        complete(request, STATUS_SUCCESS);
+    });
+    with_device(verified(), hooks, |machine, _| {
+        let file = machine.open();
+        file.ioctl(BUFFERED, &[0], &mut []);
+        let output = machine.kernel.debug_output();
+        assert!(output.iter().any(|line| line.contains("once too often")));
     });
 }

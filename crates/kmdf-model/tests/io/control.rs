@@ -51,7 +51,8 @@ fn next(queue: WDFQUEUE) -> Result<WDFREQUEST, NTSTATUS> {
 fn a_stopped_queue_keeps_what_comes_and_tells_when_the_driver_is_done() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
-    let hooks = with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
+    let hooks =
+        with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
     with_file(verified(), hooks, move |file| {
         let queue: WDFQUEUE = queue.get();
         let first = send(file, 1);
@@ -65,7 +66,10 @@ fn a_stopped_queue_keeps_what_comes_and_tells_when_the_driver_is_done() {
         wdf!(WdfIoQueueStart(queue));
         assert_eq!(state(queue), (1 | 2 | 4, 0, 1));
         complete(owned.take(), STATUS_SUCCESS);
-        assert_eq!((status_of(first), status_of(second)), (STATUS_SUCCESS, STATUS_SUCCESS));
+        assert_eq!(
+            (status_of(first), status_of(second)),
+            (STATUS_SUCCESS, STATUS_SUCCESS)
+        );
     });
 }
 
@@ -74,7 +78,8 @@ fn a_stopped_queue_keeps_what_comes_and_tells_when_the_driver_is_done() {
 fn stop_and_purge_cancels_what_is_there_and_goes_on_accepting() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
-    let hooks = with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
+    let hooks =
+        with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
     with_file(verified(), hooks, move |file| {
         let queue: WDFQUEUE = queue.get();
         let (first, second) = (send(file, 1), send(file, 2));
@@ -89,7 +94,10 @@ fn stop_and_purge_cancels_what_is_there_and_goes_on_accepting() {
         assert_eq!(take_log(), ["told 2"]);
         wdf!(WdfIoQueueStart(queue));
         complete(owned.take(), STATUS_SUCCESS);
-        assert_eq!((status_of(first), status_of(third)), (STATUS_SUCCESS, STATUS_SUCCESS));
+        assert_eq!(
+            (status_of(first), status_of(third)),
+            (STATUS_SUCCESS, STATUS_SUCCESS)
+        );
     });
 }
 
@@ -98,7 +106,8 @@ fn stop_and_purge_cancels_what_is_there_and_goes_on_accepting() {
 fn a_draining_queue_accepts_nothing_and_presents_what_it_has() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
-    let hooks = with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
+    let hooks =
+        with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
     with_file(verified(), hooks, move |file| {
         let queue: WDFQUEUE = queue.get();
         let (first, second) = (send(file, 1), send(file, 2));
@@ -108,7 +117,10 @@ fn a_draining_queue_accepts_nothing_and_presents_what_it_has() {
         assert!(take_log().is_empty());
         complete(owned.take(), STATUS_SUCCESS);
         assert_eq!(take_log(), ["told 3"]);
-        assert_eq!((status_of(first), status_of(second)), (STATUS_SUCCESS, STATUS_SUCCESS));
+        assert_eq!(
+            (status_of(first), status_of(second)),
+            (STATUS_SUCCESS, STATUS_SUCCESS)
+        );
         assert_eq!(state(queue), (2 | 4 | 8, 0, 0));
         wdf!(WdfIoQueueStart(queue));
         let fourth = send(file, 4);
@@ -142,7 +154,10 @@ fn a_purged_queue_cancels_what_waits_and_what_is_cancelable() {
         assert_eq!(status_of(first), STATUS_CANCELLED);
         assert_eq!(take_log(), ["cancel"]);
         let request: WDFREQUEST = owned[1].take();
-        assert_eq!(wdf!(WdfRequestMarkCancelableEx(request, Some(on_cancel))), STATUS_CANCELLED);
+        assert_eq!(
+            wdf!(WdfRequestMarkCancelableEx(request, Some(on_cancel))),
+            STATUS_CANCELLED
+        );
         complete(request, STATUS_UNSUCCESSFUL);
         assert_eq!(take_log(), ["told 4"]);
         assert_eq!(status_of(second), STATUS_UNSUCCESSFUL);
@@ -166,7 +181,10 @@ fn overlapping_completion_callbacks_are_a_bug_check() {
             call(queue.get());
             call(queue.get());
         });
-        assert_eq!((stop.code, stop.parameters[0], stop.parameters[2]), (WDF_VIOLATION, 10, 0));
+        assert_eq!(
+            (stop.code, stop.parameters[0], stop.parameters[2]),
+            (WDF_VIOLATION, 10, 0)
+        );
     }
 }
 
@@ -175,12 +193,19 @@ fn overlapping_completion_callbacks_are_a_bug_check() {
 fn the_synchronous_calls_wait_for_the_driver() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
-    let hooks = with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
+    let hooks =
+        with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
     with_device(verified(), hooks, move |machine, _| {
         let file = machine.open();
         let queue_of = queue.clone();
-        machine.kernel.at_irql(2, || wdf!(WdfIoQueueStopSynchronously(queue.get())));
-        assert_eq!(state(queue.get()).0, 1 | 2 | 4 | 8, "refused above PASSIVE_LEVEL");
+        machine
+            .kernel
+            .at_irql(2, || wdf!(WdfIoQueueStopSynchronously(queue.get())));
+        assert_eq!(
+            state(queue.get()).0,
+            1 | 2 | 4 | 8,
+            "refused above PASSIVE_LEVEL"
+        );
         let calls: [fn(WDFQUEUE); 4] = [
             |queue| wdf!(WdfIoQueueStopSynchronously(queue)),
             |queue| wdf!(WdfIoQueueStopAndPurgeSynchronously(queue)),
@@ -234,7 +259,10 @@ fn requests_are_taken_from_a_manual_queue_in_order() {
         wdf!(WdfIoQueueStart(queue));
         complete(request, STATUS_SUCCESS);
         complete(next(queue).expect("there is one"), STATUS_SUCCESS);
-        assert_eq!((status_of(first), status_of(second)), (STATUS_SUCCESS, STATUS_SUCCESS));
+        assert_eq!(
+            (status_of(first), status_of(second)),
+            (STATUS_SUCCESS, STATUS_SUCCESS)
+        );
     });
 }
 
@@ -270,18 +298,33 @@ fn retrieval_skips_and_completes_empty_reads() {
 fn find(queue: WDFQUEUE, after: WDFREQUEST) -> Result<WDFREQUEST, NTSTATUS> {
     let mut found = null_mut();
     let (file, parameters) = (null_mut(), null_mut());
-    let status = wdf!(WdfIoQueueFindRequest(queue, after, file, parameters, &mut found));
-    if status == STATUS_SUCCESS { Ok(found) } else { Err(status) }
+    let status = wdf!(WdfIoQueueFindRequest(
+        queue, after, file, parameters, &mut found
+    ));
+    if status == STATUS_SUCCESS {
+        Ok(found)
+    } else {
+        Err(status)
+    }
 }
 
 fn take_found(queue: WDFQUEUE, found: WDFREQUEST) -> Result<WDFREQUEST, NTSTATUS> {
     let mut request = null_mut();
     let status = wdf!(WdfIoQueueRetrieveFoundRequest(queue, found, &mut request));
-    if status == STATUS_SUCCESS { Ok(request) } else { Err(status) }
+    if status == STATUS_SUCCESS {
+        Ok(request)
+    } else {
+        Err(status)
+    }
 }
 
 fn dereference(request: WDFREQUEST) {
-    wdf!(WdfObjectDereferenceActual(request.cast(), null_mut(), 0, c"".as_ptr()));
+    wdf!(WdfObjectDereferenceActual(
+        request.cast(),
+        null_mut(),
+        0,
+        c"".as_ptr()
+    ));
 }
 
 /// QUE-52, QUE-53
@@ -314,7 +357,10 @@ fn requests_can_be_looked_for_and_taken_out_of_order() {
 fn looking_needs_a_manual_queue_and_parameters_of_the_right_size() {
     let queue = Slot::default();
     with_file(verified(), with_queue(SEQUENTIAL, &queue), move |_| {
-        assert_eq!(find(queue.get(), null_mut()), Err(STATUS_INVALID_DEVICE_REQUEST));
+        assert_eq!(
+            find(queue.get(), null_mut()),
+            Err(STATUS_INVALID_DEVICE_REQUEST)
+        );
         let mut parameters = WDF_REQUEST_PARAMETERS {
             Size: 3,
             ..WDF_REQUEST_PARAMETERS::default()
@@ -341,7 +387,11 @@ fn a_manual_queue_tells_when_it_is_no_longer_empty() {
         let notify = |ready, number| wdf!(WdfIoQueueReadyNotify(queue, ready, context(number)));
         assert_eq!(notify(Some(on_state), 6), STATUS_SUCCESS);
         assert_eq!(notify(Some(on_state), 7), STATUS_INVALID_DEVICE_REQUEST);
-        assert_eq!(notify(None, 0), STATUS_INVALID_DEVICE_REQUEST, "still dispatching");
+        assert_eq!(
+            notify(None, 0),
+            STATUS_INVALID_DEVICE_REQUEST,
+            "still dispatching"
+        );
         let (first, second) = (send(file, 1), send(file, 2));
         assert_eq!(take_log(), ["told 6"], "once per transition");
         complete(next(queue).expect("there is one"), STATUS_SUCCESS);
@@ -351,7 +401,11 @@ fn a_manual_queue_tells_when_it_is_no_longer_empty() {
         complete(next(queue).expect("there is one"), STATUS_SUCCESS);
         wdf!(WdfIoQueueStop(queue, None, null_mut()));
         assert_eq!(notify(None, 0), STATUS_SUCCESS);
-        assert_eq!(notify(None, 0), STATUS_INVALID_DEVICE_REQUEST, "none is set");
+        assert_eq!(
+            notify(None, 0),
+            STATUS_INVALID_DEVICE_REQUEST,
+            "none is set"
+        );
         for pending in [first, second, third] {
             assert_eq!(status_of(pending), STATUS_SUCCESS);
         }
@@ -363,7 +417,11 @@ fn a_manual_queue_tells_when_it_is_no_longer_empty() {
 fn only_a_manual_queue_tells_when_it_is_ready() {
     let queue = Slot::default();
     with_file(verified(), with_queue(PARALLEL, &queue), move |_| {
-        let status = wdf!(WdfIoQueueReadyNotify(queue.get(), Some(on_state), null_mut()));
+        let status = wdf!(WdfIoQueueReadyNotify(
+            queue.get(),
+            Some(on_state),
+            null_mut()
+        ));
         assert_eq!(status, STATUS_INVALID_DEVICE_REQUEST);
     });
 }
@@ -382,7 +440,11 @@ fn the_requests_of_one_file_can_be_taken() {
                 FileObjectClass: Class::WdfFileObjectWdfCannotUseFsContexts,
                 ..WDF_FILEOBJECT_CONFIG::default()
             };
-            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut config, null_mut()));
+            wdf!(WdfDeviceInitSetFileObjectConfig(
+                init,
+                &mut config,
+                null_mut()
+            ));
         })
         .file_create(|_, request, _| complete(request, STATUS_SUCCESS));
     with_device(verified(), hooks, move |machine, _| {
@@ -394,8 +456,16 @@ fn the_requests_of_one_file_can_be_taken() {
         let file = wdf!(WdfRequestGetFileObject(second));
         let of_file = |file| {
             let mut request = null_mut();
-            let status = wdf!(WdfIoQueueRetrieveRequestByFileObject(queue, file, &mut request));
-            if status == STATUS_SUCCESS { Ok(request) } else { Err(status) }
+            let status = wdf!(WdfIoQueueRetrieveRequestByFileObject(
+                queue,
+                file,
+                &mut request
+            ));
+            if status == STATUS_SUCCESS {
+                Ok(request)
+            } else {
+                Err(status)
+            }
         };
         assert_eq!(of_file(file), Err(STATUS_NO_MORE_ENTRIES));
         complete(second, STATUS_SUCCESS);
@@ -411,4 +481,23 @@ fn the_requests_of_one_file_can_be_taken() {
             assert_eq!(status_of(pending), STATUS_SUCCESS);
         }
     });
+}
+
+/// VER-20
+#[test]
+fn taking_a_request_found_in_another_queue_is_a_bug_check() {
+    let (queue, other) = (Slot::default(), Slot::default());
+    let kept = other.clone();
+    let first = queue.clone();
+    let hooks = Hooks::default().created(move |device| {
+        first.set(create_queue(device, default_config(MANUAL)));
+        kept.set(create_queue(device, queue_config(MANUAL)));
+        STATUS_SUCCESS
+    });
+    let stop = stop_with_file(verified(), hooks, move |file| {
+        let _pending = send(file, 1);
+        let found = find(queue.get(), null_mut()).expect("there is one");
+        let _ = take_found(other.get(), found);
+    });
+    assert_violation(&stop, 6, 5);
 }

@@ -28,7 +28,10 @@ fn named(name: &'static str, sddl: Option<&'static str>) -> Hooks {
         assert_eq!(wdf!(WdfDeviceInitAssignName(init, &name)), STATUS_SUCCESS);
         if let Some(sddl) = sddl {
             let sddl = unicode(sddl);
-            assert_eq!(wdf!(WdfDeviceInitAssignSDDLString(init, &sddl)), STATUS_SUCCESS);
+            assert_eq!(
+                wdf!(WdfDeviceInitAssignSDDLString(init, &sddl)),
+                STATUS_SUCCESS
+            );
         }
     })
 }
@@ -64,7 +67,10 @@ fn a_security_string_needs_a_name_and_has_to_be_one() {
         wdf!(WdfDeviceInitAssignSDDLString(init, &sddl));
     });
     assert_eq!(failure_of(unnamed), STATUS_INVALID_SECURITY_DESCR);
-    assert_eq!(failure_of(named(r"\Device\T", Some("nonsense"))), STATUS_INVALID_PARAMETER);
+    assert_eq!(
+        failure_of(named(r"\Device\T", Some("nonsense"))),
+        STATUS_INVALID_PARAMETER
+    );
     let odd = Hooks::default().init(|init| {
         let odd = UNICODE_STRING {
             Length: 3,
@@ -82,12 +88,20 @@ fn a_security_string_needs_a_name_and_has_to_be_one() {
 #[test]
 fn a_named_device_admits_administrators_unless_told_otherwise() {
     let everyone = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGW;;;WD)";
-    for (sddl, admitted) in [(None, false), (Some("D:P(A;;GA;;;SY)"), false), (Some(everyone), true)] {
+    for (sddl, admitted) in [
+        (None, false),
+        (Some("D:P(A;;GA;;;SY)"), false),
+        (Some(everyone), true),
+    ] {
         with_device(verified(), named(r"\Device\T", sddl), move |machine, _| {
             let user = machine.kernel.open_interface_as(Caller::User, &CLASS);
             assert_eq!(user.is_ok(), admitted, "{sddl:?}");
             let administrator = machine.kernel.open_interface(&CLASS);
-            assert_eq!(administrator.is_ok(), sddl != Some("D:P(A;;GA;;;SY)"), "{sddl:?}");
+            assert_eq!(
+                administrator.is_ok(),
+                sddl != Some("D:P(A;;GA;;;SY)"),
+                "{sddl:?}"
+            );
         });
     }
 }
@@ -124,9 +138,12 @@ fn the_device_object_has_the_io_flag_and_leads_to_the_context() {
                 label(device, "device");
                 let wdm = wdf!(WdfDeviceWdmGetDeviceObject(device));
                 // SAFETY: The driver's own device object.
-                let (found, extension) = unsafe { ((*wdm).Flags, (*wdm).DeviceExtension) };
+                let found = unsafe { (*wdm).Flags };
+                // SAFETY: As above.
+                let extension = unsafe { (*wdm).DeviceExtension };
                 assert_eq!(found & flags, wanted);
                 assert_eq!(extension.cast(), label_address(device.cast()));
+                assert_eq!(wdf!(WdfWdmDeviceGetWdfDeviceHandle(wdm)), device);
                 assert!(!wdf!(WdfDeviceWdmGetPhysicalDevice(device)).is_null());
                 assert!(!wdf!(WdfDeviceWdmGetAttachedDevice(device)).is_null());
                 STATUS_SUCCESS
@@ -152,7 +169,11 @@ fn settings_of_a_wrong_size_are_ignored() {
                 FileObjectClass: _WDF_FILEOBJECT_CLASS::WdfFileObjectNotRequired,
                 ..WDF_FILEOBJECT_CONFIG::default()
             };
-            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut files, null_mut()));
+            wdf!(WdfDeviceInitSetFileObjectConfig(
+                init,
+                &mut files,
+                null_mut()
+            ));
             let mut requests = WDF_OBJECT_ATTRIBUTES {
                 Size: 1,
                 ..attributes()
@@ -180,7 +201,10 @@ fn a_symbolic_link_is_one_per_device_and_goes_with_it() {
         };
         assert_eq!(create(&odd), STATUS_INVALID_PARAMETER);
         assert_eq!(create(&unicode(r"\DosDevices\T")), STATUS_SUCCESS);
-        assert_eq!(create(&unicode(r"\DosDevices\U")), STATUS_INVALID_DEVICE_REQUEST);
+        assert_eq!(
+            create(&unicode(r"\DosDevices\U")),
+            STATUS_INVALID_DEVICE_REQUEST
+        );
         STATUS_SUCCESS
     });
     let outcome = run(verified(), hooks, |machine| {
@@ -201,7 +225,10 @@ fn an_interface_can_be_switched_off_and_has_its_reference_string() {
     let slot = kept.clone();
     let hooks = Hooks::default().created(move |device| {
         let second = unicode("second");
-        assert_eq!(wdf!(WdfDeviceCreateDeviceInterface(device, &CLASS, &second)), STATUS_SUCCESS);
+        assert_eq!(
+            wdf!(WdfDeviceCreateDeviceInterface(device, &CLASS, &second)),
+            STATUS_SUCCESS
+        );
         slot.set(device);
         STATUS_SUCCESS
     });
@@ -226,9 +253,18 @@ fn binding_a_queue_checks_type_callbacks_and_what_is_bound() {
             ..queue_config(PARALLEL)
         };
         let queue = create_queue(device, reads);
-        assert_eq!(bind(queue, Type::WdfRequestTypeClose), STATUS_INVALID_PARAMETER);
-        assert_eq!(bind(queue, Type::WdfRequestTypeWrite), STATUS_INVALID_DEVICE_REQUEST);
-        assert_eq!(bind(queue, Type::WdfRequestTypeCreate), STATUS_INVALID_DEVICE_REQUEST);
+        assert_eq!(
+            bind(queue, Type::WdfRequestTypeClose),
+            STATUS_INVALID_PARAMETER
+        );
+        assert_eq!(
+            bind(queue, Type::WdfRequestTypeWrite),
+            STATUS_INVALID_DEVICE_REQUEST
+        );
+        assert_eq!(
+            bind(queue, Type::WdfRequestTypeCreate),
+            STATUS_INVALID_DEVICE_REQUEST
+        );
         assert_eq!(bind(queue, Type::WdfRequestTypeRead), STATUS_SUCCESS);
         assert_eq!(bind(queue, Type::WdfRequestTypeRead), STATUS_WDF_BUSY);
         let default = create_queue(device, default_config(PARALLEL));
@@ -269,8 +305,7 @@ const NON_PNP: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver as ULON
 
 /// A control device by the name of `\\.\C`.
 fn create_control_device() -> WDFDEVICE {
-    // SAFETY: Bound, so the globals are there.
-    let driver = unsafe { (*WdfDriverGlobals).Driver };
+    let driver = globals().Driver;
     let sddl = unicode("D:P(A;;GA;;;SY)(A;;GA;;;BA)");
     let mut init = wdf!(WdfControlDeviceInitAllocate(driver, &sddl));
     assert!(!init.is_null());
@@ -282,7 +317,10 @@ fn create_control_device() -> WDFDEVICE {
     assert_eq!((status, init), (STATUS_SUCCESS, null_mut()));
     label(device, "device");
     let link = unicode(r"\DosDevices\C");
-    assert_eq!(wdf!(WdfDeviceCreateSymbolicLink(device, &link)), STATUS_SUCCESS);
+    assert_eq!(
+        wdf!(WdfDeviceCreateSymbolicLink(device, &link)),
+        STATUS_SUCCESS
+    );
     create_queue(device, default_config(PARALLEL));
     logged_object(device, "child");
     device
@@ -319,9 +357,19 @@ fn a_control_device_opens_when_finished_and_goes_with_the_driver() {
         assert_eq!(early.0, STATUS_NO_SUCH_DEVICE);
         wdf!(WdfControlFinishInitializing(device));
         let file = machine.kernel.open(r"\\.\C").expect("opens");
-        assert_eq!(file.ioctl(BUFFERED, &[], &mut []).status, STATUS_SUCCESS, "QUE-55");
+        assert_eq!(
+            file.ioctl(BUFFERED, &[], &mut []).status,
+            STATUS_SUCCESS,
+            "QUE-55"
+        );
     });
-    let order = ["unload", "cleanup child", "cleanup device", "destroy child", "destroy device"];
+    let order = [
+        "unload",
+        "cleanup child",
+        "cleanup device",
+        "destroy child",
+        "destroy device",
+    ];
     assert_eq!(log, order);
 }
 
@@ -332,7 +380,10 @@ fn deleting_an_open_control_device_waits_for_the_last_close() {
         let file = machine.kernel.open(r"\\.\C").expect("opens");
         wdf!(WdfObjectDelete(device.cast()));
         assert!(peek_log().is_empty());
-        machine.kernel.open(r"\\.\C").expect_err("takes no more opens");
+        machine
+            .kernel
+            .open(r"\\.\C")
+            .expect_err("takes no more opens");
         file.close();
         assert_eq!(peek_log().len(), 4);
     });
@@ -354,8 +405,7 @@ fn a_control_device_takes_no_default_queue_after_finishing_and_no_interface() {
 #[test]
 fn an_unused_control_init_is_freed_by_the_driver() {
     with_control_device(true, |_, _| {
-        // SAFETY: Bound, so the globals are there.
-        let driver = unsafe { (*WdfDriverGlobals).Driver };
+        let driver = globals().Driver;
         let odd = UNICODE_STRING {
             Length: 1,
             ..unicode("xx")
@@ -366,5 +416,83 @@ fn an_unused_control_init_is_freed_by_the_driver() {
         let cleared = wdf!(WdfDeviceInitAssignSDDLString(init, null()));
         assert_eq!(cleared, STATUS_INVALID_DEVICE_REQUEST, "DEV-32");
         wdf!(WdfDeviceInitFree(init));
+    });
+}
+
+/// DEV-26, DEV-32, DEV-40, DEV-41, VER-6, VER-11
+#[test]
+fn the_verifier_refuses_device_calls_above_passive_level() {
+    let kept = Slot::default();
+    let slot = kept.clone();
+    let hooks = named(r"\Device\T", None).created(move |device| {
+        slot.set(device);
+        STATUS_SUCCESS
+    });
+    with_device(verified(), hooks, move |machine, _| {
+        let device: WDFDEVICE = kept.get();
+        let link = unicode(r"\DosDevices\T");
+        machine.kernel.at_irql(2, || {
+            let refused = STATUS_INVALID_DEVICE_REQUEST;
+            assert_eq!(wdf!(WdfDeviceCreateSymbolicLink(device, &link)), refused);
+            let interface = wdf!(WdfDeviceCreateDeviceInterface(device, &CLASS, null()));
+            assert_eq!(interface, refused);
+        });
+    });
+    with_control_device(true, |machine, _| {
+        let sddl = unicode("D:P");
+        let driver = globals().Driver;
+        machine.kernel.at_irql(2, || {
+            assert!(wdf!(WdfControlDeviceInitAllocate(driver, &sddl)).is_null());
+        });
+        let mut init = wdf!(WdfControlDeviceInitAllocate(driver, &sddl));
+        let given = init;
+        machine.kernel.at_irql(2, || {
+            let name = wdf!(WdfDeviceInitAssignName(init, &sddl));
+            assert_eq!(name, STATUS_INVALID_DEVICE_REQUEST);
+            let mut device = std::ptr::dangling_mut();
+            let status = wdf!(WdfDeviceCreate(&mut init, null_mut(), &mut device));
+            assert_eq!(
+                (status, device),
+                (STATUS_INVALID_DEVICE_REQUEST, null_mut())
+            );
+        });
+        assert_eq!(init, given);
+        wdf!(WdfDeviceInitFree(init));
+    });
+}
+
+/// FLT-18, FLT-20
+#[test]
+fn a_control_device_that_cannot_be_allocated_leaves_nothing() {
+    with_control_device(true, |machine, device| {
+        wdf!(WdfObjectDelete(device.cast()));
+        let before = machine.kernel.verifier().tags;
+        let driver = globals().Driver;
+        let sddl = unicode("D:P");
+        for nth in 1..30 {
+            let injected = machine.kernel.verifier().faults_injected;
+            machine.kernel.fail_nth_allocation(nth);
+            let mut init = wdf!(WdfControlDeviceInitAllocate(driver, &sddl));
+            if !init.is_null() {
+                let mut device = null_mut();
+                let given = init;
+                let status = wdf!(WdfDeviceCreate(&mut init, null_mut(), &mut device));
+                if status == STATUS_SUCCESS {
+                    let failed = machine.kernel.verifier().faults_injected - injected;
+                    machine.kernel.fail_nth_allocation(0);
+                    wdf!(WdfObjectDelete(device.cast()));
+                    if failed == 0 {
+                        return assert!(nth > 7, "only {nth} allocations");
+                    }
+                    // The verifier's own records do without.
+                } else {
+                    assert_eq!(status, STATUS_INSUFFICIENT_RESOURCES);
+                    assert_eq!(init, given, "DEV-27");
+                    wdf!(WdfDeviceInitFree(init));
+                }
+            }
+            assert_eq!(machine.kernel.verifier().tags, before, "allocation {nth}");
+        }
+        unreachable!("it is created in the end");
     });
 }

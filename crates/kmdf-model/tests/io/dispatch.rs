@@ -84,7 +84,10 @@ fn empty_reads_and_writes_complete_by_themselves_unless_allowed() {
         with_file(verified(), hooks, move |file| {
             let read = file.read(&mut [], 0);
             let write = file.write(&[], 0);
-            assert_eq!((read.status, write.status), (STATUS_SUCCESS, STATUS_SUCCESS));
+            assert_eq!(
+                (read.status, write.status),
+                (STATUS_SUCCESS, STATUS_SUCCESS)
+            );
             assert_eq!((read.information, write.information), (0, 0));
             assert_eq!(take_log().len(), presented);
         });
@@ -131,7 +134,10 @@ fn completing_in_the_callback_does_not_nest_callbacks() {
     with_file(verified(), hooks, move |file| {
         let pending = [1, 2, 3].map(|number| file.ioctl_async(BUFFERED, &[number], 0));
         complete(kept[0].take(), STATUS_SUCCESS);
-        assert_eq!(take_log(), ["begin 1", "begin 2", "end 2", "begin 3", "end 3"]);
+        assert_eq!(
+            take_log(),
+            ["begin 1", "begin 2", "end 2", "begin 3", "end 3"]
+        );
         drop(pending.map(|pending| pending.wait()));
     });
 }
@@ -186,10 +192,26 @@ fn a_parallel_queue_with_a_limit_of_zero_never_presents_anything() {
 #[test]
 fn callbacks_run_at_the_level_that_the_queue_earns() {
     let cases = [
-        (Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeNone, 0),
-        (Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeQueue, 2),
-        (Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeQueue, 0),
-        (Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeNone, 0),
+        (
+            Level::WdfExecutionLevelDispatch,
+            Scope::WdfSynchronizationScopeNone,
+            0,
+        ),
+        (
+            Level::WdfExecutionLevelDispatch,
+            Scope::WdfSynchronizationScopeQueue,
+            2,
+        ),
+        (
+            Level::WdfExecutionLevelPassive,
+            Scope::WdfSynchronizationScopeQueue,
+            0,
+        ),
+        (
+            Level::WdfExecutionLevelPassive,
+            Scope::WdfSynchronizationScopeNone,
+            0,
+        ),
     ];
     for (level, scope, irql) in cases {
         let hooks = Hooks::default()
@@ -236,7 +258,9 @@ fn a_passive_queue_defers_what_is_triggered_above_passive_level() {
         let file = machine.open();
         let first = file.ioctl_async(BUFFERED, &[1], 0);
         let second = file.ioctl_async(BUFFERED, &[2], 0);
-        machine.kernel.at_irql(2, || complete(kept[0].take(), STATUS_SUCCESS));
+        machine
+            .kernel
+            .at_irql(2, || complete(kept[0].take(), STATUS_SUCCESS));
         assert_eq!(first.wait().0.status, STATUS_SUCCESS);
         assert_eq!(second.wait().0.status, STATUS_SUCCESS);
     });
@@ -247,9 +271,18 @@ fn a_passive_queue_defers_what_is_triggered_above_passive_level() {
 fn a_scope_serialises_callbacks_of_several_threads() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     for (level, scope) in [
-        (Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeQueue),
-        (Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeQueue),
-        (Level::WdfExecutionLevelInheritFromParent, Scope::WdfSynchronizationScopeDevice),
+        (
+            Level::WdfExecutionLevelPassive,
+            Scope::WdfSynchronizationScopeQueue,
+        ),
+        (
+            Level::WdfExecutionLevelDispatch,
+            Scope::WdfSynchronizationScopeQueue,
+        ),
+        (
+            Level::WdfExecutionLevelInheritFromParent,
+            Scope::WdfSynchronizationScopeDevice,
+        ),
     ] {
         let hooks = Hooks::default()
             .created(move |device| {
@@ -335,4 +368,39 @@ fn presentation_is_deferred_while_the_thread_holds_the_lock() {
         assert!(during.is_empty());
         assert_eq!(pending.wait().0.status, STATUS_SUCCESS);
     });
+}
+
+/// QUE-25, DEV-29
+#[test]
+fn a_queue_inherits_level_and_scope_from_its_device() {
+    for (level, scope, irql) in [
+        (
+            Level::WdfExecutionLevelDispatch,
+            Scope::WdfSynchronizationScopeDevice,
+            2,
+        ),
+        (
+            Level::WdfExecutionLevelPassive,
+            Scope::WdfSynchronizationScopeDevice,
+            0,
+        ),
+        (
+            Level::WdfExecutionLevelInheritFromParent,
+            Scope::WdfSynchronizationScopeNone,
+            0,
+        ),
+    ] {
+        let hooks = queued(PARALLEL).control(move |_, request, _, _, _| {
+            // SAFETY: No preconditions.
+            assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, irql);
+            complete(request, STATUS_SUCCESS);
+        });
+        let hooks = Hooks {
+            device_attributes: Some(attributes_with(level, scope)),
+            ..hooks
+        };
+        with_file(verified(), hooks, |file| {
+            assert_eq!(file.ioctl(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
+        });
+    }
 }

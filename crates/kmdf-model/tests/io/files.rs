@@ -19,7 +19,11 @@ fn with_files(hooks: Hooks, class: WDF_FILEOBJECT_CLASS) -> Hooks {
                 FileObjectClass: class,
             };
             let mut attributes = logged(attributes());
-            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut config, &mut attributes));
+            wdf!(WdfDeviceInitSetFileObjectConfig(
+                init,
+                &mut config,
+                &mut attributes
+            ));
         })
         .file_create(|_, request, file| {
             if !file.is_null() {
@@ -37,7 +41,10 @@ fn with_files(hooks: Hooks, class: WDF_FILEOBJECT_CLASS) -> Hooks {
 fn a_device_without_file_callbacks_can_be_opened() {
     with_file(verified(), Hooks::default(), |file| {
         let outcome = file.ioctl(BUFFERED, &[], &mut []);
-        assert_eq!(outcome.status, STATUS_INVALID_DEVICE_REQUEST, "QUE-26: no queue");
+        assert_eq!(
+            outcome.status, STATUS_INVALID_DEVICE_REQUEST,
+            "QUE-26: no queue"
+        );
         assert_eq!(outcome.information, 0);
     });
 }
@@ -66,13 +73,22 @@ fn a_file_object_lives_from_create_to_close() {
         Class::WdfFileObjectWdfCanUseFsContext2,
         Class::WdfFileObjectWdfCannotUseFsContexts,
     ] {
-        with_device(verified(), with_files(Hooks::default(), class), |machine, _| {
-            let file = machine.open();
-            assert_eq!(take_log(), ["create false"]);
-            file.close();
-            let end = ["cleanup called false", "close called false", "cleanup file", "destroy file"];
-            assert_eq!(take_log(), end);
-        });
+        with_device(
+            verified(),
+            with_files(Hooks::default(), class),
+            |machine, _| {
+                let file = machine.open();
+                assert_eq!(take_log(), ["create false"]);
+                file.close();
+                let end = [
+                    "cleanup called false",
+                    "close called false",
+                    "cleanup file",
+                    "destroy file",
+                ];
+                assert_eq!(take_log(), end);
+            },
+        );
     }
 }
 
@@ -82,7 +98,10 @@ fn with_no_file_object_required_the_callbacks_get_none() {
     let hooks = with_files(Hooks::default(), Class::WdfFileObjectNotRequired);
     with_device(verified(), hooks, |machine, _| {
         machine.open().close();
-        assert_eq!(take_log(), ["create true", "cleanup called true", "close called true"]);
+        assert_eq!(
+            take_log(),
+            ["create true", "cleanup called true", "close called true"]
+        );
     });
 }
 
@@ -95,7 +114,10 @@ fn a_refused_create_destroys_its_file_object_and_nothing_follows() {
         complete(request, STATUS_UNSUCCESSFUL);
     });
     with_device(verified(), hooks, |machine, _| {
-        let failure = machine.kernel.open_interface(&CLASS).expect_err("is refused");
+        let failure = machine
+            .kernel
+            .open_interface(&CLASS)
+            .expect_err("is refused");
         assert_eq!(failure.0, STATUS_UNSUCCESSFUL);
         assert_eq!(take_log(), ["cleanup file", "destroy file"]);
     });
@@ -133,7 +155,10 @@ fn an_exclusive_device_opens_once_at_a_time() {
     let hooks = Hooks::default().init(|init| wdf!(WdfDeviceInitSetExclusive(init, 1)));
     with_device(verified(), hooks, |machine, _| {
         let file = machine.open();
-        let second = machine.kernel.open_interface(&CLASS).expect_err("is refused");
+        let second = machine
+            .kernel
+            .open_interface(&CLASS)
+            .expect_err("is refused");
         assert_eq!(second.0, STATUS_ACCESS_DENIED);
         file.close();
         machine.open().close();
@@ -158,7 +183,11 @@ fn a_file_object_belongs_to_its_device_and_is_found_by_its_requests() {
         let file = machine.open();
         let outcome = file.ioctl(BUFFERED, &[], &mut []);
         assert_eq!(outcome.status, STATUS_SUCCESS);
-        assert_eq!(take_log(), ["create false"], "OBJ-51: the driver cannot delete it");
+        assert_eq!(
+            take_log(),
+            ["create false"],
+            "OBJ-51: the driver cannot delete it"
+        );
         file.close();
     });
 }
@@ -221,10 +250,26 @@ fn file_scopes_that_cannot_be_are_refused_at_device_creation() {
     use _WDF_EXECUTION_LEVEL as Level;
     use _WDF_SYNCHRONIZATION_SCOPE as Scope;
     let cases = [
-        (Scope::WdfSynchronizationScopeQueue, Level::WdfExecutionLevelPassive, false),
-        (Scope::WdfSynchronizationScopeDevice, Level::WdfExecutionLevelDispatch, false),
-        (Scope::WdfSynchronizationScopeDevice, Level::WdfExecutionLevelPassive, true),
-        (Scope::WdfSynchronizationScopeNone, Level::WdfExecutionLevelDispatch, true),
+        (
+            Scope::WdfSynchronizationScopeQueue,
+            Level::WdfExecutionLevelPassive,
+            false,
+        ),
+        (
+            Scope::WdfSynchronizationScopeDevice,
+            Level::WdfExecutionLevelDispatch,
+            false,
+        ),
+        (
+            Scope::WdfSynchronizationScopeDevice,
+            Level::WdfExecutionLevelPassive,
+            true,
+        ),
+        (
+            Scope::WdfSynchronizationScopeNone,
+            Level::WdfExecutionLevelDispatch,
+            true,
+        ),
     ];
     for (scope, level, allowed) in cases {
         let mut hooks = Hooks::default().init(move |init| {
@@ -239,7 +284,11 @@ fn file_scopes_that_cannot_be_are_refused_at_device_creation() {
                 SynchronizationScope: scope,
                 ..attributes()
             };
-            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut config, &mut attributes));
+            wdf!(WdfDeviceInitSetFileObjectConfig(
+                init,
+                &mut config,
+                &mut attributes
+            ));
         });
         hooks.device_attributes = Some(WDF_OBJECT_ATTRIBUTES {
             ExecutionLevel: level,

@@ -4,12 +4,20 @@
 //! Each test names the rule that it pins.
 
 mod buffers;
+mod calls;
 mod cancel;
 mod completion;
 mod control;
 mod devices;
 mod dispatch;
 mod driver;
+mod faults;
 mod files;
+mod forward;
+mod loading;
+mod locked_memory;
 mod pnp;
+mod power;
 mod queues;
+mod raw;
+mod workitems;

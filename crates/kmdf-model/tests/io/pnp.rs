@@ -11,11 +11,21 @@ static STATUS: AtomicI32 = AtomicI32::new(STATUS_UNSUCCESSFUL);
 
 fn happened(name: &str) -> NTSTATUS {
     log(name);
-    let failing = FAILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if *failing == name { STATUS.load(Ordering::SeqCst) } else { STATUS_SUCCESS }
+    let failing = FAILING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    if *failing == name {
+        STATUS.load(Ordering::SeqCst)
+    } else {
+        STATUS_SUCCESS
+    }
 }
 
-unsafe extern "C" fn prepare(_: WDFDEVICE, raw: WDFCMRESLIST, translated: WDFCMRESLIST) -> NTSTATUS {
+unsafe extern "C" fn prepare(
+    _: WDFDEVICE,
+    raw: WDFCMRESLIST,
+    translated: WDFCMRESLIST,
+) -> NTSTATUS {
     assert!(!raw.is_null() && !translated.is_null());
     happened("PrepareHardware")
 }
@@ -98,8 +108,20 @@ fn observed() -> Hooks {
     })
 }
 
-const STARTED: [&str; 5] = ["PrepareHardware", "previous 5", "D0Entry", "D0EntryPost", "IoInit"];
-const RELEASED: [&str; 5] = ["IoSuspend", "D0ExitPre", "target 5", "D0Exit", "ReleaseHardware"];
+const STARTED: [&str; 5] = [
+    "PrepareHardware",
+    "previous 5",
+    "D0Entry",
+    "D0EntryPost",
+    "IoInit",
+];
+const RELEASED: [&str; 5] = [
+    "IoSuspend",
+    "D0ExitPre",
+    "target 5",
+    "D0Exit",
+    "ReleaseHardware",
+];
 const GONE: [&str; 6] = [
     "IoFlush",
     "IoCleanup",
@@ -110,7 +132,9 @@ const GONE: [&str; 6] = [
 ];
 
 fn set_failing(name: &'static str) {
-    *FAILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = name;
+    *FAILING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = name;
 }
 
 /// DEV-52, DEV-55, DEV-57
@@ -154,7 +178,12 @@ fn a_surprise_removal_is_told_before_the_release() {
 #[test]
 fn a_failed_start_undoes_what_was_reached() {
     let prepare = vec!["PrepareHardware", "ReleaseHardware"];
-    let entry = vec!["PrepareHardware", "previous 5", "D0Entry", "ReleaseHardware"];
+    let entry = vec![
+        "PrepareHardware",
+        "previous 5",
+        "D0Entry",
+        "ReleaseHardware",
+    ];
     let cases = [("PrepareHardware", prepare), ("D0Entry", entry)];
     for (failing, wanted) in cases {
         let outcome = run(verified(), observed(), move |machine| {
@@ -192,10 +221,23 @@ fn a_stopped_device_restarts() {
         let device = machine.add();
         drop(take_log());
         device.stop().expect("stops");
-        let stopped = ["QueryStop", "IoSuspend", "D0ExitPre", "target 4", "D0Exit", "ReleaseHardware"];
+        let stopped = [
+            "QueryStop",
+            "IoSuspend",
+            "D0ExitPre",
+            "target 4",
+            "D0Exit",
+            "ReleaseHardware",
+        ];
         assert_eq!(take_log(), stopped);
         device.start().expect("starts");
-        let restarted = ["PrepareHardware", "previous 4", "D0Entry", "D0EntryPost", "IoRestart"];
+        let restarted = [
+            "PrepareHardware",
+            "previous 4",
+            "D0Entry",
+            "D0EntryPost",
+            "IoRestart",
+        ];
         assert_eq!(take_log(), restarted);
         device.remove().expect("is removed");
     });
@@ -208,7 +250,10 @@ fn a_driver_may_refuse_an_orderly_removal() {
     let outcome = run(verified(), observed(), |machine| {
         set_failing("QueryRemove");
         let device = machine.add();
-        assert_eq!(device.clone().remove().map_err(|status| status.0), Err(STATUS_UNSUCCESSFUL));
+        assert_eq!(
+            device.clone().remove().map_err(|status| status.0),
+            Err(STATUS_UNSUCCESSFUL)
+        );
         set_failing("");
         drop(machine.open());
         device.remove().expect("is removed");
@@ -247,7 +292,10 @@ fn unloading_calls_the_driver_before_its_objects_go() {
         assert!(take_log().is_empty(), "it outlives the device");
     });
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
-    assert_eq!(log, ["unload", "cleanup of the driver", "destroy of the driver"]);
+    assert_eq!(
+        log,
+        ["unload", "cleanup of the driver", "destroy of the driver"]
+    );
 }
 
 /// DEV-5, DEV-23, DEV-57: nothing is left, again and again.
@@ -271,4 +319,57 @@ fn devices_come_and_go_without_a_trace() {
         assert_eq!(before.tags, after.tags);
     });
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-53
+#[test]
+fn queues_present_before_self_managed_io_restarts() {
+    let hooks = observed().control(|_, request, _, _, _| {
+        log("presented");
+        complete(request, STATUS_SUCCESS);
+    });
+    let outcome = run(verified(), hooks, |machine| {
+        set_failing("");
+        let device = machine.add();
+        let file = machine.open();
+        device.stop().expect("stops");
+        let pending = file.ioctl_async(BUFFERED, &[1], 0);
+        drop(take_log());
+        device.start().expect("starts");
+        let log = take_log();
+        let at = |text| log.iter().position(|line| line == text);
+        assert!(at("D0EntryPost") < at("presented") && at("presented") < at("IoRestart"));
+        assert_eq!(pending.wait().0.status, STATUS_SUCCESS);
+        file.close();
+        device.remove().expect("is removed");
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// DEV-55 to DEV-58: removal while several threads are at it.
+#[test]
+fn a_device_vanishes_under_traffic() {
+    for kind in [SEQUENTIAL, PARALLEL] {
+        let hooks = queued(kind).control(|_, request, _, _, _| complete(request, STATUS_SUCCESS));
+        let outcome = run(verified(), hooks, |machine| {
+            for _ in 0..10 {
+                let device = machine.add();
+                std::thread::scope(|scope| {
+                    let senders = [machine.open(), machine.open()].map(|file| {
+                        scope.spawn(move || {
+                            while file.ioctl(BUFFERED, &[1], &mut []).status == STATUS_SUCCESS {}
+                            file
+                        })
+                    });
+                    // A moment for the senders to begin.
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                    device.surprise_remove().expect("is removed");
+                    for sender in senders {
+                        sender.join().expect("no panic").close();
+                    }
+                });
+            }
+        });
+        outcome.unwrap_or_else(|stop| panic!("{stop}"));
+    }
 }

@@ -28,13 +28,17 @@ fn status_of(device: WDFDEVICE, config: WDF_IO_QUEUE_CONFIG) -> NTSTATUS {
 fn a_bad_device_handle_or_no_configuration_is_a_bug_check() {
     let stop = stop_of(plain(), Hooks::default(), |_| {
         let mut config = queue_config(MANUAL);
-        wdf!(WdfIoQueueCreate(null_mut(), &mut config, null_mut(), null_mut()));
+        wdf!(WdfIoQueueCreate(
+            null_mut(),
+            &mut config,
+            null_mut(),
+            null_mut()
+        ));
     });
     assert_violation(&stop, 5, 0);
     assert_eq!(stop.parameters[2], 0x1002);
-    let hooks = Hooks::default().created(|device| {
-        wdf!(WdfIoQueueCreate(device, null_mut(), null_mut(), null_mut()))
-    });
+    let hooks = Hooks::default()
+        .created(|device| wdf!(WdfIoQueueCreate(device, null_mut(), null_mut(), null_mut())));
     let stop = stop_of(plain(), hooks, |machine| drop(machine.try_add()));
     assert_violation(&stop, 4, 0);
 }
@@ -55,15 +59,29 @@ fn configurations_that_make_no_sense_are_refused() {
         for size in [80, 88, 96] {
             assert_eq!(status_of(device, sized(size, manual)), STATUS_SUCCESS);
         }
-        assert_eq!(status_of(device, sized(81, manual)), STATUS_INFO_LENGTH_MISMATCH);
+        assert_eq!(
+            status_of(device, sized(81, manual)),
+            STATUS_INFO_LENGTH_MISMATCH
+        );
         let mut config = manual;
-        let status = wdf!(WdfIoQueueCreate(device, &mut config, null_mut(), null_mut()));
+        let status = wdf!(WdfIoQueueCreate(
+            device,
+            &mut config,
+            null_mut(),
+            null_mut()
+        ));
         assert_eq!(status, STATUS_INVALID_PARAMETER_4);
         for kind in [-1, 0, 4] {
-            assert_eq!(status_of(device, with(queue_config(kind))), STATUS_INVALID_PARAMETER);
+            assert_eq!(
+                status_of(device, with(queue_config(kind))),
+                STATUS_INVALID_PARAMETER
+            );
         }
         for kind in [SEQUENTIAL, PARALLEL] {
-            assert_eq!(status_of(device, queue_config(kind)), STATUS_WDF_NO_CALLBACK);
+            assert_eq!(
+                status_of(device, queue_config(kind)),
+                STATUS_WDF_NO_CALLBACK
+            );
             assert_eq!(status_of(device, with(queue_config(kind))), STATUS_SUCCESS);
         }
         assert_eq!(status_of(device, with(manual)), STATUS_INVALID_PARAMETER);
@@ -81,7 +99,11 @@ fn configurations_that_make_no_sense_are_refused() {
             }
             limited.Settings.Parallel.NumberOfPresentedRequests = 1;
             assert_eq!(status_of(device, limited), STATUS_INVALID_PARAMETER);
-            assert_eq!(status_of(device, sized(80, limited)), STATUS_SUCCESS, "1.7 has none");
+            assert_eq!(
+                status_of(device, sized(80, limited)),
+                STATUS_SUCCESS,
+                "1.7 has none"
+            );
         }
     });
 }
@@ -110,7 +132,10 @@ fn a_driver_in_the_configuration_has_to_be_one() {
         STATUS_SUCCESS
     });
     let stop = stop_of(plain(), hooks, |machine| drop(machine.try_add()));
-    assert_eq!((stop.code, stop.parameters[0], stop.parameters[2]), (WDF_VIOLATION, 5, 0x1001));
+    assert_eq!(
+        (stop.code, stop.parameters[0], stop.parameters[2]),
+        (WDF_VIOLATION, 5, 0x1001)
+    );
 }
 
 /// QUE-11
@@ -136,7 +161,10 @@ fn the_devices_lock_needs_the_devices_level() {
 fn there_is_one_default_queue() {
     on_device(|device| {
         let first = create_queue(device, default_config(PARALLEL));
-        assert_eq!(status_of(device, default_config(SEQUENTIAL)), STATUS_UNSUCCESSFUL);
+        assert_eq!(
+            status_of(device, default_config(SEQUENTIAL)),
+            STATUS_UNSUCCESSFUL
+        );
         wdf!(WdfObjectDelete(first.cast()));
         assert_eq!(wdf!(WdfDeviceGetDefaultQueue(device)), first);
     });
@@ -185,16 +213,73 @@ fn a_queue_that_cannot_be_allocated_leaves_nothing() {
                 ExecutionLevel: level,
                 ..attributes()
             };
-            let create =
-                || try_create_queue(kept.get(), queue_config(MANUAL), Some(attributes));
+            let create = || try_create_queue(kept.get(), queue_config(MANUAL), Some(attributes));
             for nth in 1..=points {
                 machine.kernel.fail_nth_allocation(nth);
-                assert_eq!(create(), Err(STATUS_INSUFFICIENT_RESOURCES), "allocation {nth}");
+                assert_eq!(
+                    create(),
+                    Err(STATUS_INSUFFICIENT_RESOURCES),
+                    "allocation {nth}"
+                );
                 assert_eq!(machine.kernel.verifier().tags, before);
             }
             machine.kernel.fail_nth_allocation(points + 1);
             let queue = create().expect("has all it needs");
             wdf!(WdfObjectDelete(queue.cast()));
         }
+    });
+}
+
+/// QUE-17, OBJ-61
+#[test]
+fn a_parent_that_is_going_takes_no_queue() {
+    unsafe extern "C" fn on_going(object: WDFOBJECT) {
+        // SAFETY: The context holds the device.
+        let device = unsafe { label_address(object).cast::<WDFDEVICE>().read() };
+        let refused = try_create_queue(device, queue_config(MANUAL), Some(under(object)));
+        log(format!("{refused:x?}"));
+    }
+    let hooks = Hooks::default().created(|device| {
+        let mut object = null_mut();
+        let mut attributes = WDF_OBJECT_ATTRIBUTES {
+            EvtCleanupCallback: Some(on_going),
+            EvtDestroyCallback: None,
+            ..logged(under(device))
+        };
+        let status = wdf!(WdfObjectCreate(&mut attributes, &mut object));
+        assert_eq!(status, STATUS_SUCCESS);
+        // SAFETY: The context has room for a handle.
+        unsafe { label_address(object).cast::<WDFDEVICE>().write(device) };
+        wdf!(WdfObjectDelete(object));
+        STATUS_SUCCESS
+    });
+    with_device(verified(), hooks, |_, _| {
+        assert_eq!(
+            take_log(),
+            [format!("{:x?}", Err::<(), _>(STATUS_DELETE_PENDING))]
+        );
+    });
+}
+
+/// QUE-3
+#[test]
+fn bad_attributes_are_refused_before_a_bad_configuration() {
+    on_device(|device| {
+        let sized = WDF_OBJECT_ATTRIBUTES {
+            Size: 1,
+            ..attributes()
+        };
+        let config = WDF_IO_QUEUE_CONFIG {
+            Size: 1,
+            ..queue_config(MANUAL)
+        };
+        let refused = try_create_queue(device, config, Some(sized));
+        assert_eq!(refused, Err(STATUS_INFO_LENGTH_MISMATCH));
+        let level = WDF_OBJECT_ATTRIBUTES {
+            ExecutionLevel: 0,
+            ..attributes()
+        };
+        let refused = try_create_queue(device, config, Some(level));
+        assert_eq!(refused, Err(STATUS_WDF_OBJECT_ATTRIBUTES_INVALID));
     });
 }

@@ -205,15 +205,25 @@ fn parent_is_looked_at_only_in_attributes_of_the_right_size() {
     assert_eq!(status, STATUS_INFO_LENGTH_MISMATCH);
 }
 
-/// OBJ-31, OBJ-75: the parent is looked at before the out pointer is.
+/// OBJ-31, OBJ-75, MEM-10, MEM-31, MEM-41: the parent is looked at before the out pointer is; for a
+/// list that of the memories too.
 #[test]
 fn stale_parent_stops_the_run_before_anything_else_is_checked() {
-    let stop = stop_of(plain(), |_| {
-        let parent = object(1, null_mut());
-        delete(parent);
-        wdf!(WdfObjectCreate(&mut under(parent), null_mut()))
-    });
-    assert_ne!(stop.code, WDF_VIOLATION, "{stop}");
+    let calls: [fn(&mut WDF_OBJECT_ATTRIBUTES) -> NTSTATUS; 5] = [
+        |a| wdf!(WdfObjectCreate(a, null_mut())),
+        |a| wdf!(WdfMemoryCreate(a, 0, 0, 0, null_mut(), null_mut())),
+        |a| wdf!(WdfMemoryCreatePreallocated(a, null_mut(), 0, null_mut())),
+        |a| wdf!(WdfLookasideListCreate(a, 0, 0, null_mut(), 0, null_mut())),
+        |a| wdf!(WdfLookasideListCreate(null_mut(), 0, 0, a, 0, null_mut())),
+    ];
+    for call in calls {
+        let stop = stop_of(plain(), move |_| {
+            let parent = object(1, null_mut());
+            delete(parent);
+            call(&mut under(parent))
+        });
+        assert_ne!(stop.code, WDF_VIOLATION, "{stop}");
+    }
 }
 
 /// OBJ-75

@@ -66,7 +66,7 @@ fn copying_nothing_is_an_invalid_parameter() {
     .unwrap();
 }
 
-/// MEM-36, MEM-37, MEM-38
+/// MEM-36, MEM-37, MEM-38, MEM-68
 #[test]
 fn overruns_are_refused_with_the_code_of_their_direction() {
     run(plain(), |_| {

@@ -3,7 +3,7 @@
 use crate::driver::*;
 use kmdf_sys::entry::fx_driver_entry;
 use kmdf_sys::*;
-use nt_model::{Config, Device, Kernel, Stop};
+use nt_model::{Config, Kernel, Stop};
 use std::ptr::{null, null_mut};
 use std::sync::{Mutex, PoisonError};
 
@@ -116,7 +116,9 @@ pub(crate) fn run_with_devices<T: Send + 'static>(
         let add = || driver.add_device(r"Root\Tdrv").expect("added");
         let added = [add(), add()];
         let outcome = test(kernel);
-        added.map(|device: Device| device.remove().expect("removed"));
+        for device in added {
+            device.remove().expect("removed");
+        }
         outcome
     })
 }

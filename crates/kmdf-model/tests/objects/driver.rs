@@ -58,16 +58,30 @@ pub(crate) fn with_registry(mut config: Config, name: &str, value: u32) -> Confi
 /// The driver's tag: the first four characters of its name.
 pub(crate) const DRIVER_TAG: u32 = u32::from_le_bytes(*b"Tdrv");
 
+/// An image's entry point.
+pub(crate) type ImageEntry = unsafe extern "C" fn(PDRIVER_OBJECT, PUNICODE_STRING) -> NTSTATUS;
+
 /// Held for as long as a test uses the log.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Loads a driver image, runs the test, unloads the driver: how it ended, and what was logged.
 pub(crate) fn run_image<T: Send + 'static>(
     config: Config,
-    entry: unsafe extern "C" fn(PDRIVER_OBJECT, PUNICODE_STRING) -> NTSTATUS,
+    entry: ImageEntry,
+    test: impl FnOnce(&Kernel, &Driver) -> T + Send + 'static,
+) -> (Result<T, Stop>, Vec<String>) {
+    run_prepared(config, || (), entry, test)
+}
+
+/// As [`run_image`], with something to do while no other test runs.
+pub(crate) fn run_prepared<T: Send + 'static>(
+    config: Config,
+    prepare: impl FnOnce(),
+    entry: ImageEntry,
     test: impl FnOnce(&Kernel, &Driver) -> T + Send + 'static,
 ) -> (Result<T, Stop>, Vec<String>) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    prepare();
     drop(take_log());
     let outcome = nt_model::run(config, move |kernel| {
         let driver = kernel.load_driver("Tdrv", entry).expect("loads");

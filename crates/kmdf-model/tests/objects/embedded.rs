@@ -47,7 +47,9 @@ fn request_is_a_memory_only_at_its_offsets() {
         assert_eq!(buffer_of(input(request)).1, 16);
         assert_eq!(buffer_of(output(request)).1, 16);
     });
-    let stop = buffered_stop(|_, request| drop(buffer_of(request.cast())));
+    let stop = buffered_stop(|_, request| {
+        buffer_of(request.cast());
+    });
     assert_violation(&stop, 5, stop.parameters[1]);
     assert_eq!(stop.parameters[2], 0x100A, "{stop}");
 }

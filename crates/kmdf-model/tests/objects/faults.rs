@@ -115,7 +115,7 @@ fn sweep(config: Config, call: Call) -> usize {
     .unwrap()
 }
 
-/// FLT-1 to FLT-6, FLT-26, FLT-28
+/// FLT-1 to FLT-6, FLT-26, FLT-28, MEM-17, MEM-23, MEM-49
 #[test]
 fn failed_creation_leaves_nothing_behind() {
     for (rule, call, plain_count, verified_count) in CALLS {

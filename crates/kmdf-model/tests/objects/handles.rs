@@ -52,8 +52,8 @@ fn null_handle_stops_the_run() {
 fn handle_of_another_type_stops_the_run() {
     let wrong = |call: fn(WDFOBJECT)| stop_of(plain(), move |_| call(driver().cast()));
     let cases: [(fn(WDFOBJECT), u64); 5] = [
-        (|handle| drop(buffer_of(handle.cast())), 0x100A),
-        (|handle| drop(take(handle.cast())), 0x1009),
+        (|handle| _ = buffer_of(handle.cast()), 0x100A),
+        (|handle| _ = take(handle.cast()), 0x1009),
         (|handle| wdf!(WdfSpinLockAcquire(handle.cast())), 0x1024),
         (|handle| wdf!(WdfWaitLockRelease(handle.cast())), 0x1023),
         (
@@ -105,7 +105,7 @@ fn stale_handle_stops_the_run() {
     );
 }
 
-/// OBJ-72: the calls that take a handle but check only for a NULL pointer.
+/// OBJ-49, OBJ-72: the calls that take a handle but check only for a NULL pointer.
 #[test]
 fn null_handle_is_a_null_pointer_to_reference_and_context_calls() {
     assert_required_null(&stop_of(plain(), |_| reference(null_mut())));

@@ -18,4 +18,5 @@ mod memory;
 mod preallocated;
 mod sequences;
 mod table;
+mod tags;
 mod verifier;

@@ -147,7 +147,7 @@ fn buffer_pointer_is_optional_and_what_get_buffer_says() {
     .unwrap();
 }
 
-/// MEM-4
+/// MEM-4, MEM-16
 #[test]
 fn tag_zero_is_the_drivers_tag() {
     run(plain(), |kernel| {

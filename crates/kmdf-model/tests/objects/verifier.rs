@@ -73,7 +73,7 @@ fn irql_is_checked_with_the_verifier_on_alone() {
     );
 }
 
-/// MEM-6, VER-12: what the kernel's code integrity check says of executable pool.
+/// MEM-6, MEM-16, VER-12: what the kernel's code integrity check says of executable pool.
 #[test]
 fn executable_pool_is_for_the_kernel_to_judge() {
     let config = Config {
@@ -88,14 +88,11 @@ fn executable_pool_is_for_the_kernel_to_judge() {
     });
     assert_eq!(stop.code, DRIVER_VERIFIER_DETECTED_VIOLATION, "{stop}");
     assert_eq!(stop.parameters[0], 0x2000, "{stop}");
-    run(config, |_| {
-        drop(create_memory(null_mut(), NonPagedPoolNx, 0, 5000))
-    })
-    .unwrap();
-    run(plain(), |_| {
-        drop(create_memory(null_mut(), NonPagedPool, 0, 5000))
-    })
-    .unwrap();
+    let create = |pool_type| {
+        move |_: &nt_model::Kernel| create_memory(null_mut(), pool_type, 0, 5000).is_ok()
+    };
+    assert!(run(config, create(NonPagedPoolNx)).unwrap());
+    assert!(run(plain(), create(NonPagedPool)).unwrap());
 }
 
 /// VER-21

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "tests are named after what they show")]
 
+mod boxed;
 mod contexts;
 mod driver;
 mod everything;
@@ -17,6 +18,7 @@ mod ownership;
 mod preallocated;
 mod queues;
 mod requests;
+mod tags;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;

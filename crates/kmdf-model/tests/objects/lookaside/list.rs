@@ -272,7 +272,9 @@ fn lists_work_at_depth_zero() {
             }
         }
         assert_eq!(kernel.verifier().live_blocks, before + 4);
-        lists.map(|list| delete(list.cast()));
+        for list in lists {
+            delete(list.cast());
+        }
         assert_eq!(kernel.verifier().live_blocks, before);
     })
     .unwrap();

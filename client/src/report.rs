@@ -1,0 +1,192 @@
+//! Results on standard output: a table and colours for people on a terminal, JSON for programs.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
+};
+use serde::Serialize;
+
+use crate::{
+    script::Step,
+    system::Verdict,
+    tour::{Row, Tour},
+};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const TITLE: Style = Style::new().bold().underline();
+const QUIET: Style = Style::new().dimmed();
+
+/// The tour as a program reads it.
+#[derive(Serialize)]
+struct TourReport<'a> {
+    ok: bool,
+    rows: &'a [Row],
+    verifier: VerifierReport<'a>,
+}
+
+#[derive(Serialize)]
+struct VerifierReport<'a> {
+    ok: bool,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
+/// Prints the tour.
+pub fn tour(tour: &Tour, verdict: &Verdict, json: bool) -> io::Result<()> {
+    if json {
+        return print_json(&TourReport {
+            ok: tour.held() && verdict.is_clean(),
+            rows: tour.rows(),
+            verifier: VerifierReport {
+                ok: verdict.is_clean(),
+                verdict,
+            },
+        });
+    }
+    let mut out = anstream::stdout().lock();
+    for system in &verdict.systems {
+        writeln!(out, "{QUIET}{system}{QUIET:#}")?;
+    }
+    for (chapter, rows) in tour.chapters() {
+        writeln!(out, "\n{TITLE}{chapter}{TITLE:#}")?;
+        writeln!(out, "{}", table(rows).trim_fmt())?;
+    }
+    let failed = tour.rows().iter().filter(|row| !row.ok).count();
+    let total = tour.rows().len();
+    if failed == 0 {
+        writeln!(out, "\n{GOOD}All {total} checks held.{GOOD:#}")?;
+    } else {
+        writeln!(
+            out,
+            "\n{BAD}{failed} of {total} checks did not hold.{BAD:#}"
+        )?;
+    }
+    print_verdict(&mut out, verdict)
+}
+
+/// How wide the table is where there is no terminal to ask.
+const WIDTH: u16 = 132;
+
+/// How wide the columns are whose content is short.
+const MARK: u16 = 4;
+const RULE: u16 = 11;
+const CALL: u16 = 36;
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(
+            ["", "rule", "what was done", "Windows call", "status"]
+                .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
+        );
+    let width = table.width().unwrap_or(WIDTH);
+    table.set_width(width);
+    if anstream::AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never {
+        table.force_no_tty();
+    }
+    for row in rows {
+        let (mark, color) = if row.ok {
+            ("ok", Color::Green)
+        } else {
+            ("NO", Color::Red)
+        };
+        let mut status = row.status.clone();
+        if let Some(detail) = &row.detail {
+            status = format!("{status}: {detail}");
+        }
+        if !row.ok {
+            status = format!("{status}; expected {}", row.expected);
+        }
+        table.add_row([
+            Cell::new(mark).fg(color),
+            Cell::new(row.rule),
+            Cell::new(&row.what),
+            Cell::new(row.call),
+            Cell::new(status),
+        ]);
+    }
+    // All chapters have the same columns where there is room, so that the eye can run down them.
+    if let Some(rest) = width
+        .checked_sub(MARK + RULE + CALL)
+        .filter(|rest| *rest >= 60)
+    {
+        let what = rest / 2 + 6;
+        let columns = [MARK, RULE, what, CALL, rest - what];
+        for (column, width) in table.column_iter_mut().zip(columns) {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        }
+    }
+    table
+}
+
+/// Prints what was seen from outside.
+fn print_verdict(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
+    if !verdict.watched {
+        return writeln!(
+            out,
+            "Nothing watched the driver from outside; under Driver Verifier, Windows would."
+        );
+    }
+    writeln!(
+        out,
+        "The verifier watched {} allocations with these checks on:",
+        verdict.allocations
+    )?;
+    writeln!(out, "  {}", verdict.checks.join(", "))?;
+    if verdict.failed_on_purpose > 0 {
+        writeln!(out, "It made {} of them fail.", verdict.failed_on_purpose)?;
+    }
+    if verdict.findings.is_empty() {
+        writeln!(out, "{GOOD}It found nothing wrong.{GOOD:#}")?;
+    }
+    for finding in &verdict.findings {
+        writeln!(out, "{BAD}It found: {finding}{BAD:#}")?;
+    }
+    let left = verdict.left;
+    let style = if left.blocks == 0 { GOOD } else { BAD };
+    writeln!(
+        out,
+        "{style}After the driver was unloaded, {} blocks with {} bytes are left allocated.{style:#}",
+        left.blocks, left.bytes
+    )
+}
+
+/// Prints what a line did.
+pub fn step(step: &Step, json: bool) -> io::Result<()> {
+    if json {
+        return print_json(step);
+    }
+    let mut out = anstream::stdout().lock();
+    let style = if step.ok { GOOD } else { BAD };
+    writeln!(out, "{QUIET}>{QUIET:#} {}", step.line)?;
+    writeln!(
+        out,
+        "  {style}{}{style:#}  {QUIET}{}{QUIET:#}",
+        step.status, step.call
+    )?;
+    if !step.answer.is_nothing() {
+        for line in step.answer.to_string().lines() {
+            writeln!(out, "  {line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints a warning when the verifier saw something after the commands ran.
+pub fn after_steps(verdict: &Verdict) -> io::Result<()> {
+    if verdict.is_clean() {
+        return Ok(());
+    }
+    print_verdict(&mut anstream::stderr().lock(), verdict)
+}
+
+fn print_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)
+}

@@ -1,0 +1,210 @@
+//! Bytes of objects: write, read, fill, copy, checksum, and the same in bulk.
+
+use wdfmem_ioctl::{
+    Call, Content, CopyBytes, CreateMemory, Handle, Level, Parent, PoolKind, Span, Status, Tag,
+    wire,
+};
+
+use super::guide::{CONTRACT, Guide};
+use crate::session;
+
+/// The CRC-32 of "123456789", as every description of it gives it.
+const CHECK: u32 = 0xCBF4_3926;
+
+fn memory(pool: PoolKind, size: u64) -> Call<'static> {
+    Call::CreateMemory(CreateMemory {
+        pool,
+        parent: Parent::FileObject,
+        content: Content::Zeroed,
+        tag: Tag::DEFAULT,
+        size,
+    })
+}
+
+/// Takes this part of the tour.
+pub fn take(guide: &mut Guide<'_>) {
+    guide.chapter("Bytes");
+    let one = guide.make_quietly(&memory(PoolKind::NonPaged, 64)).handle;
+    let two = guide.make_quietly(&memory(PoolKind::Paged, 32)).handle;
+    small(guide, one, two);
+    past_the_end(guide, one, two);
+    bulk(guide);
+    guide.quietly(&Call::Delete { handle: one });
+    guide.quietly(&Call::Delete { handle: two });
+    guide.refuse(
+        CONTRACT,
+        "read what was deleted",
+        &Call::Read(span(one, 0, 1)),
+        Status::INVALID_HANDLE,
+    );
+}
+
+const fn span(handle: Handle, offset: u64, length: u64) -> Span {
+    Span {
+        handle,
+        offset,
+        length,
+    }
+}
+
+fn small(guide: &mut Guide<'_>, one: Handle, two: Handle) {
+    guide.succeed(
+        CONTRACT,
+        "write nine bytes",
+        &Call::Write {
+            handle: one,
+            offset: 0,
+            data: b"123456789",
+        },
+    );
+    guide.reads(CONTRACT, "read them", span(one, 0, 9), b"123456789");
+    let checksum = Call::Checksum {
+        span: span(one, 0, 9),
+        level: Level::Passive,
+    };
+    let reply = guide.succeed(CONTRACT, "take their checksum", &checksum);
+    let answer = reply.answer::<wire::ChecksumAnswer>();
+    let right = answer.is_some_and(|answer| answer.checksum.get() == CHECK);
+    guide.hold(CONTRACT, "it is theirs", "WdfMemoryGetBuffer", right, "");
+    let copy = |source, target, target_offset| {
+        Call::Copy(CopyBytes {
+            source,
+            source_offset: 0,
+            target,
+            target_offset,
+            length: 9,
+        })
+    };
+    guide.succeed(
+        CONTRACT,
+        "copy them from nonpaged to paged memory",
+        &copy(one, two, 3),
+    );
+    guide.reads(
+        CONTRACT,
+        "read the copy",
+        span(two, 0, 12),
+        b"\0\0\x00123456789",
+    );
+    guide.succeed(
+        CONTRACT,
+        "copy within one memory, onto itself in part",
+        &copy(one, one, 4),
+    );
+    guide.reads(
+        CONTRACT,
+        "read the result",
+        span(one, 0, 13),
+        b"1234123456789",
+    );
+    let fill = Call::Fill {
+        span: span(one, 2, 3),
+        byte: b'*',
+    };
+    guide.succeed(CONTRACT, "fill three of them", &fill);
+    guide.reads(CONTRACT, "read the result", span(one, 0, 6), b"12***2");
+}
+
+fn past_the_end(guide: &mut Guide<'_>, one: Handle, two: Handle) {
+    let source = Status::BUFFER_TOO_SMALL;
+    let target = Status::INVALID_BUFFER_SIZE;
+    let copy = |source_offset, target_offset| {
+        Call::Copy(CopyBytes {
+            source: one,
+            source_offset,
+            target: two,
+            target_offset,
+            length: 32,
+        })
+    };
+    let cases: [(&str, Call<'_>, Status); 8] = [
+        ("read past the end", Call::Read(span(one, 60, 5)), source),
+        (
+            "read at an offset near the end of all numbers",
+            Call::Read(span(one, u64::MAX, 2)),
+            source,
+        ),
+        (
+            "write past the end",
+            Call::Write {
+                handle: one,
+                offset: 63,
+                data: b"ab",
+            },
+            target,
+        ),
+        (
+            "fill past the end",
+            Call::Fill {
+                span: span(one, 64, 1),
+                byte: 0,
+            },
+            target,
+        ),
+        (
+            "take a checksum past the end",
+            Call::Checksum {
+                span: span(one, 1, 64),
+                level: Level::Passive,
+            },
+            source,
+        ),
+        ("copy from past the end", copy(33, 0), source),
+        ("copy to past the end", copy(0, 1), target),
+        (
+            "write nothing",
+            Call::Write {
+                handle: one,
+                offset: 0,
+                data: b"",
+            },
+            Status::INVALID_PARAMETER,
+        ),
+    ];
+    for (what, call, status) in cases {
+        guide.refuse(CONTRACT, what, &call, status);
+    }
+}
+
+fn bulk(guide: &mut Guide<'_>) {
+    const LENGTH: usize = 100_000;
+    let made = guide.make_quietly(&memory(PoolKind::NonPaged, LENGTH as u64));
+    let data: Vec<u8> = (0..=250).cycle().take(LENGTH).collect();
+    let write = Call::BulkWrite {
+        handle: made.handle,
+        offset: 0,
+    };
+    let reply = session::call_with(guide.file, &write, data.clone());
+    let windows_call = "DeviceIoControl (METHOD_IN_DIRECT)";
+    guide.judge(
+        CONTRACT,
+        "write 100,000 bytes in place",
+        windows_call,
+        &reply,
+        Status::SUCCESS,
+    );
+    let read = Call::BulkRead(made.first(LENGTH as u64));
+    let reply = session::call(guide.file, &read);
+    let windows_call = "DeviceIoControl (METHOD_OUT_DIRECT)";
+    guide.judge(
+        CONTRACT,
+        "read them in place",
+        windows_call,
+        &reply,
+        Status::SUCCESS,
+    );
+    let same = reply.output == data;
+    guide.hold(CONTRACT, "they are the same", windows_call, same, "");
+    let reply = session::call_with(guide.file, &read, vec![session::UNTOUCHED; LENGTH - 1]);
+    let short = Status::BUFFER_TOO_SMALL;
+    guide.judge(
+        CONTRACT,
+        "read them into a shorter buffer",
+        windows_call,
+        &reply,
+        short,
+    );
+    guide.quietly(&Call::Delete {
+        handle: made.handle,
+    });
+}

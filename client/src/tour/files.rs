@@ -1,0 +1,205 @@
+//! File objects: what is whose, how much each may have, and what becomes of what they leave.
+
+use wdfmem_ioctl::{
+    Call, Content, CreateList, CreateMemory, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, Handle,
+    InitializeExList, MAX_OBJECT_BYTES, Parent, PoolKind, Routines, Status, Tag, wire,
+};
+
+use super::{
+    Tour,
+    guide::{CONTRACT, Guide},
+};
+use crate::{
+    failure::Failure,
+    session,
+    system::{File, System},
+};
+
+const CHAPTER: &str = "File objects";
+
+fn memory(parent: Parent, size: u64) -> Call<'static> {
+    Call::CreateMemory(CreateMemory {
+        pool: PoolKind::NonPaged,
+        parent,
+        content: Content::Zeroed,
+        tag: Tag::DEFAULT,
+        size,
+    })
+}
+
+/// Takes this part of the tour.
+pub fn take(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
+    let mine = system.open()?;
+    let other = system.open()?;
+    strangers(system, tour, mine.as_ref(), other.as_ref());
+    drop(mine);
+    quotas(system, tour, other.as_ref());
+    drop(other);
+    device_quota(system, tour)?;
+    leavings(system, tour)
+}
+
+fn strangers(system: &dyn System, tour: &mut Tour, mine: &dyn File, other: &dyn File) {
+    let made = {
+        let mut guide = Guide::new(system, mine, tour);
+        guide.chapter(CHAPTER);
+        guide.make(
+            CONTRACT,
+            "make memory through one file object",
+            &memory(Parent::FileObject, 16),
+        )
+    };
+    let mut guide = Guide::new(system, other, tour);
+    guide.chapter(CHAPTER);
+    let cases = [
+        ("read it through another", Call::Read(made.first(1))),
+        (
+            "write to it through another",
+            Call::Write {
+                handle: made.handle,
+                offset: 0,
+                data: b"x",
+            },
+        ),
+        (
+            "delete it through another",
+            Call::Delete {
+                handle: made.handle,
+            },
+        ),
+    ];
+    for (what, call) in cases {
+        guide.refuse(CONTRACT, what, &call, Status::INVALID_HANDLE);
+    }
+    let mut guide = Guide::new(system, mine, tour);
+    guide.chapter(CHAPTER);
+    guide.reads(CONTRACT, "it is as it was", made.first(16), &[0; 16]);
+}
+
+/// Makes objects until one is refused; how many, and the refusal.
+fn fill_up(file: &dyn File, call: &Call<'_>) -> (u32, Status) {
+    let mut made = 0;
+    loop {
+        let reply = session::call(file, call);
+        if reply.status != Status::SUCCESS || made > 2 * DEVICE_OBJECTS {
+            return (made, reply.status);
+        }
+        made += 1;
+    }
+}
+
+fn quotas(system: &dyn System, tour: &mut Tour, file: &dyn File) {
+    let mut guide = Guide::new(system, file, tour);
+    guide.chapter(CHAPTER);
+    let quota = Status::QUOTA_EXCEEDED;
+    let mut handles = Vec::new();
+    let most = FILE_BYTES / MAX_OBJECT_BYTES;
+    for _ in 0..most {
+        handles.push(
+            guide
+                .make_quietly(&memory(Parent::Device, MAX_OBJECT_BYTES))
+                .handle,
+        );
+    }
+    let full = !handles.contains(&Handle::NONE);
+    let what = format!("{most} objects of the greatest size are made");
+    guide.hold(CONTRACT, what, "WdfMemoryCreate", full, "");
+    let one_more = memory(Parent::FileObject, 1);
+    guide.refuse(
+        CONTRACT,
+        "one more byte is beyond the quota",
+        &one_more,
+        quota,
+    );
+    for handle in handles {
+        guide.quietly(&Call::Delete { handle });
+    }
+    let (made, refusal) = fill_up(file, &one_more);
+    guide.hold(
+        CONTRACT,
+        format!("{FILE_OBJECTS} objects are made, one more is beyond the quota"),
+        "WdfMemoryCreate",
+        (made, refusal) == (FILE_OBJECTS, quota),
+        format!("{made} made, then {refusal}"),
+    );
+}
+
+fn device_quota(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
+    let files = (0..=DEVICE_OBJECTS / FILE_OBJECTS)
+        .map(|_| system.open())
+        .collect::<Result<Vec<_>, _>>()?;
+    let call = memory(Parent::FileObject, 1);
+    let mut made = 0;
+    let mut refusal = Status::SUCCESS;
+    for file in &files {
+        let (more, status) = fill_up(file.as_ref(), &call);
+        made += more;
+        refusal = status;
+    }
+    let Some(file) = files.first() else {
+        return Ok(());
+    };
+    let mut guide = Guide::new(system, file.as_ref(), tour);
+    guide.chapter(CHAPTER);
+    guide.hold(
+        CONTRACT,
+        format!(
+            "{} file objects make {DEVICE_OBJECTS} objects, the device's quota",
+            files.len()
+        ),
+        "WdfMemoryCreate",
+        (made, refusal) == (DEVICE_OBJECTS, Status::QUOTA_EXCEEDED),
+        format!("{made} made, then {refusal}"),
+    );
+    Ok(())
+}
+
+fn leavings(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
+    let careless = system.open()?;
+    let leave = |call: &Call<'_>| {
+        let reply = session::call(careless.as_ref(), call);
+        reply.created().map_or(Handle::NONE, |answer| {
+            Handle::from_number(answer.handle.get())
+        })
+    };
+    for parent in Parent::ALL {
+        leave(&memory(*parent, 10_000));
+    }
+    for pool in PoolKind::ALL {
+        let (pool, tag) = (*pool, Tag::DEFAULT);
+        let list = leave(&Call::CreateLookaside(CreateList {
+            pool,
+            tag,
+            size: 100,
+        }));
+        leave(&Call::CreateFromLookaside { list });
+        let list = leave(&Call::InitializeExList(InitializeExList {
+            pool,
+            tag,
+            size: 100,
+            routines: Routines::Inline,
+        }));
+        leave(&Call::AllocateEntry { list });
+    }
+    let counted = |file: &dyn File| {
+        let reply = session::call(file, &Call::Statistics);
+        reply
+            .answer::<wire::StatisticsAnswer>()
+            .map(|answer| answer.device_charged.objects.get())
+    };
+    let before = counted(careless.as_ref());
+    drop(careless);
+    let after = system.open()?;
+    let mut guide = Guide::new(system, after.as_ref(), tour);
+    guide.chapter(CHAPTER);
+    let left = counted(after.as_ref());
+    let text = |count: Option<u64>| count.map_or("unknown".to_owned(), |count| count.to_string());
+    guide.hold(
+        "C9, P6, L5, E4",
+        "a file object is closed that leaves memory, lists and entries behind",
+        "CloseHandle",
+        before == Some(11) && left == Some(0),
+        format!("{} objects before, {} after", text(before), text(left)),
+    );
+    Ok(())
+}

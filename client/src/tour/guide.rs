@@ -1,0 +1,283 @@
+//! Tries things and writes down how they went.
+
+use wdfmem_ioctl::{Call, Handle, Span, Status, Tag, Traits};
+
+use super::{Row, Tour};
+use crate::{
+    session::{self, Reply},
+    system::{Allocated, File, System},
+};
+
+/// Marks a row about a rule of the interface rather than of a documented Windows call.
+pub const CONTRACT: &str = "contract";
+
+/// In place of a status, where something was looked at instead of called.
+const HOLDS: &str = "holds";
+
+/// Tries things on one file object and writes down how they went.
+pub struct Guide<'a> {
+    /// The system.
+    pub system: &'a dyn System,
+    /// The file object.
+    pub file: &'a dyn File,
+    tour: &'a mut Tour,
+    chapter: &'static str,
+    /// In place of the Windows call that the contract's table names.
+    call: Option<&'static str>,
+}
+
+/// A new object.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// Its handle; [`Handle::NONE`] if it was not made, and every later row about it tells so.
+    pub handle: Handle,
+    /// The size of its buffer.
+    pub size: u64,
+    /// How that lies.
+    pub traits: Traits,
+}
+
+impl Made {
+    /// Its first bytes.
+    pub const fn first(self, length: u64) -> Span {
+        Span {
+            handle: self.handle,
+            offset: 0,
+            length,
+        }
+    }
+}
+
+impl<'a> Guide<'a> {
+    /// A guide who has written down nothing in this tour yet.
+    pub fn new(system: &'a dyn System, file: &'a dyn File, tour: &'a mut Tour) -> Self {
+        Self {
+            system,
+            file,
+            tour,
+            chapter: "",
+            call: None,
+        }
+    }
+
+    /// Begins another part of the tour.
+    pub fn chapter(&mut self, chapter: &'static str) {
+        self.chapter = chapter;
+        self.call = None;
+    }
+
+    /// Names the Windows call of the following rows, where the contract's table names another.
+    pub fn about(&mut self, call: Option<&'static str>) {
+        self.call = call;
+    }
+
+    /// A call without a row.
+    pub fn quietly(&self, call: &Call<'_>) -> Reply {
+        session::call(self.file, call)
+    }
+
+    /// A call that must succeed.
+    pub fn succeed(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        call: &Call<'_>,
+    ) -> Reply {
+        self.ends(rule, what, call, Status::SUCCESS)
+    }
+
+    /// A call that must be refused, with this status, without output.
+    pub fn refuse(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        call: &Call<'_>,
+        status: Status,
+    ) {
+        self.ends(rule, what, call, status);
+    }
+
+    /// A call that must make an object.
+    pub fn make(&mut self, rule: &'static str, what: impl Into<String>, call: &Call<'_>) -> Made {
+        let reply = self.succeed(rule, what, call);
+        made(&reply)
+    }
+
+    /// A call that makes an object, without a row.
+    pub fn make_quietly(&self, call: &Call<'_>) -> Made {
+        made(&self.quietly(call))
+    }
+
+    fn ends(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        call: &Call<'_>,
+        status: Status,
+    ) -> Reply {
+        let reply = session::call(self.file, call);
+        let windows_call = call.code().info().windows_call;
+        self.judge(rule, what, windows_call, &reply, status);
+        reply
+    }
+
+    /// A request's bytes as they are, which must be refused.
+    pub fn refuse_bytes(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        (code, request, output): (u32, &[u8], usize),
+        status: Status,
+    ) {
+        let reply = session::send(self.file, code, request, vec![session::UNTOUCHED; output]);
+        self.judge(rule, what, "DeviceIoControl", &reply, status);
+    }
+
+    /// Writes down how a call ended.
+    pub fn judge(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        windows_call: &'static str,
+        reply: &Reply,
+        expected: Status,
+    ) {
+        let silent = reply.status.is_success() || reply.output.is_empty();
+        let detail = if !reply.tidy {
+            Some("bytes beyond the answer were touched".to_owned())
+        } else if !silent {
+            Some(format!(
+                "{} bytes of output came with it",
+                reply.output.len()
+            ))
+        } else {
+            None
+        };
+        self.tour.rows.push(Row {
+            chapter: self.chapter,
+            rule,
+            what: what.into(),
+            call: self.call.unwrap_or(windows_call),
+            expected: expected.to_string(),
+            status: reply.status.to_string(),
+            ok: reply.status == expected && detail.is_none(),
+            detail,
+        });
+    }
+
+    /// Writes down whether something is as it should be.
+    pub fn hold(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        windows_call: &'static str,
+        ok: bool,
+        detail: impl Into<String>,
+    ) {
+        self.tour.rows.push(Row {
+            chapter: self.chapter,
+            rule,
+            what: what.into(),
+            call: self.call.unwrap_or(windows_call),
+            expected: HOLDS.to_owned(),
+            status: if ok { HOLDS } else { "does not hold" }.to_owned(),
+            ok,
+            detail: Some(detail.into()).filter(|detail| !detail.is_empty()),
+        });
+    }
+
+    /// Bytes of an object must be these.
+    pub fn reads(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        span: Span,
+        expected: &[u8],
+    ) {
+        let reply = self.quietly(&Call::Read(span));
+        let ok = reply.status == Status::SUCCESS && reply.output == expected;
+        let detail = if reply.status != Status::SUCCESS {
+            reply.status.to_string()
+        } else if ok {
+            String::new()
+        } else {
+            "other bytes were read".to_owned()
+        };
+        self.hold(rule, what, "WdfMemoryCopyToBuffer", ok, detail);
+    }
+
+    /// The blocks under a tag must be so many; not tried where they cannot be seen.
+    pub fn blocks(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        windows_call: &'static str,
+        tag: Tag,
+        expected: u64,
+    ) {
+        if let Some(Allocated { blocks, bytes }) = self.system.allocated(tag) {
+            let detail = format!("{blocks} × '{tag}', {bytes} bytes");
+            self.hold(rule, what, windows_call, blocks == expected, detail);
+        }
+    }
+
+    /// Has each allocation of a call fail in turn: each time it must be refused with the pool's status, or
+    /// succeed all the same. `undo` gets what a success made. Not tried where that cannot be done.
+    pub fn starve(
+        &mut self,
+        rule: &'static str,
+        call: &Call<'_>,
+        undo: impl Fn(Handle) -> Call<'static>,
+    ) {
+        let mut refused = 0_u32;
+        let mut wrong = None;
+        for nth in 1..=100 {
+            let Some(before) = self.system.fail_allocation(nth) else {
+                return;
+            };
+            let reply = self.quietly(call);
+            let after = self.system.fail_allocation(0).unwrap_or(before);
+            if reply.status == Status::SUCCESS {
+                self.quietly(&undo(made(&reply).handle));
+            } else if reply.status == Status::INSUFFICIENT_RESOURCES && reply.output.is_empty() {
+                refused += 1;
+            } else {
+                wrong = Some(reply.status);
+            }
+            if after == before {
+                break;
+            }
+        }
+        let windows_call = call.code().info().windows_call;
+        let detail = match wrong {
+            Some(status) => status.to_string(),
+            None => format!(
+                "refused {refused} times with {}",
+                Status::INSUFFICIENT_RESOURCES
+            ),
+        };
+        let ok = wrong.is_none() && refused > 0;
+        self.hold(
+            rule,
+            "each allocation of the call fails in turn",
+            windows_call,
+            ok,
+            detail,
+        );
+    }
+}
+
+fn made(reply: &Reply) -> Made {
+    match reply.created() {
+        Some(answer) => Made {
+            handle: Handle::from_number(answer.handle.get()),
+            size: answer.size.get(),
+            traits: Traits::from_number(answer.traits.get()),
+        },
+        None => Made {
+            handle: Handle::NONE,
+            size: 0,
+            traits: Traits::NONE,
+        },
+    }
+}

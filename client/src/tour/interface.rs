@@ -1,0 +1,93 @@
+//! The interface itself: its version, and requests that are none.
+
+use wdfmem_ioctl::{Call, Code, Handle, Status, VERSION, wire};
+
+use super::guide::{CONTRACT, Guide};
+
+/// Takes this part of the tour.
+pub fn take(guide: &mut Guide<'_>) {
+    guide.chapter("The interface");
+    let reply = guide.succeed(CONTRACT, "ask for the version", &Call::QueryVersion);
+    let version = reply.answer::<wire::VersionAnswer>();
+    let ours = version.is_some_and(|answer| answer.version.get() == VERSION);
+    guide.hold(CONTRACT, "it is the client's", "DeviceIoControl", ours, "");
+    if let Some(status) = guide.system.open_as_user() {
+        guide.hold(
+            CONTRACT,
+            "somebody who is no administrator opens the device",
+            "CreateFile",
+            status == Status::ACCESS_DENIED,
+            status.to_string(),
+        );
+    }
+
+    let call = Call::Delete {
+        handle: Handle::from_number(0x0101),
+    };
+    let code = call.code().number();
+    let mut request = vec![0; call.encoded_length()];
+    let whole = call.encode(&mut request);
+    debug_assert!(whole.is_some(), "the buffer has the length asked for");
+    let changed = |place: usize, value: u8| {
+        let mut changed = request.clone();
+        if let Some(byte) = changed.get_mut(place) {
+            *byte = value;
+        }
+        changed
+    };
+    let shorter = request.get(..request.len() - 1).unwrap_or_default();
+    let longer = [request.as_slice(), &[0]].concat();
+    let unknown = Code::BulkRead.number() + 0x100;
+    let cases: [(&str, u32, &[u8], Status); 7] = [
+        (
+            "a control code that no call has",
+            unknown,
+            &request,
+            Status::INVALID_DEVICE_REQUEST,
+        ),
+        ("no input at all", code, &[], Status::BUFFER_TOO_SMALL),
+        (
+            "an input that is a byte short",
+            code,
+            shorter,
+            Status::BUFFER_TOO_SMALL,
+        ),
+        (
+            "an input that is a byte long",
+            code,
+            &longer,
+            Status::INFO_LENGTH_MISMATCH,
+        ),
+        (
+            "a request of another version",
+            code,
+            &changed(6, 9),
+            Status::REVISION_MISMATCH,
+        ),
+        (
+            "a reserved field that is not zero",
+            code,
+            &changed(8, 1),
+            Status::INVALID_PARAMETER,
+        ),
+        (
+            "a handle that was never given out",
+            code,
+            &request,
+            Status::INVALID_HANDLE,
+        ),
+    ];
+    for (what, code, request, status) in cases {
+        guide.refuse_bytes(CONTRACT, what, (code, request, 0), status);
+    }
+    let mut plain = vec![0; Call::Statistics.encoded_length()];
+    if Call::Statistics.encode(&mut plain).is_some() {
+        let case = (Call::Statistics.code().number(), plain.as_slice(), 8);
+        guide.refuse_bytes(
+            CONTRACT,
+            "an output buffer that is too short for the answer",
+            case,
+            Status::BUFFER_TOO_SMALL,
+        );
+    }
+}

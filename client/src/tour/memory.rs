@@ -1,0 +1,270 @@
+//! WdfMemoryCreate.
+
+use wdfmem_ioctl::{
+    Call, Content, CreateMemory, Handle, Level, MAX_OBJECT_BYTES, Parent, PoolKind, Status, Tag,
+    Traits,
+};
+
+use super::guide::{CONTRACT, Guide};
+
+const CALL: &str = "WdfMemoryCreate";
+const PAGE: u64 = 4096;
+
+/// The tag of this part's memory.
+fn tag() -> Tag {
+    Tag::parse("Mem1").unwrap_or(Tag::DEFAULT)
+}
+
+fn create(size: u64) -> CreateMemory {
+    CreateMemory {
+        pool: PoolKind::NonPaged,
+        parent: Parent::FileObject,
+        content: Content::Zeroed,
+        tag: tag(),
+        size,
+    }
+}
+
+fn delete(handle: Handle) -> Call<'static> {
+    Call::Delete { handle }
+}
+
+/// Takes this part of the tour.
+pub fn take(guide: &mut Guide<'_>) {
+    guide.chapter(CALL);
+    attributes_and_parents(guide);
+    pools(guide);
+    tags(guide);
+    sizes(guide);
+    contents(guide);
+    ends(guide);
+}
+
+fn attributes_and_parents(guide: &mut Guide<'_>) {
+    let parents = [
+        (
+            "C1, C9",
+            "without attributes: a child of the driver object",
+            Parent::Driver,
+        ),
+        ("C9", "as a child of the file object", Parent::FileObject),
+        ("C9", "as a child of the device", Parent::Device),
+    ];
+    for (rule, what, parent) in parents {
+        let made = guide.make(
+            rule,
+            what,
+            &Call::CreateMemory(CreateMemory {
+                parent,
+                ..create(64)
+            }),
+        );
+        guide.quietly(&delete(made.handle));
+    }
+}
+
+fn pools(guide: &mut Guide<'_>) {
+    let resident = guide.make(
+        "C2",
+        "64 bytes of nonpaged memory",
+        &Call::CreateMemory(create(64)),
+    );
+    let paged = CreateMemory {
+        pool: PoolKind::Paged,
+        ..create(64)
+    };
+    let pageable = guide.make("C2", "64 bytes of paged memory", &Call::CreateMemory(paged));
+    let at = |made: super::guide::Made, level| Call::Checksum {
+        span: made.first(64),
+        level,
+    };
+    guide.about(Some("WdfMemoryGetBuffer"));
+    guide.succeed(
+        "C2",
+        "touch the nonpaged memory at DISPATCH_LEVEL",
+        &at(resident, Level::Dispatch),
+    );
+    guide.refuse(
+        "C2",
+        "touch the paged memory at DISPATCH_LEVEL",
+        &at(pageable, Level::Dispatch),
+        Status::NOT_SUPPORTED,
+    );
+    guide.succeed(
+        "C2",
+        "touch the paged memory at PASSIVE_LEVEL",
+        &at(pageable, Level::Passive),
+    );
+    guide.about(None);
+    guide.quietly(&delete(resident.handle));
+    guide.quietly(&delete(pageable.handle));
+}
+
+fn tags(guide: &mut Guide<'_>) {
+    let made = guide.make(
+        "C3",
+        "with the tag 'Mem1'",
+        &Call::CreateMemory(create(100)),
+    );
+    guide.blocks("C3", "one block has that tag", CALL, tag(), 1);
+    guide.quietly(&delete(made.handle));
+    let before = guide.system.allocated(Tag::DRIVER);
+    let untagged = CreateMemory {
+        tag: Tag::DEFAULT,
+        ..create(5000)
+    };
+    let made = guide.make("C3", "with tag 0", &Call::CreateMemory(untagged));
+    if let (Some(before), Some(after)) = (before, guide.system.allocated(Tag::DRIVER)) {
+        guide.hold(
+            "C4",
+            "it has the tag that the driver's configuration names",
+            CALL,
+            after.bytes >= before.bytes + 5000,
+            format!(
+                "'{}': {} bytes more",
+                Tag::DRIVER,
+                after.bytes.saturating_sub(before.bytes)
+            ),
+        );
+    }
+    guide.quietly(&delete(made.handle));
+    // A tag that is no `Tag` can only be sent as bytes.
+    let call = Call::CreateMemory(create(64));
+    let mut request = vec![0; call.encoded_length()];
+    if call.encode(&mut request).is_some() {
+        if let Some(character) = request.get_mut(28) {
+            *character = 0xE9;
+        }
+        let case = (call.code().number(), request.as_slice(), 16);
+        guide.refuse_bytes(
+            "C3",
+            "with a tag that is not ASCII",
+            case,
+            Status::INVALID_PARAMETER,
+        );
+    }
+}
+
+fn sizes(guide: &mut Guide<'_>) {
+    let zero = Call::CreateMemory(create(0));
+    guide.refuse("C5, C7", "of zero bytes", &zero, Status::INVALID_PARAMETER);
+    let huge = Call::CreateMemory(create(MAX_OBJECT_BYTES + 1));
+    guide.refuse(
+        CONTRACT,
+        "of more than the greatest size",
+        &huge,
+        Status::INVALID_BUFFER_SIZE,
+    );
+    let endless = Call::CreateMemory(create(u64::MAX));
+    guide.refuse(
+        CONTRACT,
+        "of all the bytes there are",
+        &endless,
+        Status::INVALID_BUFFER_SIZE,
+    );
+    guide.starve("C7", &Call::CreateMemory(create(100)), delete);
+
+    let made = guide.make(
+        "C11",
+        "of 100 bytes, below a page",
+        &Call::CreateMemory(create(100)),
+    );
+    let exact = made.size == 100 && made.traits.has(Traits::ALIGNED);
+    guide.hold(
+        "C11",
+        "it has just those, at a multiple of 16",
+        CALL,
+        exact,
+        "",
+    );
+    let past = wdfmem_ioctl::Span {
+        handle: made.handle,
+        offset: 100,
+        length: 1,
+    };
+    guide.refuse(
+        "C11",
+        "read byte 100",
+        &Call::Read(past),
+        Status::BUFFER_TOO_SMALL,
+    );
+    guide.quietly(&delete(made.handle));
+    for pool in PoolKind::ALL {
+        let what = format!("of 4097 bytes of {pool} memory, a page and one more");
+        let call = CreateMemory {
+            pool: *pool,
+            ..create(PAGE + 1)
+        };
+        let made = guide.make("C12", what, &Call::CreateMemory(call));
+        let aligned = made.size == PAGE + 1 && made.traits.has(Traits::PAGE_ALIGNED);
+        guide.hold("C12", "they begin a page", CALL, aligned, "");
+        guide.quietly(&delete(made.handle));
+    }
+}
+
+fn contents(guide: &mut Guide<'_>) {
+    let made = guide.make("C8", "zeroed", &Call::CreateMemory(create(32)));
+    guide.reads("C8", "it reads as zeros", made.first(32), &[0; 32]);
+    guide.succeed(
+        "C6",
+        "write to its buffer",
+        &Call::Write {
+            handle: made.handle,
+            offset: 4,
+            data: b"buffer",
+        },
+    );
+    guide.reads(
+        "C6",
+        "the bytes are found there again",
+        wdfmem_ioctl::Span {
+            handle: made.handle,
+            offset: 2,
+            length: 10,
+        },
+        b"\0\0buffer\0\0",
+    );
+    guide.quietly(&delete(made.handle));
+    let raw = CreateMemory {
+        content: Content::Uninitialized,
+        ..create(32)
+    };
+    let made = guide.make("C8", "not initialised", &Call::CreateMemory(raw));
+    let never = Status::INVALID_DEVICE_STATE;
+    guide.refuse(
+        "C8",
+        "read what nobody wrote",
+        &Call::Read(made.first(1)),
+        never,
+    );
+    guide.quietly(&Call::Write {
+        handle: made.handle,
+        offset: 0,
+        data: b"eight by",
+    });
+    guide.reads(
+        "C8",
+        "after a write, what is around it reads as zeros",
+        made.first(9),
+        b"eight by\0",
+    );
+    guide.quietly(&delete(made.handle));
+}
+
+fn ends(guide: &mut Guide<'_>) {
+    let made = guide.make_quietly(&Call::CreateMemory(create(64)));
+    guide.succeed("C10", "delete it", &delete(made.handle));
+    guide.blocks("C10", "its buffer is gone too", "WdfObjectDelete", tag(), 0);
+    guide.refuse(
+        "C10",
+        "delete it again",
+        &delete(made.handle),
+        Status::INVALID_HANDLE,
+    );
+    guide.refuse(
+        "C10",
+        "read it",
+        &Call::Read(made.first(1)),
+        Status::INVALID_HANDLE,
+    );
+}

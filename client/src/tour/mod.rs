@@ -1,0 +1,152 @@
+//! The tour: every call, what must succeed and what must be refused, each told with its rule.
+
+mod bytes;
+mod ex_list;
+mod files;
+mod guide;
+mod interface;
+mod lookaside;
+mod memory;
+mod preallocated;
+mod request;
+
+use serde::Serialize;
+
+use crate::{
+    arguments::Windows,
+    failure::Failure,
+    platform::{self, Setup},
+    system::{System, Verdict},
+};
+use guide::Guide;
+
+/// One thing that was tried.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The part of the tour.
+    pub chapter: &'static str,
+    /// The documented rules that it shows, or `contract` for one of this interface's own.
+    pub rule: &'static str,
+    /// What was done.
+    pub what: String,
+    /// The Windows call that it is about.
+    pub call: &'static str,
+    /// The status that it should end with.
+    pub expected: String,
+    /// The status that it ended with.
+    pub status: String,
+    /// Whether all was as it should be.
+    pub ok: bool,
+    /// What else was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What was tried so far.
+#[derive(Clone, Debug, Default)]
+pub struct Tour {
+    rows: Vec<Row>,
+}
+
+impl Tour {
+    /// Everything that was tried.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Whether all was as it should be, and anything was tried.
+    pub fn held(&self) -> bool {
+        !self.rows.is_empty() && self.rows.iter().all(|row| row.ok)
+    }
+
+    /// The rows by the parts of the tour.
+    pub fn chapters(&self) -> impl Iterator<Item = (&'static str, &[Row])> {
+        self.rows
+            .chunk_by(|one, next| one.chapter == next.chapter)
+            .filter_map(|rows| rows.first().map(|row| (row.chapter, rows)))
+    }
+}
+
+/// Takes the tour on this system, and its part that differs between systems on the others there are.
+pub fn run(windows: Windows) -> Result<(Tour, Verdict), Failure> {
+    let setup = Setup::for_windows(windows);
+    let (tour, mut verdict) = platform::on_system(setup, whole)?;
+    let mut tour = tour?;
+    for other in setup.others() {
+        let (more, seen) = platform::on_system(other, ex_list_alone)?;
+        tour.rows.extend(more?.rows);
+        verdict = verdict.with(seen);
+    }
+    closing(&mut tour, &verdict);
+    Ok((tour, verdict))
+}
+
+fn whole(system: &dyn System) -> Result<Tour, Failure> {
+    let mut tour = Tour::default();
+    {
+        let file = system.open()?;
+        let mut guide = Guide::new(system, file.as_ref(), &mut tour);
+        interface::take(&mut guide);
+        memory::take(&mut guide);
+        preallocated::take(&mut guide);
+        lookaside::take(&mut guide);
+        ex_list::take(&mut guide, "ExAllocateFromPagedLookasideList");
+        bytes::take(&mut guide);
+        request::take(&mut guide);
+    }
+    files::take(system, &mut tour)?;
+    Ok(tour)
+}
+
+fn ex_list_alone(system: &dyn System) -> Result<Tour, Failure> {
+    let mut tour = Tour::default();
+    let file = system.open()?;
+    let mut guide = Guide::new(system, file.as_ref(), &mut tour);
+    ex_list::take(
+        &mut guide,
+        "ExAllocateFromPagedLookasideList, on another system",
+    );
+    Ok(tour)
+}
+
+/// What only the end shows.
+fn closing(tour: &mut Tour, verdict: &Verdict) {
+    if !verdict.watched {
+        return;
+    }
+    let nothing = || {
+        if verdict.findings.is_empty() {
+            "nothing"
+        } else {
+            "findings"
+        }
+    };
+    let compliance = verdict.checks.iter().any(|check| check == "DDI compliance");
+    let mut close = |rule, what: &str, ok: bool, status: String, expected: &str| {
+        tour.rows.push(Row {
+            chapter: "After the driver was unloaded",
+            rule,
+            what: what.to_owned(),
+            call: "Driver Verifier",
+            expected: expected.to_owned(),
+            status,
+            ok,
+            detail: None,
+        });
+    };
+    close(
+        "C13, P10, L7",
+        "what the DDI compliance checks found in all of the above",
+        compliance && verdict.findings.is_empty(),
+        nothing().to_owned(),
+        "nothing",
+    );
+    let left = verdict.left;
+    close(
+        "C9, P8, L5, E4",
+        "what is left in the pools",
+        left.blocks == 0,
+        format!("{} blocks", left.blocks),
+        "0 blocks",
+    );
+}

@@ -1,0 +1,68 @@
+//! Memory that lives as long as the request that it belongs to.
+
+use wdfmem_ioctl::{Call, Operation, Status, Tag, Transform};
+
+use super::guide::{CONTRACT, Guide};
+
+/// Takes this part of the tour.
+pub fn take(guide: &mut Guide<'_>) {
+    guide.chapter("Memory of a request");
+    let tag = Tag::parse("Requ").unwrap_or(Tag::DEFAULT);
+    let transform = |operation, key, data| {
+        Call::Transform(Transform {
+            operation,
+            key,
+            tag,
+            data,
+        })
+    };
+    let cases: [(&str, Call<'_>, &[u8]); 2] = [
+        (
+            "turn bytes round",
+            transform(Operation::Reverse, 0, b"lookaside"),
+            b"edisakool",
+        ),
+        (
+            "combine bytes with a key",
+            transform(Operation::Xor, 0x20, b"WDF"),
+            b"wdf",
+        ),
+    ];
+    for (what, call, expected) in cases {
+        guide.about(Some("WdfMemoryCreate, WdfMemoryCreatePreallocated"));
+        let reply = guide.succeed(
+            "C9, P2, P10",
+            format!("{what} in memory of the request and in its buffer"),
+            &call,
+        );
+        let right = reply.output == expected;
+        guide.hold("P2", "the answer is right", "WdfRequestComplete", right, "");
+        guide.about(None);
+        guide.blocks(
+            "C9, P6",
+            "the memory went with the request, before its completion",
+            "WdfRequestComplete",
+            tag,
+            0,
+        );
+    }
+    let nothing = transform(Operation::Reverse, 0, b"");
+    guide.refuse(
+        CONTRACT,
+        "transform nothing",
+        &nothing,
+        Status::INVALID_PARAMETER,
+    );
+    guide.starve(
+        "C7, P4",
+        &transform(Operation::Reverse, 0, b"lookaside"),
+        |_| Call::QueryVersion,
+    );
+    guide.blocks(
+        "C9",
+        "nothing of the failed ones is left",
+        "WdfRequestComplete",
+        tag,
+        0,
+    );
+}

@@ -1,0 +1,252 @@
+//! The system on Windows: the installed driver, reached through its device interface.
+
+use std::{
+    io,
+    os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
+    ptr::{null, null_mut},
+};
+
+use wdfmem_ioctl::{INTERFACE_GUID, Status, Tag};
+use windows_sys::{
+    Win32::{
+        Devices::DeviceAndDriverInstallation::{
+            CM_GET_DEVICE_INTERFACE_LIST_PRESENT, CM_Get_Device_Interface_List_SizeW,
+            CM_Get_Device_Interface_ListW, CR_SUCCESS,
+        },
+        Foundation::{ERROR_ACCESS_DENIED, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE},
+        Storage::FileSystem::{
+            CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ, FILE_SHARE_WRITE, OPEN_EXISTING,
+        },
+        System::{
+            IO::DeviceIoControl,
+            LibraryLoader::{GetModuleHandleW, GetProcAddress},
+        },
+    },
+    core::{GUID, w},
+};
+
+use crate::{
+    arguments::Windows,
+    failure::Failure,
+    system::{Allocated, Completion, File, System, Verdict},
+};
+
+#[link(name = "ntdll", kind = "raw-dylib")]
+unsafe extern "system" {
+    /// The `NTSTATUS` behind this thread's last error.
+    fn RtlGetLastNtStatus() -> i32;
+}
+
+/// How the system is set up: as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup;
+
+impl Setup {
+    /// This system, whatever was asked for.
+    pub const fn for_windows(_: Windows) -> Self {
+        Self
+    }
+
+    /// There is no other.
+    pub const fn others(self) -> Vec<Self> {
+        Vec::new()
+    }
+}
+
+/// Runs `work` on the system that there is.
+pub fn on_system<R>(
+    _: Setup,
+    work: impl FnOnce(&dyn System) -> R,
+) -> Result<(R, Verdict), Failure> {
+    let system = Installed {
+        path: interface_path()?,
+    };
+    let result = work(&system);
+    Ok((
+        result,
+        Verdict {
+            systems: vec![system.describe()],
+            ..Verdict::default()
+        },
+    ))
+}
+
+/// The path of the first present interface of the driver's class, ending in a zero.
+fn interface_path() -> Result<Vec<u16>, Failure> {
+    let class = GUID::from_u128(INTERFACE_GUID);
+    let mut length = 0;
+    // SAFETY: The pointers are to live values; without an instance all are listed.
+    let result = unsafe {
+        CM_Get_Device_Interface_List_SizeW(
+            &mut length,
+            &class,
+            null(),
+            CM_GET_DEVICE_INTERFACE_LIST_PRESENT,
+        )
+    };
+    if result != CR_SUCCESS {
+        return Err(no_device(&format!("configuration manager error {result}")));
+    }
+    let mut list = vec![0; length as usize];
+    // SAFETY: The buffer has the length that is said.
+    let result = unsafe {
+        CM_Get_Device_Interface_ListW(
+            &class,
+            null(),
+            list.as_mut_ptr(),
+            length,
+            CM_GET_DEVICE_INTERFACE_LIST_PRESENT,
+        )
+    };
+    if result != CR_SUCCESS {
+        return Err(no_device(&format!("configuration manager error {result}")));
+    }
+    // The list is a sequence of zero-terminated paths; the empty path ends it.
+    let path: Vec<u16> = list
+        .into_iter()
+        .take_while(|unit| *unit != 0)
+        .chain([0])
+        .collect();
+    if path.len() == 1 {
+        return Err(no_device("no such device is present"));
+    }
+    Ok(path)
+}
+
+fn no_device(why: &str) -> Failure {
+    Failure::device(
+        format!("the driver's device was not found: {why}"),
+        "install the driver package, and look in Device Manager whether its device works",
+    )
+}
+
+struct Installed {
+    path: Vec<u16>,
+}
+
+impl System for Installed {
+    fn describe(&self) -> String {
+        let kernel = if is_wine() { "Wine" } else { "Windows" };
+        format!("the installed driver, on {kernel}")
+    }
+
+    /// It may: that cannot be asked without further rights.
+    fn is_verified(&self) -> bool {
+        true
+    }
+
+    fn open(&self) -> Result<Box<dyn File>, Failure> {
+        // SAFETY: The path ends in a zero, and the other pointers may be null.
+        let handle = unsafe {
+            CreateFileW(
+                self.path.as_ptr(),
+                GENERIC_READ | GENERIC_WRITE,
+                FILE_SHARE_READ | FILE_SHARE_WRITE,
+                null(),
+                OPEN_EXISTING,
+                FILE_ATTRIBUTE_NORMAL,
+                null_mut(),
+            )
+        };
+        if handle == INVALID_HANDLE_VALUE {
+            let error = io::Error::last_os_error();
+            let help = if error.raw_os_error() == Some(ERROR_ACCESS_DENIED as i32) {
+                "run this as an administrator: the device is open to nobody else"
+            } else {
+                "look in Device Manager whether the device works"
+            };
+            return Err(Failure::device(
+                format!("the device could not be opened: {error}"),
+                help,
+            ));
+        }
+        // SAFETY: The handle was just opened and is nobody else's.
+        let handle = unsafe { OwnedHandle::from_raw_handle(handle) };
+        Ok(Box::new(Device { handle }))
+    }
+
+    fn open_as_user(&self) -> Option<Status> {
+        None
+    }
+
+    fn exports_work(&self) -> bool {
+        !is_wine()
+    }
+
+    fn allocated(&self, _: Tag) -> Option<Allocated> {
+        None
+    }
+
+    fn fail_allocation(&self, _: u64) -> Option<u64> {
+        None
+    }
+}
+
+/// Whether this is Wine, whose `ntdll` says so.
+fn is_wine() -> bool {
+    // SAFETY: The name ends in a zero.
+    let ntdll = unsafe { GetModuleHandleW(w!("ntdll.dll")) };
+    // SAFETY: The module is loaded for as long as the process lives, and the name ends in a zero.
+    !ntdll.is_null()
+        && unsafe { GetProcAddress(ntdll, c"wine_get_version".as_ptr().cast()) }.is_some()
+}
+
+struct Device {
+    handle: OwnedHandle,
+}
+
+impl File for Device {
+    fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Completion {
+        let (Ok(input_length), Ok(output_length)) =
+            (u32::try_from(input.len()), u32::try_from(output.len()))
+        else {
+            return Completion {
+                status: Status::INVALID_PARAMETER,
+                information: 0,
+            };
+        };
+        let mut information = 0;
+        // SAFETY: The buffers are as long as is said and stay until the call returns: the handle was
+        // opened for synchronous use.
+        let done = unsafe {
+            DeviceIoControl(
+                self.handle.as_raw_handle(),
+                code,
+                pointer_of(input).cast(),
+                input_length,
+                pointer_of_mut(output).cast(),
+                output_length,
+                &mut information,
+                null_mut(),
+            )
+        };
+        let status = if done != 0 {
+            Status::SUCCESS
+        } else {
+            // SAFETY: Reads this thread's last status.
+            Status::from_code(unsafe { RtlGetLastNtStatus() })
+        };
+        Completion {
+            status,
+            information: information as usize,
+        }
+    }
+}
+
+/// Null for an absent buffer.
+fn pointer_of(bytes: &[u8]) -> *const u8 {
+    if bytes.is_empty() {
+        null()
+    } else {
+        bytes.as_ptr()
+    }
+}
+
+/// Null for an absent buffer.
+fn pointer_of_mut(bytes: &mut [u8]) -> *mut u8 {
+    if bytes.is_empty() {
+        null_mut()
+    } else {
+        bytes.as_mut_ptr()
+    }
+}

@@ -1,0 +1,42 @@
+//! The driver object: loading and adding devices.
+
+use kmdf::{DeviceInit, Driver, Guid, PagedLookaside, Passive, Presentation, Result, Tag, wide};
+use wdfmem_ioctl::{Capabilities, INTERFACE_GUID};
+
+use crate::{device::DeviceState, file::FileState, queue::Requests};
+
+/// The tag of every allocation that a caller gives none.
+pub const POOL_TAG: Tag = Tag::new(&wdfmem_ioctl::Tag::DRIVER.characters());
+
+/// The device interface class by which a client finds the device.
+const INTERFACE: Guid = Guid::from_u128(INTERFACE_GUID);
+
+/// The driver.
+pub struct Wdfmem {
+    capabilities: Capabilities,
+}
+
+impl Driver for Wdfmem {
+    const POOL_TAG: Tag = POOL_TAG;
+
+    fn load(irql: &mut Passive) -> Result<Self> {
+        // A list that asks for the kernel's exports tells whether there are any.
+        let probe = PagedLookaside::with_system_routines(POOL_TAG, 64, irql)?;
+        let capabilities = if probe.uses_system_routines() {
+            Capabilities::LOOKASIDE_EXPORTS
+        } else {
+            Capabilities::NONE
+        };
+        Ok(Self { capabilities })
+    }
+
+    fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
+        init.set_generated_name();
+        // All access for the system and for administrators, none for anybody else.
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
+        init.set_file_handler::<FileState>();
+        let device = init.create(DeviceState::new(self.capabilities)?, irql)?;
+        device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+        device.create_interface(&INTERFACE, irql)
+    }
+}

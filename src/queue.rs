@@ -1,0 +1,97 @@
+//! The queue's handler: from a request to the function of its call, and back to an answer.
+
+use kmdf::{Error, Handled, IoHandler, Passive, Queue, Request, Result, Transfer};
+use wdfmem_ioctl::{Call, Code};
+use zerocopy::{Immutable, IntoBytes};
+
+use crate::{
+    device::DeviceState,
+    file::FileState,
+    handlers::{Scope, bytes, ex_list, interface, lookaside, memory, preallocated, transform},
+    status::error,
+};
+
+/// Takes every request of a device.
+pub struct Requests;
+
+kmdf::context!(Requests);
+
+impl IoHandler for Requests {
+    type Level = Passive;
+
+    fn device_control<'r>(
+        &self,
+        queue: Queue<'_>,
+        request: Request<'r>,
+        code: u32,
+        irql: &mut Passive,
+    ) -> Handled<'r> {
+        request.answer(|transfer| {
+            // A code that no call has is told before its buffers are looked at.
+            Code::try_from(code).map_err(error)?;
+            let device = queue.device();
+            let state = device.context::<DeviceState>()?;
+            let file = transfer.file_object()?;
+            let files = file.context::<FileState>()?;
+            files.table.with(irql, |table, irql| {
+                answer(
+                    transfer,
+                    code,
+                    &mut Scope {
+                        device,
+                        state,
+                        file,
+                        table,
+                        irql,
+                    },
+                )
+            })?
+        })
+    }
+}
+
+/// Decodes the call, does it, and writes its answer.
+fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<()> {
+    let call = Call::decode(code, transfer.input(1)?).map_err(error)?;
+    if (transfer.output_length() as u64) < call.answer_length() {
+        return Err(Error::BUFFER_TOO_SMALL);
+    }
+    match call {
+        Call::QueryVersion => put(transfer, &interface::version(scope)),
+        Call::Statistics => put(transfer, &interface::statistics(scope)),
+        Call::CreateMemory(ask) => put(transfer, &memory::create(scope, ask)?),
+        Call::CreatePreallocated(ask) => put(transfer, &preallocated::create(scope, ask)?),
+        Call::AssignBuffer { handle, tag, size } => {
+            put(transfer, &preallocated::assign(scope, handle, tag, size)?)
+        }
+        Call::CreateLookaside(ask) => put(transfer, &lookaside::create(scope, ask)?),
+        Call::CreateFromLookaside { list } => put(transfer, &lookaside::take(scope, list)?),
+        Call::Delete { handle } => memory::delete(scope, handle),
+        Call::InitializeExList(ask) => put(transfer, &ex_list::initialize(scope, ask)?),
+        Call::AllocateEntry { list } => put(transfer, &ex_list::allocate(scope, list)?),
+        Call::FreeEntry { list, entry } => ex_list::free(scope, list, entry),
+        Call::DeleteExList { list } => ex_list::delete(scope, list),
+        Call::Write {
+            handle,
+            offset,
+            data,
+        } => bytes::write(scope, handle, offset, data),
+        Call::Read(span) => bytes::read(scope, span, &mut transfer.into_output()?),
+        Call::Fill { span, byte } => bytes::fill(scope, span, byte),
+        Call::Copy(ask) => bytes::copy(scope, ask),
+        Call::Checksum { span, level } => put(transfer, &bytes::checksum(scope, span, level)?),
+        Call::Transform(ask) => {
+            let (ask, length) = (transform::Ask::from(&ask), ask.data.len());
+            transform::transform(transfer, ask, length)
+        }
+        Call::BulkWrite { handle, offset } => {
+            bytes::bulk_write(scope, handle, offset, &transfer.direct_input()?)
+        }
+        Call::BulkRead(span) => bytes::bulk_read(scope, span, &mut transfer.into_output()?),
+    }
+}
+
+/// Writes a structure as the answer.
+fn put(transfer: Transfer<'_>, answer: &(impl IntoBytes + Immutable)) -> Result<()> {
+    transfer.into_output()?.write(answer.as_bytes())
+}

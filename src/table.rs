@@ -1,0 +1,295 @@
+//! The objects of one file object, by their handles.
+
+use kmdf::{Error, Passive, PoolBox, Result};
+use wdfmem_ioctl::{FILE_OBJECTS, Handle, Kind, Status, wire};
+
+use crate::{
+    device::DeviceState,
+    driver::POOL_TAG,
+    object::{Object, Pooled, either},
+    quota::{Charge, FileQuota},
+    status::error,
+};
+
+/// How many objects are allocated room for at a time.
+const CHUNK: usize = 16;
+
+/// How many times that is done at most.
+const CHUNKS: usize = (FILE_OBJECTS as usize).div_ceil(CHUNK);
+
+// A handle has eight bits for the place in the table.
+const _: () = assert!(CHUNK * CHUNKS <= 256);
+
+/// An object and what belongs to it.
+#[derive(Debug)]
+pub struct Slot {
+    /// Its handle.
+    pub handle: Handle,
+    /// It.
+    pub object: Object,
+    /// The list that it was taken from.
+    pub origin: Option<Handle>,
+    /// What was taken from it, if it is a list.
+    pub taken: Taken,
+}
+
+/// What was taken from a list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taken {
+    /// Objects that are out.
+    pub out: u32,
+    /// The most that were out at one time. The list has no more buffers than these: it gets a new one
+    /// only when all of them are out.
+    pub peak: u32,
+    /// The size of each.
+    pub size: u64,
+}
+
+impl Slot {
+    /// What goes back to the quotas with the object.
+    fn charge(&self) -> Charge {
+        let bytes = match self.object.kind() {
+            Kind::Memory | Kind::Preallocated => self.object.length() as u64,
+            // Their list is charged.
+            Kind::LookasideMemory | Kind::Entry => 0,
+            Kind::Lookaside | Kind::PagedList | Kind::NonPagedList => {
+                self.taken.size.saturating_mul(u64::from(self.taken.peak))
+            }
+        };
+        Charge::object(bytes)
+    }
+
+    /// The bytes that count as this object's in statistics.
+    fn bytes(&self) -> u64 {
+        self.object.length() as u64
+    }
+
+    /// Zeroes a buffer that nobody has written to.
+    pub fn initialize(self, irql: &Passive) -> Self {
+        Self {
+            object: self.object.initialized(irql),
+            ..self
+        }
+    }
+}
+
+type Chunk = [Option<Slot>; CHUNK];
+
+/// The objects of one file object.
+#[derive(Default)]
+pub struct Table {
+    chunks: [Option<PoolBox<Chunk>>; CHUNKS],
+    quota: FileQuota,
+    closed: bool,
+}
+
+/// Room for one object, charged for, to be filled or given back.
+#[must_use]
+pub struct Room {
+    index: u8,
+    charge: Charge,
+}
+
+impl Table {
+    /// Charges for a new object and makes room for it.
+    pub fn room(&mut self, device: &DeviceState, bytes: u64) -> Result<Room> {
+        if self.closed {
+            return Err(error(Status::FILE_CLOSED));
+        }
+        let charge = Charge::object(bytes);
+        self.quota.charge(&device.quota, charge)?;
+        match self.vacancy() {
+            Ok(index) => Ok(Room { index, charge }),
+            Err(no_room) => {
+                self.quota.refund(&device.quota, charge);
+                Err(no_room)
+            }
+        }
+    }
+
+    /// The place of the next object.
+    fn vacancy(&mut self) -> Result<u8> {
+        let mut index = 0;
+        for place in &mut self.chunks {
+            let chunk = match place {
+                Some(chunk) => chunk,
+                None => place.insert(PoolBox::new(POOL_TAG, [const { None }; CHUNK])?),
+            };
+            for slot in chunk.iter() {
+                if slot.is_none() {
+                    return Ok(index);
+                }
+                index = index.saturating_add(1);
+            }
+        }
+        // The quota ends before the table does.
+        Err(Error::INSUFFICIENT_RESOURCES)
+    }
+
+    /// Gives room back that an object could not be made for.
+    pub fn vacate(&mut self, device: &DeviceState, room: Room) {
+        self.quota.refund(&device.quota, room.charge);
+    }
+
+    /// Puts an object into its room.
+    pub fn fill(
+        &mut self,
+        device: &DeviceState,
+        room: Room,
+        object: Object,
+        origin: Option<Handle>,
+        size: u64,
+    ) -> Handle {
+        let handle = device.new_handle(room.index);
+        let slot = Slot {
+            handle,
+            object,
+            origin,
+            taken: Taken {
+                size,
+                ..Taken::default()
+            },
+        };
+        device.quota.count(slot.object.kind(), slot.bytes());
+        if let Some(place) = self.place(room.index) {
+            *place = Some(slot);
+        }
+        handle
+    }
+
+    fn place(&mut self, index: u8) -> Option<&mut Option<Slot>> {
+        let index = usize::from(index);
+        self.chunks
+            .get_mut(index / CHUNK)?
+            .as_mut()?
+            .get_mut(index % CHUNK)
+    }
+
+    fn occupied(&mut self, handle: Handle) -> Result<&mut Option<Slot>> {
+        self.place(handle.index())
+            .filter(|place| place.as_ref().is_some_and(|slot| slot.handle == handle))
+            .ok_or(Error::INVALID_HANDLE)
+    }
+
+    /// The object with this handle.
+    pub fn get(&mut self, handle: Handle) -> Result<&mut Slot> {
+        self.occupied(handle)?.as_mut().ok_or(Error::INVALID_HANDLE)
+    }
+
+    /// Puts something in place of an object for a moment: what `change` makes of it.
+    pub fn change(&mut self, handle: Handle, change: impl FnOnce(Slot) -> Slot) -> Result<()> {
+        let place = self.occupied(handle)?;
+        *place = place.take().map(change);
+        Ok(())
+    }
+
+    /// Takes an object out and gives back what it was charged for.
+    pub fn remove(&mut self, device: &DeviceState, handle: Handle) -> Result<Object> {
+        let slot = self.occupied(handle)?.take().ok_or(Error::INVALID_HANDLE)?;
+        if let Some(list) = slot.origin.and_then(|list| self.get(list).ok()) {
+            list.taken.out = list.taken.out.saturating_sub(1);
+        }
+        self.quota.refund(&device.quota, slot.charge());
+        device.quota.discount(slot.object.kind(), slot.bytes());
+        Ok(slot.object)
+    }
+
+    /// Charges for what a list may need for one more object out of it.
+    pub fn take_from(&mut self, device: &DeviceState, list: Handle) -> Result<()> {
+        let taken = self.get(list)?.taken;
+        let out = taken.out.checked_add(1).ok_or(Error::INTERNAL_ERROR)?;
+        let mut peak = taken.peak;
+        if out > peak {
+            self.quota.charge(
+                &device.quota,
+                Charge {
+                    objects: 0,
+                    bytes: taken.size,
+                },
+            )?;
+            peak = out;
+        }
+        self.get(list)?.taken = Taken { out, peak, ..taken };
+        Ok(())
+    }
+
+    /// Undoes [`Table::take_from`] when the object could not be had.
+    pub fn return_to(&mut self, device: &DeviceState, list: Handle, before: Taken) {
+        if let Ok(slot) = self.get(list) {
+            let more = slot.taken.peak.saturating_sub(before.peak);
+            slot.taken = before;
+            let bytes = before.size.saturating_mul(u64::from(more));
+            self.quota
+                .refund(&device.quota, Charge { objects: 0, bytes });
+        }
+    }
+
+    /// Charges for a change of an object's size; the new size is counted once the object has it.
+    pub fn resize(&mut self, device: &DeviceState, old: u64, new: u64) -> Result<()> {
+        match new.checked_sub(old) {
+            Some(more) => self.quota.charge(
+                &device.quota,
+                Charge {
+                    objects: 0,
+                    bytes: more,
+                },
+            ),
+            None => {
+                let bytes = old.saturating_sub(new);
+                self.quota
+                    .refund(&device.quota, Charge { objects: 0, bytes });
+                Ok(())
+            }
+        }
+    }
+
+    /// Deletes everything and makes room for nothing from now on.
+    pub fn close(&mut self, device: &DeviceState) {
+        self.closed = true;
+        for chunk in &mut self.chunks {
+            let Some(chunk) = chunk.take() else { continue };
+            for slot in chunk.iter().flatten() {
+                device.quota.discount(slot.object.kind(), slot.bytes());
+            }
+        }
+        self.quota.refund(&device.quota, self.quota.used());
+    }
+
+    /// What the file object is charged with.
+    pub const fn used(&self) -> Charge {
+        self.quota.used()
+    }
+
+    /// What it has of each kind, as it stands in an answer.
+    pub fn by_kind(&self) -> [wire::Usage; Kind::ALL.len()] {
+        let mut usage = [wire::Usage::default(); Kind::ALL.len()];
+        for slot in self.slots() {
+            if let Some(kind) = usage.get_mut(slot.object.kind().number() as usize) {
+                kind.objects = kind.objects.get().saturating_add(1).into();
+                kind.bytes = kind.bytes.get().saturating_add(slot.bytes()).into();
+            }
+        }
+        usage
+    }
+
+    /// The hits and misses of its Ex lists.
+    pub fn list_counters(&self) -> (u64, u64) {
+        let mut sum = (0_u64, 0_u64);
+        for slot in self.slots() {
+            if let Object::ExList(list) = &slot.object {
+                let counters = either!(list, list => list.counters());
+                sum.0 = sum.0.saturating_add(counters.allocate_hits().into());
+                sum.1 = sum.1.saturating_add(counters.allocate_misses.into());
+            }
+        }
+        sum
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.chunks
+            .iter()
+            .flatten()
+            .flat_map(|chunk| chunk.iter())
+            .flatten()
+    }
+}

@@ -1,0 +1,282 @@
+//! The pool is out of memory: each allocation of everything that the driver does fails in turn.
+
+#![cfg(not(windows))]
+
+mod common;
+
+use common::*;
+use nt_model::{Config, File, Kernel};
+use wdfmem_ioctl::{
+    Call, Content, CreateMemory, Handle, InitializeExList, Operation, Parent, PoolKind, Routines,
+    Status, Tag, Transform, wire,
+};
+
+const POOLS: [PoolKind; 2] = [PoolKind::NonPaged, PoolKind::Paged];
+
+/// Has each allocation of `act` fail in turn, until none is left to fail. Gives back how often `act` saw
+/// it, which is when it says `false`.
+fn sweep(kernel: &Kernel, mut act: impl FnMut(u64) -> bool) -> u64 {
+    let mut seen = 0;
+    for nth in 1..500 {
+        let before = kernel.verifier().faults_injected;
+        kernel.fail_nth_allocation(nth);
+        let held = act(nth);
+        kernel.fail_nth_allocation(0);
+        if kernel.verifier().faults_injected == before {
+            assert!(held, "it fails although no allocation did");
+            return seen;
+        }
+        seen += u64::from(!held);
+    }
+    panic!("there is no end to the allocations");
+}
+
+/// Sweeps a call: refused for want of memory, or done in spite of it; nothing else, and nothing changed
+/// by a refusal. `undo` undoes what was done.
+fn sweep_call(
+    kernel: &Kernel,
+    file: &File,
+    it: &Call<'_>,
+    undo: impl Fn(Handle) -> Option<Call<'static>>,
+) -> u64 {
+    let world = World::new(file);
+    let before = world.state(file);
+    let blocks = kernel.verifier().live_blocks;
+    let refusals = sweep(kernel, |nth| {
+        let reply = call(file, it);
+        kernel.fail_nth_allocation(0);
+        let held = match reply.status {
+            Status::SUCCESS => {
+                let made = if reply.output.len() == 16 && !matches!(it, Call::Transform(_)) {
+                    let answer: wire::CreatedAnswer = reply.answer();
+                    Handle::from_number(answer.handle.get())
+                } else {
+                    Handle::NONE
+                };
+                if let Some(undo) = undo(made) {
+                    succeed(file, &undo);
+                }
+                true
+            }
+            Status::INSUFFICIENT_RESOURCES => {
+                assert_eq!(reply.output, [], "{it:?}");
+                false
+            }
+            other => panic!("{it:?}, allocation {nth}: {other}"),
+        };
+        if !held {
+            assert_eq!(world.state(file), before, "{it:?}, allocation {nth}");
+        }
+        held
+    });
+    for handle in [
+        world.memory,
+        world.paged,
+        world.uninitialized,
+        world.preallocated,
+        world.taken,
+    ] {
+        succeed(file, &Call::Delete { handle });
+    }
+    succeed(file, &Call::Delete { handle: world.list });
+    succeed(
+        file,
+        &Call::FreeEntry {
+            list: world.ex_list,
+            entry: world.entry,
+        },
+    );
+    succeed(
+        file,
+        &Call::DeleteExList {
+            list: world.ex_list,
+        },
+    );
+    succeed(
+        file,
+        &Call::DeleteExList {
+            list: world.other_ex_list,
+        },
+    );
+    let left = kernel.verifier().live_blocks;
+    assert!(
+        left <= blocks,
+        "{it:?} left {left} blocks, of {blocks} before it"
+    );
+    refusals
+}
+
+/// C7, P4, L3, E2
+#[test]
+fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let delete = |handle| Some(Call::Delete { handle });
+        for pool in POOLS {
+            for size in [100, 5000] {
+                for parent in Parent::ALL.iter().copied() {
+                    for content in Content::ALL.iter().copied() {
+                        let tag = Tag::DEFAULT;
+                        let ask = CreateMemory {
+                            pool,
+                            parent,
+                            content,
+                            tag,
+                            size,
+                        };
+                        assert_ne!(
+                            sweep_call(kernel, &file, &Call::CreateMemory(ask), delete),
+                            0
+                        );
+                    }
+                }
+                assert_ne!(
+                    sweep_call(kernel, &file, &preallocated(pool, size), delete),
+                    0
+                );
+                assert_ne!(sweep_call(kernel, &file, &list(pool, size), delete), 0);
+            }
+            let handle = make(&file, &preallocated(pool, 50));
+            let assign = Call::AssignBuffer {
+                handle,
+                tag: Tag::DEFAULT,
+                size: 5000,
+            };
+            let back = |handle| {
+                Some(Call::AssignBuffer {
+                    handle,
+                    tag: Tag::DEFAULT,
+                    size: 50,
+                })
+            };
+            assert_ne!(sweep_call(kernel, &file, &assign, back), 0);
+            succeed(&file, &Call::Delete { handle });
+            for routines in [Routines::Inline, Routines::Exported] {
+                let tag = Tag::DEFAULT;
+                let ask = InitializeExList {
+                    pool,
+                    tag,
+                    size: 100,
+                    routines,
+                };
+                let undo = |list| Some(Call::DeleteExList { list });
+                let call = Call::InitializeExList(ask);
+                assert_ne!(sweep_call(kernel, &file, &call, undo), 0);
+            }
+        }
+        for length in [1, 5000] {
+            let data = vec![7; length];
+            let ask = Transform {
+                operation: Operation::Xor,
+                key: 1,
+                tag: Tag::DEFAULT,
+                data: &data,
+            };
+            assert_ne!(
+                sweep_call(kernel, &file, &Call::Transform(ask), |_| None),
+                0
+            );
+        }
+    });
+}
+
+/// L3, E2, E3
+#[test]
+fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for pool in POOLS {
+            for size in [100, 5000] {
+                let list = make(&file, &list(pool, size));
+                let take = Call::CreateFromLookaside { list };
+                sweep_taking(kernel, &file, &take, |handle| Call::Delete { handle });
+                succeed(&file, &Call::Delete { handle: list });
+
+                for routines in [Routines::Inline, Routines::Exported] {
+                    let tag = Tag::DEFAULT;
+                    let ask = InitializeExList {
+                        pool,
+                        tag,
+                        size,
+                        routines,
+                    };
+                    let list = make(&file, &Call::InitializeExList(ask));
+                    let take = Call::AllocateEntry { list };
+                    sweep_taking(kernel, &file, &take, |entry| Call::FreeEntry {
+                        list,
+                        entry,
+                    });
+                    succeed(&file, &Call::DeleteExList { list });
+                }
+                assert_eq!(statistics(&file).file_charged, wire::Usage::default());
+            }
+        }
+    });
+}
+
+/// Sweeps a call that takes from a list. A success leaves its mark on the list: what it may keep is
+/// charged for.
+fn sweep_taking(
+    kernel: &Kernel,
+    file: &File,
+    take: &Call<'_>,
+    give_back: impl Fn(Handle) -> Call<'static>,
+) {
+    let refusals = sweep(kernel, |nth| {
+        kernel.fail_nth_allocation(0);
+        let before = statistics(file).file_charged;
+        kernel.fail_nth_allocation(nth);
+        let reply = call(file, take);
+        kernel.fail_nth_allocation(0);
+        if reply.status == Status::SUCCESS {
+            let answer: wire::CreatedAnswer = reply.answer();
+            succeed(file, &give_back(Handle::from_number(answer.handle.get())));
+            return true;
+        }
+        assert_eq!(reply, Reply::refused(Status::INSUFFICIENT_RESOURCES));
+        assert_eq!(statistics(file).file_charged, before);
+        false
+    });
+    assert_ne!(refusals, 0);
+}
+
+#[test]
+fn opening_the_device_is_refused_when_the_pool_is_out_of_memory() {
+    with_all_checks(|kernel| {
+        let refusals = sweep(kernel, |_| match kernel.open_interface(&interface()) {
+            Ok(file) => {
+                kernel.fail_nth_allocation(0);
+                file.close();
+                true
+            }
+            Err(nt_model::NtStatus(status)) => {
+                assert_eq!(Status::from_code(status), Status::INSUFFICIENT_RESOURCES);
+                false
+            }
+        });
+        assert_ne!(refusals, 0);
+    });
+}
+
+#[test]
+fn loading_and_starting_are_refused_cleanly_when_the_pool_is_out_of_memory() {
+    nt_model::run(Config::default(), |kernel| {
+        let refusals = sweep(kernel, |_| {
+            let Ok(driver) = kernel.load_driver("wdfmem", wdfmem::fx_driver_entry) else {
+                return false;
+            };
+            let Ok(device) = driver.add_device(r"Root\wdfmem") else {
+                kernel.fail_nth_allocation(0);
+                driver.unload().unwrap();
+                return false;
+            };
+            kernel.fail_nth_allocation(0);
+            device.remove().unwrap();
+            driver.unload().unwrap();
+            true
+        });
+        assert!(refusals > 10, "{refusals}");
+        assert_eq!(kernel.verifier().live_blocks, 0);
+    })
+    .unwrap_or_else(|stop| panic!("{stop}\n{}", stop.debug_output.join("")));
+}

@@ -1,0 +1,119 @@
+//! Addresses, control codes and callers that the driver does not serve.
+
+use nt_model::{Caller, NtStatus};
+use wdfmem_ioctl::{CALLS, Code, Status};
+
+use crate::common::*;
+use crate::{for_every_call, sample, second_buffer, wrong};
+
+#[test]
+fn buffers_may_lie_at_any_address() {
+    with_all_checks(|kernel| {
+        for row in CALLS {
+            for shift in 0..9 {
+                let file = open(kernel);
+                let world = World::new(&file);
+                let call = sample(row.code, &world);
+                let mut request = vec![0; shift];
+                request.extend(encode(&call));
+                let length = second_buffer(&call).len();
+                let mut output = vec![UNTOUCHED; shift + length + 8];
+                let outcome = file.ioctl(
+                    row.code.number(),
+                    &request[shift..],
+                    &mut output[shift..shift + length],
+                );
+                assert_eq!(
+                    Status::from_code(outcome.status),
+                    Status::SUCCESS,
+                    "{call:?} {shift}"
+                );
+                assert_eq!(outcome.information as u64, call.answer_length());
+                assert!(
+                    output[..shift]
+                        .iter()
+                        .chain(&output[shift + length..])
+                        .all(|b| *b == UNTOUCHED)
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
+    for_every_call(|file, world, code, call, mut output| {
+        let request = encode(&call);
+        let before = world.state(file);
+        let bad = [16_usize, 0xFFFF_8000_0000_1000];
+        for address in bad {
+            // SAFETY: The model refuses these addresses; the other range is a live buffer.
+            let outcome = unsafe {
+                file.ioctl_raw(
+                    code.number(),
+                    (std::ptr::without_provenance(address), request.len()),
+                    (output.as_mut_ptr(), output.len()),
+                )
+            };
+            assert_eq!(
+                Status::from_code(outcome.status),
+                Status::ACCESS_VIOLATION,
+                "{call:?}"
+            );
+            if output.is_empty() {
+                continue;
+            }
+            // SAFETY: As above.
+            let outcome = unsafe {
+                file.ioctl_raw(
+                    code.number(),
+                    (request.as_ptr(), request.len()),
+                    (std::ptr::without_provenance_mut(address), output.len()),
+                )
+            };
+            assert_eq!(
+                Status::from_code(outcome.status),
+                Status::ACCESS_VIOLATION,
+                "{call:?}"
+            );
+        }
+        assert_eq!(world.state(file), before);
+    });
+}
+
+#[test]
+fn codes_that_no_call_has_are_refused_before_their_buffers_are_looked_at() {
+    for_every_call(|file, world, code, call, output| {
+        let neighbours = [0x4, 0x4000_0000, 0x0001_0000].map(|bit| code.number() ^ bit);
+        let unknown = neighbours
+            .into_iter()
+            .chain([0, u32::MAX, code.number() ^ 3])
+            .filter(|number| Code::try_from(*number).is_err());
+        for number in unknown {
+            let refusal = Status::INVALID_DEVICE_REQUEST;
+            wrong(file, world, number, &[], Vec::new(), refusal);
+            wrong(file, world, number, &encode(&call), output.clone(), refusal);
+        }
+    });
+}
+
+#[test]
+fn nobody_but_an_administrator_opens_the_device() {
+    with_all_checks(|kernel| {
+        let refused = kernel.open_interface_as(Caller::User, &interface());
+        let Err(NtStatus(status)) = refused else {
+            panic!("a user opened the device")
+        };
+        assert_eq!(Status::from_code(status), Status::ACCESS_DENIED);
+    });
+}
+
+#[test]
+fn reading_and_writing_the_device_itself_is_no_request_of_its() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let refusal = Status::INVALID_DEVICE_REQUEST;
+        assert_eq!(Status::from_code(file.read(&mut [0; 8], 0).status), refusal);
+        assert_eq!(Status::from_code(file.write(&[0; 8], 0).status), refusal);
+    });
+}

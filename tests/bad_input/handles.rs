@@ -1,0 +1,239 @@
+//! Handles that are no handles, or of objects that a call does not work on.
+
+use wdfmem_ioctl::{Call, CopyBytes, Handle, Level, PoolKind, Status, Tag};
+
+use crate::common::*;
+
+/// The calls that name an object, each with a handle in place of each that it names, and the kinds of
+/// object that it does not work on.
+fn naming(handle: Handle, world: &World) -> Vec<Call<'static>> {
+    let at = span(handle, 0, 1);
+    let copy = |source, target| {
+        Call::Copy(CopyBytes {
+            source,
+            source_offset: 0,
+            target,
+            target_offset: 0,
+            length: 1,
+        })
+    };
+    vec![
+        Call::AssignBuffer {
+            handle,
+            tag: Tag::DEFAULT,
+            size: 1,
+        },
+        Call::CreateFromLookaside { list: handle },
+        Call::Delete { handle },
+        Call::AllocateEntry { list: handle },
+        Call::FreeEntry {
+            list: handle,
+            entry: world.entry,
+        },
+        Call::FreeEntry {
+            list: world.ex_list,
+            entry: handle,
+        },
+        Call::DeleteExList { list: handle },
+        Call::Write {
+            handle,
+            offset: 0,
+            data: b"x",
+        },
+        Call::Read(at),
+        Call::Fill { span: at, byte: 0 },
+        copy(handle, world.paged),
+        copy(world.paged, handle),
+        Call::Checksum {
+            span: at,
+            level: Level::Passive,
+        },
+        Call::Checksum {
+            span: at,
+            level: Level::Dispatch,
+        },
+        Call::BulkRead(at),
+    ]
+}
+
+/// L4, E1, E4
+#[test]
+fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let stranger = open(kernel);
+        let theirs = World::new(&stranger);
+        let world = World::new(&file);
+        let stale = make(&file, &memory(PoolKind::Paged, 1));
+        succeed(&file, &Call::Delete { handle: stale });
+        let again = make(&file, &memory(PoolKind::Paged, 1));
+        assert_eq!(again.index(), stale.index(), "the place is used again");
+        let numbers = [
+            0,
+            1,
+            world.memory.number() ^ 0x100,
+            world.memory.number() | 0xFF,
+            world.memory.number() | 0x8000_0000,
+            u32::MAX,
+        ];
+        let handles = numbers.map(Handle::from_number).into_iter().chain([
+            stale,
+            theirs.memory,
+            theirs.preallocated,
+            theirs.list,
+            theirs.ex_list,
+            theirs.entry,
+        ]);
+        let before = (world.state(&file), theirs.state(&stranger));
+        for handle in handles {
+            for call in naming(handle, &world) {
+                refuse(&file, &call, Status::INVALID_HANDLE);
+            }
+            let write = Call::BulkWrite { handle, offset: 0 };
+            let reply = send(&file, write.code().number(), &encode(&write), vec![1]);
+            assert_eq!(reply, Reply::refused(Status::INVALID_HANDLE));
+        }
+        assert_eq!((world.state(&file), theirs.state(&stranger)), before);
+    });
+}
+
+/// L4, P5
+#[test]
+fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let world = World::new(&file);
+        let before = world.state(&file);
+        let mismatch = Status::OBJECT_TYPE_MISMATCH;
+        let at = |handle| span(handle, 0, 1);
+        for handle in [
+            world.memory,
+            world.paged,
+            world.uninitialized,
+            world.taken,
+            world.entry,
+        ] {
+            refuse(
+                &file,
+                &Call::AssignBuffer {
+                    handle,
+                    tag: Tag::DEFAULT,
+                    size: 1,
+                },
+                mismatch,
+            );
+        }
+        for handle in [
+            world.memory,
+            world.preallocated,
+            world.taken,
+            world.entry,
+            world.ex_list,
+        ] {
+            refuse(&file, &Call::CreateFromLookaside { list: handle }, mismatch);
+        }
+        for handle in [
+            world.memory,
+            world.preallocated,
+            world.taken,
+            world.entry,
+            world.list,
+        ] {
+            refuse(&file, &Call::AllocateEntry { list: handle }, mismatch);
+            refuse(&file, &Call::DeleteExList { list: handle }, mismatch);
+            refuse(
+                &file,
+                &Call::FreeEntry {
+                    list: handle,
+                    entry: world.entry,
+                },
+                mismatch,
+            );
+        }
+        for handle in [
+            world.memory,
+            world.preallocated,
+            world.taken,
+            world.list,
+            world.ex_list,
+        ] {
+            refuse(
+                &file,
+                &Call::FreeEntry {
+                    list: world.ex_list,
+                    entry: handle,
+                },
+                mismatch,
+            );
+        }
+        for handle in [world.entry, world.ex_list] {
+            refuse(&file, &Call::Delete { handle }, mismatch);
+        }
+        for handle in [world.list, world.ex_list] {
+            let copy = |source, target| {
+                Call::Copy(CopyBytes {
+                    source,
+                    source_offset: 0,
+                    target,
+                    target_offset: 0,
+                    length: 1,
+                })
+            };
+            for call in [
+                Call::Write {
+                    handle,
+                    offset: 0,
+                    data: b"x",
+                },
+                Call::Read(at(handle)),
+                Call::Fill {
+                    span: at(handle),
+                    byte: 0,
+                },
+                copy(handle, world.paged),
+                copy(world.paged, handle),
+                Call::Checksum {
+                    span: at(handle),
+                    level: Level::Passive,
+                },
+                Call::Checksum {
+                    span: at(handle),
+                    level: Level::Dispatch,
+                },
+                Call::BulkRead(at(handle)),
+            ] {
+                // A list of paged memory is refused at DISPATCH_LEVEL for what it is, too.
+                refuse(&file, &call, mismatch);
+            }
+        }
+        assert_eq!(world.state(&file), before);
+    });
+}
+
+/// L5, E4
+#[test]
+fn a_list_is_not_deleted_while_something_of_it_is_out_nor_is_an_entry_freed_to_another() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let world = World::new(&file);
+        let before = world.state(&file);
+        refuse(
+            &file,
+            &Call::Delete { handle: world.list },
+            Status::DEVICE_BUSY,
+        );
+        refuse(
+            &file,
+            &Call::DeleteExList {
+                list: world.ex_list,
+            },
+            Status::DEVICE_BUSY,
+        );
+        let elsewhere = Call::FreeEntry {
+            list: world.other_ex_list,
+            entry: world.entry,
+        };
+        refuse(&file, &elsewhere, Status::INVALID_PARAMETER);
+        assert_eq!(world.state(&file), before);
+    });
+}

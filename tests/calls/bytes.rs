@@ -1,0 +1,148 @@
+//! The bytes of objects.
+
+use wdfmem_ioctl::{Call, CopyBytes, Level, PoolKind, Status, wire};
+
+use crate::POOLS;
+use crate::common::*;
+
+/// C2, L6, E5, P9
+#[test]
+fn only_nonpaged_memory_is_touched_at_dispatch_level() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for pool in POOLS {
+            let wdf = make(&file, &list(pool, 64));
+            let ex = make(&file, &ex_list(pool, 64));
+            let objects = [
+                make(&file, &memory(pool, 64)),
+                make(&file, &preallocated(pool, 64)),
+                make(&file, &Call::CreateFromLookaside { list: wdf }),
+                make(&file, &Call::AllocateEntry { list: ex }),
+            ];
+            for handle in objects {
+                let checksum = |level| Call::Checksum {
+                    span: span(handle, 0, 64),
+                    level,
+                };
+                let passive = succeed(&file, &checksum(Level::Passive));
+                match pool {
+                    PoolKind::NonPaged => {
+                        assert_eq!(succeed(&file, &checksum(Level::Dispatch)), passive);
+                    }
+                    PoolKind::Paged => {
+                        refuse(&file, &checksum(Level::Dispatch), Status::NOT_SUPPORTED);
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_checksum_is_the_crc_32_of_the_bytes() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let handle = make(&file, &memory(PoolKind::Paged, 9));
+        succeed(
+            &file,
+            &Call::Write {
+                handle,
+                offset: 0,
+                data: b"123456789",
+            },
+        );
+        let call = Call::Checksum {
+            span: span(handle, 0, 9),
+            level: Level::Passive,
+        };
+        let answer: wire::ChecksumAnswer = succeed(&file, &call).answer();
+        assert_eq!(answer.checksum.get(), 0xCBF4_3926);
+    });
+}
+
+#[test]
+fn copies_are_those_of_the_standard_library_between_all_kinds_and_within_one() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let wdf = make(&file, &list(PoolKind::NonPaged, 1000));
+        let ex = make(&file, &ex_list(PoolKind::Paged, 1000));
+        let objects = [
+            make(&file, &memory(PoolKind::Paged, 1000)),
+            make(&file, &preallocated(PoolKind::NonPaged, 1000)),
+            make(&file, &Call::CreateFromLookaside { list: wdf }),
+            make(&file, &Call::AllocateEntry { list: ex }),
+        ];
+        let pattern: Vec<u8> = (0..=250).cycle().take(1000).collect();
+        for source in objects {
+            for target in objects {
+                for (source_offset, target_offset, length) in [
+                    (0, 0, 1000),
+                    (0, 300, 700),
+                    (300, 0, 700),
+                    (10, 11, 600),
+                    (11, 10, 600),
+                ] {
+                    succeed(
+                        &file,
+                        &Call::Fill {
+                            span: span(target, 0, 1000),
+                            byte: 0,
+                        },
+                    );
+                    succeed(
+                        &file,
+                        &Call::Write {
+                            handle: source,
+                            offset: 0,
+                            data: &pattern,
+                        },
+                    );
+                    let mut expected = read(&file, target, 1000);
+                    let (from, to, many) = (
+                        source_offset as usize,
+                        target_offset as usize,
+                        length as usize,
+                    );
+                    expected[to..to + many].copy_from_slice(&pattern[from..from + many]);
+                    succeed(
+                        &file,
+                        &Call::Copy(CopyBytes {
+                            source,
+                            source_offset,
+                            target,
+                            target_offset,
+                            length,
+                        }),
+                    );
+                    assert_eq!(read(&file, target, 1000), expected);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn bulk_data_goes_in_and_out_by_direct_io() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for pool in POOLS {
+            let handle = make(&file, &memory(pool, 300_000));
+            let data: Vec<u8> = (0..=250).cycle().take(200_000).collect();
+            let write = Call::BulkWrite {
+                handle,
+                offset: 50_000,
+            };
+            let reply = send(&file, write.code().number(), &encode(&write), data.clone());
+            assert_eq!(
+                reply,
+                Reply::refused(Status::SUCCESS),
+                "it succeeds without output"
+            );
+            let bulk = succeed(&file, &Call::BulkRead(span(handle, 0, 300_000))).output;
+            assert_eq!(bulk[50_000..250_000], data);
+            assert!(bulk[..50_000].iter().all(|byte| *byte == 0));
+            assert_eq!(bulk, read(&file, handle, 300_000));
+            succeed(&file, &Call::Delete { handle });
+        }
+    });
+}

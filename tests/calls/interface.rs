@@ -1,0 +1,88 @@
+//! The interface: versions, statistics, and what closing a handle does.
+
+use wdfmem_ioctl::{
+    Call, DEVICE_BYTES, FILE_OBJECTS, Kind, MAX_OBJECT_BYTES, PoolKind, VERSION, wire,
+};
+
+use crate::common::*;
+
+#[test]
+fn the_version_and_the_limits_are_those_of_the_contract() {
+    with_all_checks(|kernel| {
+        let answer: wire::VersionAnswer = succeed(&open(kernel), &Call::QueryVersion).answer();
+        assert_eq!(answer.version.get(), VERSION);
+        assert_eq!(answer.max_object_bytes.get(), MAX_OBJECT_BYTES);
+        assert_eq!(answer.file_objects.get(), FILE_OBJECTS);
+        assert_eq!(answer.device_bytes.get(), DEVICE_BYTES);
+    });
+}
+
+#[test]
+fn statistics_tell_what_is_alive_of_each_kind() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let other = open(kernel);
+        let world = World::new(&file);
+        make(&other, &memory(PoolKind::Paged, 36));
+        let counted = statistics(&file);
+        let usage = |objects: u64, bytes: u64| wire::Usage {
+            objects: objects.into(),
+            bytes: bytes.into(),
+        };
+        assert_eq!(counted.file[Kind::Memory as usize], usage(3, 3 * SIZE));
+        assert_eq!(
+            counted.device[Kind::Memory as usize],
+            usage(4, 3 * SIZE + 36)
+        );
+        for (kind, objects, bytes) in [
+            (Kind::Preallocated, 1, SIZE),
+            (Kind::Lookaside, 1, 0),
+            (Kind::LookasideMemory, 1, SIZE),
+            (Kind::PagedList, 2, 0),
+            (Kind::NonPagedList, 0, 0),
+            (Kind::Entry, 1, SIZE),
+        ] {
+            assert_eq!(counted.file[kind as usize], usage(objects, bytes), "{kind}");
+            assert_eq!(
+                counted.device[kind as usize],
+                usage(objects, bytes),
+                "{kind}"
+            );
+        }
+        assert_eq!(counted.file_charged, usage(9, 6 * SIZE));
+        assert_eq!(counted.device_charged, usage(10, 6 * SIZE + 36));
+        succeed(
+            &file,
+            &Call::Delete {
+                handle: world.taken,
+            },
+        );
+        // What the list keeps stays charged for until the list goes.
+        assert_eq!(statistics(&file).file_charged, usage(8, 6 * SIZE));
+        succeed(&file, &Call::Delete { handle: world.list });
+        assert_eq!(statistics(&file).file_charged, usage(7, 5 * SIZE));
+        drop(other);
+        assert_eq!(statistics(&file).device_charged, usage(7, 5 * SIZE));
+    });
+}
+
+/// C9, P6, L5, E4
+#[test]
+fn what_a_file_object_leaves_behind_is_deleted_when_it_is_closed() {
+    with_all_checks(|kernel| {
+        let watcher = open(kernel);
+        let before = kernel.verifier();
+        for _ in 0..3 {
+            let file = open(kernel);
+            World::new(&file);
+            assert_ne!(statistics(&watcher).device_charged.objects.get(), 0);
+            file.close();
+            let counted = statistics(&watcher);
+            assert_eq!(counted.device_charged, wire::Usage::default());
+            assert_eq!(counted.device, [wire::Usage::default(); 7]);
+        }
+        let after = kernel.verifier();
+        assert_eq!(after.live_lookaside_lists, before.live_lookaside_lists);
+        assert_eq!(after.live_bytes, before.live_bytes, "{before:?}\n{after:?}");
+    });
+}

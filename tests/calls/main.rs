@@ -1,0 +1,25 @@
+//! Every call of the contract, through the whole driver: what it does when it may.
+
+#![cfg(not(windows))]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bytes;
+mod interface;
+mod lists;
+mod memory;
+
+use common::*;
+use wdfmem_ioctl::{Handle, PoolKind, Traits, wire};
+
+const POOLS: [PoolKind; 2] = [PoolKind::NonPaged, PoolKind::Paged];
+
+fn created(reply: &Reply) -> (Handle, Traits, u64) {
+    let answer: wire::CreatedAnswer = reply.answer();
+    (
+        Handle::from_number(answer.handle.get()),
+        Traits::from_number(answer.traits.get()),
+        answer.size.get(),
+    )
+}

@@ -1,0 +1,211 @@
+//! Memory by WdfMemoryCreate and WdfMemoryCreatePreallocated.
+
+use wdfmem_ioctl::{
+    Call, Content, CopyBytes, CreateMemory, CreatePreallocated, Level, Operation, Parent, Status,
+    Tag, Traits, Transform,
+};
+
+use crate::common::*;
+use crate::{POOLS, created};
+
+/// C1, C2, C6, C8, C9, C10
+#[test]
+fn memory_of_either_pool_and_any_parent_holds_what_is_written_to_it() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for pool in POOLS {
+            for parent in Parent::ALL {
+                let ask = CreateMemory {
+                    pool,
+                    parent: *parent,
+                    content: Content::Zeroed,
+                    tag: Tag::DEFAULT,
+                    size: 1000,
+                };
+                let handle = make(&file, &Call::CreateMemory(ask));
+                assert_eq!(read(&file, handle, 1000), [0; 1000]);
+                succeed(
+                    &file,
+                    &Call::Write {
+                        handle,
+                        offset: 990,
+                        data: b"0123456789",
+                    },
+                );
+                assert_eq!(read(&file, handle, 1000)[990..], *b"0123456789");
+                succeed(&file, &Call::Delete { handle });
+                refuse(
+                    &file,
+                    &Call::Read(span(handle, 0, 1)),
+                    Status::INVALID_HANDLE,
+                );
+            }
+        }
+    });
+}
+
+/// C11, C12
+#[test]
+fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for pool in POOLS {
+            for (size, expected) in [(1, Traits::ALIGNED), (4095, Traits::ALIGNED)]
+                .into_iter()
+                .chain([4096, 4097, 100_000].map(|size| (size, Traits::PAGE_ALIGNED)))
+            {
+                let (handle, traits, told) = created(&succeed(&file, &memory(pool, size)));
+                assert!(traits.has(expected), "{size} bytes: {traits:?}");
+                assert_eq!(told, size);
+                assert_eq!(read(&file, handle, size).len() as u64, size);
+                refuse(
+                    &file,
+                    &Call::Read(span(handle, size, 1)),
+                    Status::BUFFER_TOO_SMALL,
+                );
+                succeed(&file, &Call::Delete { handle });
+            }
+        }
+    });
+}
+
+/// C8
+#[test]
+fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for pool in POOLS {
+            let ask = CreateMemory {
+                pool,
+                parent: Parent::FileObject,
+                content: Content::Uninitialized,
+                tag: Tag::DEFAULT,
+                size: 64,
+            };
+            let handle = make(&file, &Call::CreateMemory(ask));
+            let other = make(&file, &memory(pool, 64));
+            let copy = Call::Copy(CopyBytes {
+                source: handle,
+                source_offset: 0,
+                target: other,
+                target_offset: 0,
+                length: 1,
+            });
+            let reads = [
+                Call::Read(span(handle, 0, 1)),
+                Call::BulkRead(span(handle, 0, 1)),
+                Call::Checksum {
+                    span: span(handle, 0, 1),
+                    level: Level::Passive,
+                },
+                copy,
+            ];
+            for read in &reads {
+                refuse(&file, read, Status::INVALID_DEVICE_STATE);
+            }
+            succeed(
+                &file,
+                &Call::Write {
+                    handle,
+                    offset: 10,
+                    data: b"x",
+                },
+            );
+            let mut expected = [0; 64];
+            expected[10] = b'x';
+            assert_eq!(read(&file, handle, 64), expected);
+            for read in &reads {
+                succeed(&file, read);
+            }
+        }
+    });
+}
+
+/// P2, P5, P8
+#[test]
+fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let blocks = |tag: &[u8; 4]| {
+            let tag = u32::from_le_bytes(*tag);
+            kernel
+                .verifier()
+                .tags
+                .iter()
+                .filter(|usage| usage.tag == tag)
+                .map(|u| u.blocks)
+                .sum::<u64>()
+        };
+        for pool in POOLS {
+            let ask = CreatePreallocated {
+                pool,
+                parent: Parent::Device,
+                tag: Tag::new(*b"One1").unwrap(),
+                size: 10,
+            };
+            let handle = make(&file, &Call::CreatePreallocated(ask));
+            assert_eq!((blocks(b"One1"), blocks(b"Two2")), (1, 0));
+            succeed(
+                &file,
+                &Call::Write {
+                    handle,
+                    offset: 0,
+                    data: b"0123456789",
+                },
+            );
+            let tag = Tag::new(*b"Two2").unwrap();
+            let answer = succeed(
+                &file,
+                &Call::AssignBuffer {
+                    handle,
+                    tag,
+                    size: 5000,
+                },
+            );
+            let (same, traits, size) = created(&answer);
+            assert_eq!((same, size), (handle, 5000));
+            assert!(traits.has(Traits::PAGE_ALIGNED));
+            assert_eq!((blocks(b"One1"), blocks(b"Two2")), (0, 1));
+            assert_eq!(read(&file, handle, 5000), [0; 5000]);
+            assert_eq!(statistics(&file).file_charged.bytes.get(), 5000);
+            succeed(&file, &Call::Delete { handle });
+            assert_eq!((blocks(b"One1"), blocks(b"Two2")), (0, 0));
+            assert_eq!(statistics(&file).file_charged.bytes.get(), 0);
+        }
+    });
+}
+
+/// C9, P2, P6, P10
+#[test]
+fn a_request_has_its_data_transformed_in_memory_of_its_own_that_goes_with_it() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        for length in [1, 2, 100, 5000, 100_000_usize] {
+            let data: Vec<u8> = (0..=250).cycle().take(length).collect();
+            let mut reversed = data.clone();
+            reversed.reverse();
+            let combined: Vec<u8> = data.iter().map(|byte| byte ^ 0x5A).collect();
+            for (operation, key, expected) in [
+                (Operation::Reverse, 0, reversed),
+                (Operation::Xor, 0x5A, combined),
+            ] {
+                let tag = Tag::new(*b"Tran").unwrap();
+                let ask = Transform {
+                    operation,
+                    key,
+                    tag,
+                    data: &data,
+                };
+                assert_eq!(succeed(&file, &Call::Transform(ask)).output, expected);
+                let left = kernel.verifier().tags;
+                let tag = tag.number();
+                assert!(
+                    !left
+                        .iter()
+                        .any(|usage| usage.tag == tag && usage.blocks > 0),
+                    "{left:?}"
+                );
+            }
+        }
+    });
+}

@@ -1,0 +1,337 @@
+//! The whole driver in the model: booting it, sending it calls, and checking what is left.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+// The driver's imports of the framework are defined there.
+use kmdf_model as _;
+use kmdf_sys::GUID;
+use nt_model::{Config, Device, Driver, File, Kernel, VerifierReport};
+use wdfmem_ioctl::{
+    Call, Content, CreateList, CreateMemory, CreatePreallocated, Handle, INTERFACE_GUID,
+    InitializeExList, Parent, PoolKind, Routines, Span, Status, Tag, wire,
+};
+use zerocopy::FromBytes;
+
+/// What output buffers hold before a call, so that a byte that was not written is seen.
+pub const UNTOUCHED: u8 = 0xCC;
+
+/// Loads the driver.
+pub fn load(kernel: &Kernel) -> Driver {
+    kernel
+        .load_driver("wdfmem", wdfmem::fx_driver_entry)
+        .expect("the driver loads")
+}
+
+/// Adds its device.
+pub fn add(driver: &Driver) -> Device {
+    driver
+        .add_device(r"Root\wdfmem")
+        .expect("the device starts")
+}
+
+/// Opens the device.
+pub fn open(kernel: &Kernel) -> File {
+    kernel
+        .open_interface(&interface())
+        .expect("the device opens")
+}
+
+/// The driver's interface class.
+pub fn interface() -> GUID {
+    GUID {
+        Data1: (INTERFACE_GUID >> 96) as u32,
+        Data2: (INTERFACE_GUID >> 80) as u16,
+        Data3: (INTERFACE_GUID >> 64) as u16,
+        Data4: (INTERFACE_GUID as u64).to_be_bytes(),
+    }
+}
+
+/// Runs a test with the driver loaded and its device started; then removes, unloads, and checks that
+/// nothing is left. Gives back what the test gave and what the verifier saw.
+pub fn with_driver<T: Send + 'static>(
+    config: Config,
+    test: impl FnOnce(&Kernel) -> T + Send + 'static,
+) -> (T, VerifierReport) {
+    nt_model::run(config, move |kernel| {
+        let driver = load(kernel);
+        let device = add(&driver);
+        let result = test(kernel);
+        device.remove().expect("the device goes");
+        driver.unload().expect("the driver unloads");
+        let report = kernel.verifier();
+        assert_eq!(report.live_blocks, 0, "{report:?}");
+        assert_eq!(report.live_lookaside_lists, 0, "{report:?}");
+        (result, report)
+    })
+    .unwrap_or_else(|stop| panic!("{stop}\n{}", stop.debug_output.join("")))
+}
+
+/// With every check on.
+pub fn with_all_checks<T: Send + 'static>(
+    test: impl FnOnce(&Kernel) -> T + Send + 'static,
+) -> (T, VerifierReport) {
+    with_driver(Config::default(), test)
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: Status,
+    /// The output.
+    pub output: Vec<u8>,
+}
+
+impl Reply {
+    /// A refusal, which brings no output.
+    pub fn refused(status: Status) -> Self {
+        Self {
+            status,
+            output: Vec::new(),
+        }
+    }
+
+    /// The answer of a call that succeeded.
+    pub fn answer<T: FromBytes>(&self) -> T {
+        assert_eq!(self.status, Status::SUCCESS);
+        T::read_from_bytes(&self.output).expect("an answer of the right length")
+    }
+}
+
+/// Sends a call with an output buffer that is longer than needed.
+pub fn call(file: &File, call: &Call<'_>) -> Reply {
+    let length = usize::try_from(call.answer_length()).unwrap();
+    send(
+        file,
+        call.code().number(),
+        &encode(call),
+        vec![UNTOUCHED; length + 16],
+    )
+}
+
+/// Sends a call that must succeed.
+pub fn succeed(file: &File, it: &Call<'_>) -> Reply {
+    let reply = call(file, it);
+    assert_eq!(reply.status, Status::SUCCESS, "{it:?}");
+    assert_eq!(reply.output.len() as u64, it.answer_length(), "{it:?}");
+    reply
+}
+
+/// Sends a call that must be refused.
+pub fn refuse(file: &File, it: &Call<'_>, status: Status) {
+    assert_eq!(call(file, it), Reply::refused(status), "{it:?}");
+}
+
+/// Sends bytes, and checks that the output buffer is left alone beyond what the driver says it wrote.
+pub fn send(file: &File, code: u32, request: &[u8], mut output: Vec<u8>) -> Reply {
+    let before = output.clone();
+    let outcome = file.ioctl(code, request, &mut output);
+    assert!(
+        outcome.information <= output.len(),
+        "{code:#x} claims more than there is room for"
+    );
+    assert_eq!(
+        output.get(outcome.information..),
+        before.get(outcome.information..),
+        "{code:#x} wrote beyond its answer"
+    );
+    output.truncate(outcome.information);
+    Reply {
+        status: Status::from_code(outcome.status),
+        output,
+    }
+}
+
+/// The bytes of a request.
+pub fn encode(call: &Call<'_>) -> Vec<u8> {
+    let mut request = vec![0; call.encoded_length()];
+    assert_eq!(call.encode(&mut request), Some(request.len()));
+    request
+}
+
+/// The handle that a call makes.
+pub fn make(file: &File, it: &Call<'_>) -> Handle {
+    Handle::from_number(
+        succeed(file, it)
+            .answer::<wire::CreatedAnswer>()
+            .handle
+            .get(),
+    )
+}
+
+/// Zeroed memory that is a child of the file object.
+pub fn memory(pool: PoolKind, size: u64) -> Call<'static> {
+    Call::CreateMemory(CreateMemory {
+        pool,
+        parent: Parent::FileObject,
+        content: Content::Zeroed,
+        tag: Tag::DEFAULT,
+        size,
+    })
+}
+
+/// Preallocated memory that is a child of the file object.
+pub fn preallocated(pool: PoolKind, size: u64) -> Call<'static> {
+    Call::CreatePreallocated(CreatePreallocated {
+        pool,
+        parent: Parent::FileObject,
+        tag: Tag::DEFAULT,
+        size,
+    })
+}
+
+/// A WDF lookaside list.
+pub fn list(pool: PoolKind, size: u64) -> Call<'static> {
+    Call::CreateLookaside(CreateList {
+        pool,
+        tag: Tag::DEFAULT,
+        size,
+    })
+}
+
+/// An Ex lookaside list.
+pub fn ex_list(pool: PoolKind, size: u64) -> Call<'static> {
+    Call::InitializeExList(InitializeExList {
+        pool,
+        tag: Tag::DEFAULT,
+        size,
+        routines: Routines::Inline,
+    })
+}
+
+/// Some bytes of an object.
+pub fn span(handle: Handle, offset: u64, length: u64) -> Span {
+    Span {
+        handle,
+        offset,
+        length,
+    }
+}
+
+/// The bytes of an object.
+pub fn read(file: &File, handle: Handle, length: u64) -> Vec<u8> {
+    succeed(file, &Call::Read(span(handle, 0, length))).output
+}
+
+/// What is alive.
+pub fn statistics(file: &File) -> wire::StatisticsAnswer {
+    succeed(file, &Call::Statistics).answer()
+}
+
+/// A file object with one object of each kind.
+pub struct World {
+    /// 64 bytes of nonpaged memory.
+    pub memory: Handle,
+    /// 64 bytes of paged memory.
+    pub paged: Handle,
+    /// 64 bytes that nobody wrote.
+    pub uninitialized: Handle,
+    /// 64 preallocated bytes.
+    pub preallocated: Handle,
+    /// A WDF list of paged buffers.
+    pub list: Handle,
+    /// 64 bytes from it.
+    pub taken: Handle,
+    /// An Ex list of paged entries.
+    pub ex_list: Handle,
+    /// 64 bytes from it.
+    pub entry: Handle,
+    /// Another Ex list.
+    pub other_ex_list: Handle,
+}
+
+/// The size of each buffer of a [`World`].
+pub const SIZE: u64 = 64;
+
+impl World {
+    /// Makes one of each, and fills those that have a buffer.
+    pub fn new(file: &File) -> Self {
+        let raw = CreateMemory {
+            pool: PoolKind::NonPaged,
+            parent: Parent::Device,
+            content: Content::Uninitialized,
+            tag: Tag::DEFAULT,
+            size: SIZE,
+        };
+        let list = make(file, &list(PoolKind::Paged, SIZE));
+        let ex = make(file, &ex_list(PoolKind::Paged, SIZE));
+        let world = Self {
+            memory: make(file, &memory(PoolKind::NonPaged, SIZE)),
+            paged: make(file, &memory(PoolKind::Paged, SIZE)),
+            uninitialized: make(file, &Call::CreateMemory(raw)),
+            preallocated: make(file, &preallocated(PoolKind::NonPaged, SIZE)),
+            list,
+            taken: make(file, &Call::CreateFromLookaside { list }),
+            ex_list: ex,
+            entry: make(file, &Call::AllocateEntry { list: ex }),
+            other_ex_list: make(file, &ex_list(PoolKind::Paged, SIZE)),
+        };
+        for (byte, handle) in world.written().into_iter().zip(b'a'..).map(|(h, b)| (b, h)) {
+            succeed(
+                file,
+                &Call::Fill {
+                    span: span(handle, 0, SIZE),
+                    byte,
+                },
+            );
+        }
+        world
+    }
+
+    /// The objects with a buffer that was written to.
+    pub fn written(&self) -> [Handle; 5] {
+        [
+            self.memory,
+            self.paged,
+            self.preallocated,
+            self.taken,
+            self.entry,
+        ]
+    }
+
+    /// All of them.
+    pub fn all(&self) -> [Handle; 9] {
+        let [memory, paged, preallocated, taken, entry] = self.written();
+        let lists = (self.list, self.ex_list, self.other_ex_list);
+        [
+            memory,
+            paged,
+            preallocated,
+            taken,
+            entry,
+            self.uninitialized,
+            lists.0,
+            lists.1,
+            lists.2,
+        ]
+    }
+
+    /// Everything that a call may change: what is alive, and what it holds.
+    pub fn state(&self, file: &File) -> (wire::StatisticsAnswer, Vec<Vec<u8>>) {
+        let bytes = self.written().map(|handle| read(file, handle, SIZE)).into();
+        refuse(
+            file,
+            &Call::Read(span(self.uninitialized, 0, 1)),
+            Status::INVALID_DEVICE_STATE,
+        );
+        (statistics(file), bytes)
+    }
+}
+
+/// A small repeatable generator of numbers.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    /// An index into something of this length.
+    pub fn index(&mut self, length: usize) -> usize {
+        self.below(length as u64) as usize
+    }
+}

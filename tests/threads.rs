@@ -1,0 +1,143 @@
+//! Two file objects at once, each used from several threads.
+
+#![cfg(not(windows))]
+
+mod common;
+
+use std::thread;
+
+use common::*;
+use nt_model::File;
+use wdfmem_ioctl::{
+    Call, CopyBytes, Handle, Level, Operation, PoolKind, Status, Tag, Transform, wire,
+};
+
+/// What a thread may see: its objects are shared with the other threads of its file object, which may
+/// delete them or fill the quotas.
+const EXPECTED: [Status; 7] = [
+    Status::SUCCESS,
+    Status::INVALID_HANDLE,
+    Status::OBJECT_TYPE_MISMATCH,
+    Status::QUOTA_EXCEEDED,
+    Status::DEVICE_BUSY,
+    Status::INVALID_PARAMETER,
+    Status::NOT_SUPPORTED,
+];
+
+/// Makes, uses and deletes objects at random.
+fn hammer(file: &File, seed: u64, rounds: usize) {
+    let mut numbers = Numbers(seed);
+    let mut handles = vec![Handle::NONE];
+    for _ in 0..rounds {
+        let pool = PoolKind::ALL[numbers.index(2)];
+        let mut any = || handles[numbers.index(handles.len())];
+        let (one, two) = (any(), any());
+        let at = span(one, 0, 8);
+        let data = numbers.below(u64::MAX).to_le_bytes();
+        let action = match numbers.below(16) {
+            0 | 1 => memory(pool, 8 + numbers.below(5000)),
+            2 => preallocated(pool, 8 + numbers.below(100)),
+            3 => list(pool, 8 + numbers.below(5000)),
+            4 => ex_list(pool, 8 + numbers.below(100)),
+            5 => Call::CreateFromLookaside { list: one },
+            6 => Call::AllocateEntry { list: one },
+            7 => Call::FreeEntry {
+                list: one,
+                entry: two,
+            },
+            8 => Call::DeleteExList { list: one },
+            9 => Call::Delete { handle: one },
+            10 => Call::Write {
+                handle: one,
+                offset: 0,
+                data: &data,
+            },
+            11 => Call::Read(at),
+            12 => Call::Copy(CopyBytes {
+                source: one,
+                source_offset: 0,
+                target: two,
+                target_offset: 0,
+                length: 8,
+            }),
+            13 => Call::Checksum {
+                span: at,
+                level: Level::Dispatch,
+            },
+            14 => Call::AssignBuffer {
+                handle: one,
+                tag: Tag::DEFAULT,
+                size: 8 + numbers.below(100),
+            },
+            _ => Call::Transform(Transform {
+                operation: Operation::Xor,
+                key: 1,
+                tag: Tag::DEFAULT,
+                data: &data,
+            }),
+        };
+        let reply = call(file, &action);
+        assert!(
+            EXPECTED.contains(&reply.status),
+            "{action:?}: {}",
+            reply.status
+        );
+        if reply.status == Status::SUCCESS && reply.output.len() == size_of::<wire::CreatedAnswer>()
+        {
+            let answer: wire::CreatedAnswer = reply.answer();
+            handles.push(Handle::from_number(answer.handle.get()));
+        }
+        if handles.len() > 24 {
+            handles.swap_remove(1);
+        }
+    }
+}
+
+#[test]
+fn two_file_objects_are_used_by_several_threads_at_once() {
+    with_all_checks(|kernel| {
+        let files = [open(kernel), open(kernel)];
+        thread::scope(|scope| {
+            for (file, seed) in files.iter().flat_map(|file| [(file, 3), (file, 77)]) {
+                scope.spawn(move || hammer(file, seed, 400));
+            }
+        });
+        let charged = statistics(&files[0]).device_charged.objects.get();
+        let each = files
+            .each_ref()
+            .map(|file| statistics(file).file_charged.objects.get());
+        assert_eq!(charged, each.iter().sum::<u64>());
+        drop(files);
+        let counted = statistics(&open(kernel));
+        assert_eq!(counted.device, [wire::Usage::default(); 7]);
+        assert_eq!(counted.device_charged, wire::Usage::default());
+    });
+}
+
+#[test]
+fn threads_of_different_file_objects_keep_their_bytes_apart() {
+    with_all_checks(|kernel| {
+        thread::scope(|scope| {
+            for byte in 1..=4 {
+                let kernel = kernel.clone();
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        let file = open(&kernel);
+                        let handle = make(&file, &memory(PoolKind::Paged, 500));
+                        for _ in 0..5 {
+                            succeed(
+                                &file,
+                                &Call::Fill {
+                                    span: span(handle, 0, 500),
+                                    byte,
+                                },
+                            );
+                            assert_eq!(read(&file, handle, 500), [byte; 500]);
+                        }
+                        file.close();
+                    }
+                });
+            }
+        });
+    });
+}
