@@ -1,5 +1,6 @@
 //! `cargo xtask`: the tasks of this repository that are more than one cargo command.
 
+mod sanitize;
 mod source;
 mod test;
 
@@ -20,11 +21,17 @@ struct Arguments {
 enum Task {
     /// The whole test run: format, lints, tests, documentation, source rules, and the tour.
     Test,
+    /// The tests in the model under AddressSanitizer, ThreadSanitizer, or both in turn.
+    Sanitize {
+        /// Just this one.
+        sanitizer: Option<sanitize::Sanitizer>,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test => test::run(),
+        Task::Sanitize { sanitizer } => sanitize::run(sanitizer),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -48,7 +48,7 @@ pub fn run() -> Result<()> {
 }
 
 /// The folder of the workspace, found from where this program's source lies.
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
