@@ -18,10 +18,18 @@ use wdfmem_ioctl::{
     MIN_ENTRY_BYTES, Parent, PoolKind, Routines, Status, Tag, wire,
 };
 
-/// Picks a handle: one of the file object's, one that it had, another's, or none.
+/// Picks a handle.
 #[derive(Clone, Copy, Debug)]
 enum Pick {
+    /// One of the file object's.
     Own(u8),
+    /// One of the file object's lists.
+    List(u8),
+    /// One of what the file object has taken from lists.
+    Taken(u8),
+    /// The list that this was taken from.
+    OriginOfTaken(u8),
+    /// Any that was ever given, to whichever file object; or none.
     Any(u8),
 }
 
@@ -56,6 +64,22 @@ fn pick() -> impl Strategy<Value = Pick> {
     prop_oneof![8 => any::<u8>().prop_map(Pick::Own), 1 => any::<u8>().prop_map(Pick::Any)]
 }
 
+fn list() -> impl Strategy<Value = Pick> {
+    prop_oneof![4 => any::<u8>().prop_map(Pick::List), 1 => pick()]
+}
+
+fn taken() -> impl Strategy<Value = Pick> {
+    prop_oneof![4 => any::<u8>().prop_map(Pick::Taken), 1 => pick()]
+}
+
+/// An entry to be freed, and the list to free it to.
+fn entry() -> impl Strategy<Value = (Pick, Pick)> {
+    prop_oneof![
+        4 => any::<u8>().prop_map(|pick| (Pick::OriginOfTaken(pick), Pick::Taken(pick))),
+        1 => (list(), taken()),
+    ]
+}
+
 fn pool() -> impl Strategy<Value = PoolKind> {
     prop::sample::select(PoolKind::ALL.to_vec())
 }
@@ -86,11 +110,12 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (pick(), 1..5000_u64).prop_map(|(a, b)| Action::Assign(a, b)),
         2 => (pool(), size()).prop_map(|(a, b)| Action::List(a, b)),
         2 => (pool(), routines, size()).prop_map(|(a, b, c)| Action::ExList(a, b, c)),
-        5 => pick().prop_map(Action::TakeMemory),
-        5 => pick().prop_map(Action::TakeEntry),
-        2 => pick().prop_map(Action::Delete),
-        1 => pick().prop_map(Action::DeleteExList),
-        3 => (pick(), pick()).prop_map(|(a, b)| Action::FreeEntry(a, b)),
+        5 => list().prop_map(Action::TakeMemory),
+        5 => list().prop_map(Action::TakeEntry),
+        1 => pick().prop_map(Action::Delete),
+        2 => taken().prop_map(Action::Delete),
+        1 => list().prop_map(Action::DeleteExList),
+        4 => entry().prop_map(|(a, b)| Action::FreeEntry(a, b)),
         4 => (pick(), at(), data, flag()).prop_map(|(a, b, c, d)| Action::Write(a, b, c, d)),
         4 => (pick(), at(), 1..60_u64, flag()).prop_map(|(a, b, c, d)| Action::Read(a, b, c, d)),
         2 => (pick(), at(), 1..60_u64, any::<u8>()).prop_map(|(a, b, c, d)| Action::Fill(a, b, c, d)),
@@ -228,8 +253,23 @@ impl Model {
             let at = usize::from(pick) % from.len().max(1);
             Handle::from_number(from.get(at).copied().unwrap_or(0))
         };
+        let own = |wanted: fn(&Object) -> bool| {
+            let objects = self.files[at].objects.iter();
+            let fitting = objects.filter(|(_, object)| wanted(object));
+            fitting.map(|(&handle, _)| handle).collect()
+        };
+        let is_taken = |object: &Object| object.origin.is_some();
         match pick {
-            Pick::Own(pick) => choice(self.files[at].objects.keys().copied().collect(), pick),
+            Pick::Own(pick) => choice(own(|_| true), pick),
+            Pick::List(pick) => choice(own(Object::is_list), pick),
+            Pick::Taken(pick) => choice(own(is_taken), pick),
+            Pick::OriginOfTaken(pick) => {
+                let taken = choice(own(is_taken), pick).number();
+                let object = self.files[at].objects.get(&taken);
+                object
+                    .and_then(|object| object.origin)
+                    .unwrap_or(Handle::NONE)
+            }
             Pick::Any(pick) => choice(self.given.iter().copied().collect(), pick),
         }
     }
