@@ -1,6 +1,7 @@
 //! `cargo xtask`: the tasks of this repository that are more than one cargo command.
 
 mod rules;
+mod sanitize;
 mod source;
 mod test;
 mod tree;
@@ -22,11 +23,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// The whole test run: format, lints, tests, documentation, source rules, and the tour.
+    /// The whole test run: format, lints, tests, documentation, source rules, and the tour
     Test,
-    /// Checks that every rule of the four calls has a test, and that docs/rules.md says which.
+    /// Check that every rule of the four calls has a test, and that docs/rules.md says which
     Rules(rules::Options),
-    /// Counts unsafe code, and checks that each piece says why it is sound, and docs/soundness.md.
+    /// Run the tests in the model under AddressSanitizer, ThreadSanitizer, or both in turn
+    Sanitize {
+        /// Just this one
+        sanitizer: Option<sanitize::Sanitizer>,
+    },
+    /// Count unsafe code, and check that each piece says why it is sound, and docs/soundness.md
     Unsafe(unsafe_code::Options),
 }
 
@@ -44,6 +50,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test => test::run(),
         Task::Rules(options) => rules::run(&test::root(), options).map(drop),
+        Task::Sanitize { sanitizer } => sanitize::run(sanitizer),
         Task::Unsafe(options) => unsafe_code::run(&test::root(), options).map(drop),
     }
 }

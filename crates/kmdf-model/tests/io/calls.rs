@@ -3,6 +3,7 @@
 use crate::driver::*;
 use kmdf_sys::*;
 use std::ptr::{null, null_mut};
+use std::sync::Mutex;
 
 /// Attributes as WDF_OBJECT_ATTRIBUTES_INIT leaves them.
 pub(crate) fn attributes() -> WDF_OBJECT_ATTRIBUTES {
@@ -210,13 +211,17 @@ pub(crate) fn first_byte(request: WDFREQUEST) -> u8 {
     unsafe { *buffer }
 }
 
+/// Where the characters of [`unicode`] are, so that a leak checker finds them.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
 /// A UNICODE_STRING over static text.
 pub(crate) fn unicode(text: &str) -> UNICODE_STRING {
-    let units: Vec<u16> = text.encode_utf16().collect();
+    let units: &'static mut [u16] = text.encode_utf16().collect::<Vec<_>>().leak();
+    KEPT.lock().unwrap().push(units.as_ptr().addr());
     let length = (units.len() * 2) as u16;
     UNICODE_STRING {
         Length: length,
         MaximumLength: length,
-        Buffer: units.leak().as_mut_ptr(),
+        Buffer: units.as_mut_ptr(),
     }
 }

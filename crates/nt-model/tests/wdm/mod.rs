@@ -10,6 +10,7 @@ use kmdf_sys::*;
 use nt_model::{Config, Kernel, Stop, run};
 use std::mem::transmute;
 use std::ptr::null_mut;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Runs a scenario with every check on, which must not stop.
@@ -35,9 +36,13 @@ pub const fn code(function: u32, method: u32) -> u32 {
     0x8000 << 16 | function << 2 | method
 }
 
+/// Where the characters of [`string`] are, so that a leak checker finds them.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
 /// A counted string over characters that live as long as the process.
 pub fn string(text: &str) -> UNICODE_STRING {
     let units: &'static mut [u16] = text.encode_utf16().collect::<Vec<_>>().leak();
+    KEPT.lock().unwrap().push(units.as_ptr().addr());
     let length = (units.len() * 2) as u16;
     UNICODE_STRING {
         Length: length,

@@ -1,0 +1,9 @@
+//! E1: a list is initialised at PASSIVE_LEVEL, by whoever can show that this is the level.
+
+use kmdf::{Dispatch, NonPagedLookaside, Result, Tag};
+
+fn make(irql: &Dispatch) -> Result<NonPagedLookaside> {
+    NonPagedLookaside::new(Tag::new(b"List"), 64, irql)
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A request is answered once.
+
+use kmdf::{Handled, Request};
+
+fn handler(request: Request<'_>) -> Handled<'_> {
+    let _ = request.answer(|transfer| transfer.into_output()?.write(b"first"));
+    request.answer(|transfer| transfer.into_output()?.write(b"second"))
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+//! The proof that one request was answered does not stand for another.
+
+use kmdf::{Error, Handled, Request, WaitingRequests};
+
+fn handler<'r>(
+    request: Request<'r>,
+    waiting: WaitingRequests<'_>,
+    irql: &mut kmdf::Dispatch,
+) -> Handled<'r> {
+    let mut stolen = None;
+    let _ = waiting.take_next(irql, |other| {
+        stolen = Some(other.complete(Ok(())));
+        request.complete(Err(Error::CANCELLED))
+    });
+    stolen.unwrap()
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! A witness type from elsewhere proves nothing.
+
+use kmdf::{Allows, AtMostApc, AtMostDispatch, Paged};
+
+struct AlwaysPassive;
+
+impl AtMostDispatch for AlwaysPassive {}
+impl AtMostApc for AlwaysPassive {}
+impl Allows<Paged> for AlwaysPassive {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! P6: memory over a request's own buffer is deleted when the request is completed.
+
+use kmdf::{Handled, Request};
+
+fn handler(request: Request<'_>) -> Handled<'_> {
+    let mut kept = None;
+    request.answer(|mut transfer| {
+        kept = Some(transfer.wrap_input()?);
+        Ok(())
+    })
+}
+
+fn main() {}

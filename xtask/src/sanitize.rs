@@ -1,0 +1,182 @@
+//! The test suite in the model, under a sanitizer of the nightly compiler.
+//!
+//! Nothing is suppressed. AddressSanitizer works with the prebuilt standard library. ThreadSanitizer
+//! does not: it takes the locks and reference counts of a standard library that it did not compile
+//! for races, so that the library is built as well, from the component rust-src.
+
+use crate::test::root;
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A sanitizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sanitizer {
+    /// Accesses outside of what is allocated, or after it was freed; leaks.
+    Address,
+    /// Data races.
+    Thread,
+}
+
+/// The nightly compiler.
+struct Compiler {
+    version: String,
+    host: String,
+    /// Whether the sources of the standard library are there.
+    sources: bool,
+}
+
+/// Runs the tests under one sanitizer, or under both in turn. A sanitizer that this machine cannot
+/// run is skipped, which is no failure.
+pub fn run(which: Option<Sanitizer>) -> Result<()> {
+    let compiler = nightly();
+    for sanitizer in [Sanitizer::Address, Sanitizer::Thread] {
+        if which.is_some_and(|wanted| wanted != sanitizer) {
+            continue;
+        }
+        let name = sanitizer.name();
+        match &compiler {
+            Ok(compiler) => match sanitizer.obstacle(compiler) {
+                None => sanitizer.run(compiler)?,
+                Some(obstacle) => println!("{name} sanitizer: skipped, {obstacle}"),
+            },
+            Err(obstacle) => println!("{name} sanitizer: skipped, {obstacle:#}"),
+        }
+    }
+    Ok(())
+}
+
+/// A program of the nightly toolchain.
+fn program(name: &str) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", name]);
+    // What cargo and rustup set for this program is about another toolchain.
+    for variable in ["RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN", "CARGO"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What the nightly compiler says, without the last line's end.
+fn ask(options: &[&str]) -> Result<String> {
+    const MISSING: &str = "no nightly toolchain is installed: `rustup toolchain install nightly \
+                           --profile minimal --component rust-src` adds one";
+    let output = program("rustc").args(options).output().context(MISSING)?;
+    ensure!(output.status.success(), MISSING);
+    let text = String::from_utf8(output.stdout).context("the compiler did not answer in UTF-8")?;
+    Ok(text.trim_end().to_owned())
+}
+
+fn nightly() -> Result<Compiler> {
+    let about = ask(&["-vV"])?;
+    let host = field(&about, "host").context("the compiler does not say what it runs on")?;
+    let system_root = PathBuf::from(ask(&["--print", "sysroot"])?);
+    Ok(Compiler {
+        version: about.lines().next().unwrap_or_default().to_owned(),
+        host: host.to_owned(),
+        sources: system_root
+            .join("lib/rustlib/src/rust/library/Cargo.lock")
+            .exists(),
+    })
+}
+
+/// A line such as `host: x86_64-unknown-linux-gnu`.
+fn field<'a>(about: &'a str, name: &str) -> Option<&'a str> {
+    about
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+impl Sanitizer {
+    /// What the compiler calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Thread => "thread",
+        }
+    }
+
+    /// Why this machine cannot run it, if it cannot.
+    fn obstacle(self, compiler: &Compiler) -> Option<String> {
+        if !compiler.host.ends_with("-linux-gnu") && !compiler.host.ends_with("-apple-darwin") {
+            return Some(format!("the compiler has none for {}", compiler.host));
+        }
+        let obstacle = "the sources of the standard library are missing: `rustup component add \
+                        rust-src --toolchain nightly` adds them";
+        (self == Self::Thread && !compiler.sources).then(|| obstacle.to_owned())
+    }
+
+    fn run(self, compiler: &Compiler) -> Result<()> {
+        let name = self.name();
+        println!("{name} sanitizer: {}", compiler.version);
+        let status = self
+            .command(compiler, &root())
+            .status()
+            .with_context(|| format!("the tests under the {name} sanitizer did not start"))?;
+        ensure!(
+            status.success(),
+            "the {name} sanitizer or a test under it ended with {status}; what it found is above"
+        );
+        Ok(())
+    }
+
+    fn command(self, compiler: &Compiler, root: &Path) -> Command {
+        let mut command = program("cargo");
+        command
+            .current_dir(root)
+            .arg("test")
+            .args(["--workspace", "--exclude", "xtask", "--tests"])
+            .arg("--no-fail-fast")
+            // With a target named, build scripts and macros are built without the sanitizer.
+            .args(["--target", &compiler.host])
+            .env("RUSTFLAGS", format!("-Zsanitizer={}", self.name()))
+            // Builds of other flags beside the usual ones would replace each other.
+            .arg("--target-dir")
+            .arg(target_folder(root).join(format!("sanitize-{}", self.name())));
+        if self == Self::Thread {
+            command
+                .arg("-Zbuild-std")
+                // Otherwise the library is built twice, for either way to panic, and clashes.
+                .env("CARGO_PROFILE_DEV_PANIC", "unwind");
+        }
+        command
+    }
+}
+
+/// Where cargo builds.
+fn target_folder(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Compiler, Sanitizer, field};
+
+    fn compiler(host: &str, sources: bool) -> Compiler {
+        Compiler {
+            version: "rustc 1.0.0-nightly".to_owned(),
+            host: host.to_owned(),
+            sources,
+        }
+    }
+
+    #[test]
+    fn the_host_is_read_from_what_the_compiler_says() {
+        let about = "rustc 1.0.0-nightly\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n";
+        assert_eq!(field(about, "host"), Some("x86_64-unknown-linux-gnu"));
+        assert_eq!(field(about, "guest"), None);
+    }
+
+    #[test]
+    fn a_sanitizer_that_cannot_run_says_why() {
+        let linux = compiler("x86_64-unknown-linux-gnu", false);
+        assert_eq!(Sanitizer::Address.obstacle(&linux), None);
+        let missing = Sanitizer::Thread.obstacle(&linux).expect("no sources");
+        assert!(missing.contains("rust-src"), "{missing}");
+        let linux = compiler("x86_64-unknown-linux-gnu", true);
+        assert_eq!(Sanitizer::Thread.obstacle(&linux), None);
+        let windows = compiler("x86_64-pc-windows-msvc", true);
+        assert!(Sanitizer::Address.obstacle(&windows).is_some());
+    }
+}
