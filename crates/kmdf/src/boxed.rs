@@ -1,5 +1,6 @@
 //! Rust values in nonpaged pool allocations of their own.
 
+use crate::registry::{self, Node};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
 use core::ops::{Deref, DerefMut};
@@ -12,14 +13,24 @@ use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 /// For state that is too large to stand in an object's context, or that comes and goes. `Drop`
 /// drops the value and frees the allocation. IRQL: <= DISPATCH_LEVEL throughout.
 ///
+/// A forgotten box leaves its allocation until the driver is unloaded; its value is not dropped.
+///
 /// # Invariants
 ///
-/// `value` is the start of a live nonpaged allocation with the tag `tag`, large enough and aligned
-/// for a `T`, initialised and owned by this box alone.
+/// `block` is the start of a live nonpaged allocation with a value, owned by this box alone, and
+/// its node is in the registry.
 #[derive(Debug)]
 pub struct PoolBox<T> {
-    value: NonNull<T>,
+    block: NonNull<Block<T>>,
+}
+
+/// What is allocated for a box.
+#[repr(C)]
+struct Block<T> {
+    /// First, so that its address is the allocation's.
+    node: Node,
     tag: Tag,
+    value: T,
 }
 
 // SAFETY: By the type invariant the box owns the value.
@@ -49,16 +60,37 @@ impl<T> PoolBox<T> {
         if tag == Tag::DEFAULT {
             return Err(Error::INVALID_PARAMETER);
         }
-        let size = size_of::<T>() as u64;
+        let size = size_of::<Block<T>>() as u64;
         // SAFETY: This crate runs at DISPATCH_LEVEL at most; size and tag are not zero.
-        let start =
+        let block =
             unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, size, tag.value()) };
-        let start = NonNull::new(start.cast::<T>()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
+        let block = NonNull::new(block.cast::<Block<T>>()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
+        let content = Block {
+            node: Node::new(),
+            tag,
+            value,
+        };
         // SAFETY: Allocated above for one, and pool memory is aligned for it.
-        unsafe { start.write(value) };
-        // INVARIANT: Allocated and initialised above.
-        Ok(Self { value: start, tag })
+        unsafe { block.write(content) };
+        // SAFETY: The node stays where it is until the box is dropped; a block of a forgotten box
+        // may be freed.
+        unsafe { registry::enter(block.cast(), free::<T>) };
+        // INVARIANT: Allocated, initialised and entered above.
+        Ok(Self { block })
     }
+}
+
+/// Frees a block, whose value is left alone.
+///
+/// # Safety
+///
+/// The node is that of a block which is out of the registry and not used any more.
+unsafe fn free<T>(node: NonNull<Node>) {
+    let block = node.cast::<Block<T>>();
+    // SAFETY: By the contract of this function the block is alive.
+    let tag = unsafe { (*block.as_ptr()).tag };
+    // SAFETY: This is how it was allocated, and nobody uses it.
+    unsafe { ntddk::ExFreePoolWithTag(block.as_ptr().cast(), tag.value()) };
 }
 
 impl<T> Deref for PoolBox<T> {
@@ -66,22 +98,25 @@ impl<T> Deref for PoolBox<T> {
 
     fn deref(&self) -> &T {
         // SAFETY: By the type invariant.
-        unsafe { self.value.as_ref() }
+        unsafe { &(*self.block.as_ptr()).value }
     }
 }
 
 impl<T> DerefMut for PoolBox<T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: By the type invariant; the exclusive borrow makes this the only access.
-        unsafe { self.value.as_mut() }
+        unsafe { &mut (*self.block.as_ptr()).value }
     }
 }
 
 impl<T> Drop for PoolBox<T> {
     fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { registry::remove(self.block.cast()) };
+        let value: *mut T = &raw mut **self;
         // SAFETY: By the type invariant; the value is not used again.
-        unsafe { self.value.drop_in_place() };
-        // SAFETY: By the type invariant this is how it was allocated, and nobody uses it.
-        unsafe { ntddk::ExFreePoolWithTag(self.value.as_ptr().cast(), self.tag.value()) };
+        unsafe { value.drop_in_place() };
+        // SAFETY: Taken out above; nobody uses the block any more.
+        unsafe { free::<T>(self.block.cast()) };
     }
 }

@@ -1,12 +1,12 @@
 //! Typed object contexts: Rust values that live inside framework objects and are dropped with them.
 
 use crate::object;
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, check};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use kmdf_sys::{
     MEMORY_ALLOCATION_ALIGNMENT, PCWDF_OBJECT_CONTEXT_TYPE_INFO, ULONG, WDF_OBJECT_ATTRIBUTES,
@@ -159,9 +159,11 @@ impl<T> Slot<T> {
         Some(unsafe { value.assume_init_ref() })
     }
 
-    /// The value's serial number, or 0.
-    pub(crate) fn serial(&self) -> u64 {
-        self.serial.load(Ordering::Relaxed)
+    /// The value's serial number, once the value is there.
+    pub(crate) fn serial(&self) -> Option<u64> {
+        let serial = self.serial.load(Ordering::Relaxed);
+        // Not that of an empty slot, which all empty slots have.
+        (serial != 0).then_some(serial)
     }
 
     /// Drops the value if there is one.
@@ -193,7 +195,7 @@ pub(crate) fn attributes<T: Context>(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES
 /// # Safety
 ///
 /// Called by the framework when the object is destroyed: no reference to it is left.
-unsafe extern "C" fn destroy<T: Context>(object: WDFOBJECT) {
+pub(crate) unsafe extern "C" fn destroy<T: Context>(object: WDFOBJECT) {
     // SAFETY: By the contract of this function; a lookup is allowed in this callback (OBJ-39).
     if let Some(slot) = unsafe { slot::<T>(object) } {
         // SAFETY: No callback of the object runs or will run.
@@ -228,4 +230,33 @@ pub(crate) unsafe fn get<'a, T: Context>(object: WDFOBJECT) -> Result<&'a T> {
     slot.ok_or(Error::NOT_FOUND)?
         .get()
         .ok_or(Error::DEVICE_NOT_READY)
+}
+
+/// Gives an object a context of type `T` that it was not made with, or fills the one that it was:
+/// `WdfObjectAllocateContext`.
+///
+/// # Safety
+///
+/// As for `slot`, and the object is not destroyed for `'a`. It is no buffer of a request.
+pub(crate) unsafe fn attach<'a, T: Context>(object: WDFOBJECT, value: T) -> Result<&'a T> {
+    // SAFETY: By the contract of this function.
+    if let Some(slot) = unsafe { slot::<T>(object) } {
+        return slot.fill(value);
+    }
+    let mut attributes = attributes::<T>(null_mut());
+    // SAFETY: By the contract of this function; the attributes are set up as their `INIT` function
+    // does, without a parent (OBJ-42).
+    check(unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfObjectAllocateContext,
+            object,
+            &mut attributes,
+            null_mut()
+        )
+    })?;
+    // Not the address that the call answers with: if another thread attached the type at this
+    // moment, it is the same slot all the same (OBJ-43), and only one of the two fills it.
+    // SAFETY: By the contract of this function.
+    let slot = unsafe { slot::<T>(object) };
+    slot.ok_or(Error::INTERNAL_ERROR)?.fill(value)
 }

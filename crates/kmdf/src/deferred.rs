@@ -7,9 +7,11 @@
 //! value, so that dropping cannot fail. Memory objects of the framework need none of this: the
 //! framework defers by itself.
 
+use crate::registry::{self, Node};
 use crate::status::{Error, Result};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
+use core::mem::offset_of;
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::{
     _POOL_TYPE, _SLIST_HEADER__bindgen_ty_1, APC_LEVEL, SLIST_ENTRY, SLIST_HEADER, ntddk,
@@ -19,14 +21,18 @@ use kmdf_sys::{
 /// frees or reuses the record, which it gets last.
 pub(crate) type Release = unsafe fn(NonNull<c_void>, *mut c_void, NonNull<Record>);
 
-/// Nonpaged room for a release to be done later. The link comes first, so that a link's address is
-/// its record's.
+/// Nonpaged room for a release to be done later, or when the value that owns the memory turns out
+/// to be forgotten. The link comes first, so that a link's address is its record's.
 #[repr(C)]
 pub(crate) struct Record {
     link: SLIST_ENTRY,
+    /// The record's place in the registry, if that knows of it.
+    node: Node,
     release: Release,
-    memory: NonNull<c_void>,
+    memory: Option<NonNull<c_void>>,
     argument: *mut c_void,
+    /// The next record of the same lookaside list, whether in use or not.
+    next: *mut Self,
 }
 
 /// The tag of the records.
@@ -42,9 +48,11 @@ impl Record {
 
         Self {
             link: SLIST_ENTRY { Next: null_mut() },
+            node: Node::new(),
             release: nothing,
-            memory: NonNull::dangling(),
+            memory: None,
             argument: null_mut(),
+            next: null_mut(),
         }
     }
 
@@ -69,6 +77,109 @@ impl Record {
     pub(crate) unsafe fn free(record: NonNull<Self>) {
         // SAFETY: By the contract of this function.
         unsafe { ntddk::ExFreePoolWithTag(record.as_ptr().cast(), RECORD_TAG) };
+    }
+
+    /// Lets the record stand for memory.
+    ///
+    /// # Safety
+    ///
+    /// The record is the caller's.
+    pub(crate) unsafe fn set(
+        record: NonNull<Self>,
+        release: Release,
+        memory: NonNull<c_void>,
+        argument: *mut c_void,
+    ) {
+        let record = record.as_ptr();
+        // SAFETY: By the contract of this function.
+        unsafe { (*record).release = release };
+        // SAFETY: As above.
+        unsafe { (*record).memory = Some(memory) };
+        // SAFETY: As above.
+        unsafe { (*record).argument = argument };
+    }
+
+    /// Lets the record stand for nothing.
+    ///
+    /// # Safety
+    ///
+    /// The record is the caller's.
+    pub(crate) unsafe fn clear(record: NonNull<Self>) {
+        // SAFETY: By the contract of this function.
+        unsafe { (*record.as_ptr()).memory = None };
+    }
+
+    /// The memory that the record stands for.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the record.
+    pub(crate) unsafe fn memory(record: NonNull<Self>) -> Option<NonNull<c_void>> {
+        // SAFETY: By the contract of this function.
+        unsafe { (*record.as_ptr()).memory }
+    }
+
+    /// Releases what the record stands for, at once.
+    ///
+    /// # Safety
+    ///
+    /// The record is the caller's and not in the registry; its release function may be called.
+    unsafe fn release(record: NonNull<Self>) {
+        let (release, memory, argument) = {
+            // SAFETY: By the contract of this function.
+            let record = unsafe { record.as_ref() };
+            (record.release, record.memory, record.argument)
+        };
+        if let Some(memory) = memory {
+            // SAFETY: By the contract of this function.
+            unsafe { release(memory, argument, record) };
+        }
+    }
+
+    /// Enters the record in the registry: what it stands for is released at the end if the value
+    /// that owns it is forgotten.
+    ///
+    /// # Safety
+    ///
+    /// The record was set, is not in the registry, and may be released there.
+    pub(crate) unsafe fn register(record: NonNull<Self>) {
+        /// # Safety
+        ///
+        /// The node is that of a record.
+        unsafe fn release(node: NonNull<Node>) {
+            // SAFETY: The node is inside its record, at this offset.
+            let record = unsafe { node.byte_sub(offset_of!(Record, node)) }.cast::<Record>();
+            // SAFETY: The record left the registry and belongs to nobody; by the contract of
+            // `register` it may be released.
+            unsafe { Record::release(record) };
+        }
+
+        // SAFETY: The field lies in the record.
+        let node = unsafe { record.byte_add(offset_of!(Self, node)) }.cast();
+        // SAFETY: By the contract of this function.
+        unsafe { registry::enter(node, release) };
+    }
+
+    /// Takes the record out of the registry.
+    ///
+    /// # Safety
+    ///
+    /// It is in there.
+    pub(crate) unsafe fn unregister(record: NonNull<Self>) {
+        // SAFETY: The field lies in the record.
+        let node = unsafe { record.byte_add(offset_of!(Self, node)) }.cast();
+        // SAFETY: By the contract of this function.
+        unsafe { registry::remove(node) };
+    }
+
+    /// The link to the next record of the same lookaside list.
+    ///
+    /// # Safety
+    ///
+    /// The record is alive.
+    pub(crate) const unsafe fn next(record: NonNull<Self>) -> NonNull<*mut Self> {
+        // SAFETY: The field lies in the record.
+        unsafe { record.byte_add(offset_of!(Self, next)) }.cast()
     }
 }
 
@@ -109,33 +220,20 @@ pub(crate) fn is_above_apc() -> bool {
     u32::from(level) > APC_LEVEL
 }
 
-/// Releases `memory` by `release`: at once if the level allows it, else later.
+/// Releases what the record stands for: at once if the level allows it, else later.
 ///
 /// # Safety
 ///
-/// `release(memory, argument, record)` may be called once, now or at any later time, at IRQL <=
-/// APC_LEVEL, and the record is nobody else's until then.
-pub(crate) unsafe fn release(
-    record: NonNull<Record>,
-    release: Release,
-    memory: NonNull<c_void>,
-    argument: *mut c_void,
-) {
-    if !is_above_apc() {
-        // SAFETY: By the contract of this function.
-        unsafe { release(memory, argument, record) };
+/// The record was set, belongs to the caller and is not in the registry. Its release function may
+/// be called once, now or at any later time, at IRQL <= APC_LEVEL.
+pub(crate) unsafe fn release(record: NonNull<Record>) {
+    if is_above_apc() {
+        // SAFETY: The header is a list header, and the record is ours.
+        unsafe { ntddk::ExpInterlockedPushEntrySList(QUEUE.0.get(), record.as_ptr().cast()) };
         return;
     }
-    let value = Record {
-        release,
-        memory,
-        argument,
-        ..Record::new()
-    };
-    // SAFETY: By the contract of this function the record is ours.
-    unsafe { record.write(value) };
-    // SAFETY: The header is a list header, and the record is ours.
-    unsafe { ntddk::ExpInterlockedPushEntrySList(QUEUE.0.get(), record.as_ptr().cast()) };
+    // SAFETY: By the contract of this function.
+    unsafe { Record::release(record) };
 }
 
 /// Does all releases that wait.
@@ -151,16 +249,8 @@ pub(crate) unsafe fn drain() {
             return;
         };
         // SAFETY: Only `release` pushes, and what it pushes are records; popping made this one
-        // ours.
-        let Record {
-            release,
-            memory,
-            argument,
-            ..
-        } = unsafe { record.read() };
-        // SAFETY: By the contract of `release`, once, and by that of this function at a low enough
-        // level.
-        unsafe { release(memory, argument, record) };
+        // ours, to release at this level.
+        unsafe { Record::release(record) };
     }
 }
 

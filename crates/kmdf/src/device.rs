@@ -203,6 +203,21 @@ impl<'a> Device<'a> {
         unsafe { context::get(self.handle.cast()) }
     }
 
+    /// `WdfObjectAllocateContext`: gives the device one more context, of another type. It is dropped
+    /// when the device is destroyed. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_STATE`] if there is a value of this type already;
+    /// [`Error::INSUFFICIENT_RESOURCES`]; [`Error::DELETE_PENDING`] if the device is being deleted. The
+    /// value is dropped then.
+    ///
+    /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
+    pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
+        // SAFETY: By the type invariant.
+        unsafe { context::attach(self.handle.cast(), value) }
+    }
+
     /// `WdfDeviceCreateDeviceInterface`: registers an interface by which user mode finds the
     /// device. The framework enables it when the device starts. IRQL: PASSIVE_LEVEL.
     ///
@@ -280,7 +295,7 @@ impl<'a> Device<'a> {
     pub(crate) fn serial<D: Context>(self) -> Result<u64> {
         // SAFETY: By the type invariant.
         let slot = unsafe { context::slot::<D>(self.handle.cast()) };
-        Ok(slot.ok_or(Error::NOT_FOUND)?.serial())
+        slot.and_then(context::Slot::serial).ok_or(Error::NOT_FOUND)
     }
 }
 

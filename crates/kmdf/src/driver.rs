@@ -4,12 +4,14 @@ use crate::context::{self, Context};
 use crate::deferred;
 use crate::device::DeviceInit;
 use crate::irql::Passive;
+use crate::registry;
 use crate::status::{Error, Result, check};
 use crate::tag::Tag;
 use core::ptr::null_mut;
 use kmdf_sys::{
     NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, PWDFDEVICE_INIT, STATUS_SUCCESS, ULONG,
-    WDF_DRIVER_CONFIG, WDFDRIVER, call_unsafe_wdf_function_binding,
+    WDF_DRIVER_CONFIG, WDF_OBJECT_ATTRIBUTES, WDFDRIVER, WDFOBJECT,
+    call_unsafe_wdf_function_binding,
 };
 
 /// A driver: the value made when the image is loaded, kept as the context of the driver object.
@@ -66,6 +68,8 @@ pub unsafe extern "C" fn driver_entry<D: Driver>(
 ) -> NTSTATUS {
     // SAFETY: This is the first code of the driver that runs.
     unsafe { deferred::reset() };
+    // SAFETY: As above.
+    unsafe { registry::reset() };
     // SAFETY: The kernel calls entry points at PASSIVE_LEVEL.
     let mut irql = unsafe { Passive::assume() };
     // SAFETY: By the contract of this function.
@@ -93,7 +97,10 @@ unsafe fn create_driver<D: Driver>(
         DriverInitFlags: 0,
         DriverPoolTag: D::POOL_TAG.value(),
     };
-    let mut attributes = context::attributes::<D>(null_mut());
+    let mut attributes = WDF_OBJECT_ATTRIBUTES {
+        EvtDestroyCallback: Some(destroy::<D>),
+        ..context::attributes::<D>(null_mut())
+    };
     let mut driver = null_mut();
     // SAFETY: The first two arguments are the kernel's by the contract of this function, the others
     // point at structures set up as their `INIT` functions do.
@@ -152,4 +159,22 @@ unsafe extern "C" fn unload<D: Driver>(driver: WDFDRIVER) {
     }
     // SAFETY: At PASSIVE_LEVEL, as above.
     unsafe { deferred::drain() };
+}
+
+/// `EvtDestroyCallback` of the driver object: drops the driver's value, and releases what was
+/// forgotten.
+///
+/// # Safety
+///
+/// Called by the framework, at PASSIVE_LEVEL (DEV-22), for a driver object made by `create_driver`
+/// for the same `D`.
+unsafe extern "C" fn destroy<D: Driver>(driver: WDFOBJECT) {
+    // SAFETY: By the contract of this function.
+    unsafe { context::destroy::<D>(driver) };
+    // SAFETY: By the contract of this function.
+    unsafe { deferred::drain() };
+    // SAFETY: All devices, queues and file objects are descendants of the driver object, destroyed
+    // before it (OBJ-52) together with their contexts; the driver's own was the last. So no code
+    // of the driver runs after this, and what is left belongs to values that nobody can reach.
+    unsafe { registry::close() };
 }

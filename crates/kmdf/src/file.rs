@@ -70,6 +70,21 @@ impl<'a> FileObject<'a> {
         unsafe { context::get(self.handle.cast()) }
     }
 
+    /// `WdfObjectAllocateContext`: gives the file object one more context, of another type. It is dropped
+    /// when the file object is destroyed. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_STATE`] if there is a value of this type already;
+    /// [`Error::INSUFFICIENT_RESOURCES`]; [`Error::DELETE_PENDING`] if the file object is being deleted. The
+    /// value is dropped then.
+    ///
+    /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
+    pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
+        // SAFETY: By the type invariant.
+        unsafe { context::attach(self.handle.cast(), value) }
+    }
+
     /// `WdfFileObjectGetDevice`: the device that was opened. IRQL: <= DISPATCH_LEVEL.
     pub fn device(self) -> Device<'a> {
         // SAFETY: By the type invariant.

@@ -25,9 +25,9 @@
 //! | `WdfIoQueueRetrieveNextRequest` | [`WaitingRequests::take_next`] |
 //! | file objects | [`FileHandler`], [`FileObject`] |
 //! | `WDF_DECLARE_CONTEXT_TYPE` | [`context!`] |
+//! | `WdfObjectAllocateContext` | [`Device::attach`], [`Queue::attach`], [`FileObject::attach`] |
 //! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`] |
 //! | `WdfSpinLock...`, `WdfWaitLock...` | [`SpinLock`], [`WaitLock`] |
-//! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`] |
 //! | `DbgPrint` | [`debug`] |
 //!
 //! # A first driver
@@ -115,15 +115,19 @@
 //! Who deletes a framework object is in its type:
 //!
 //! * **A Rust value**: [`Memory`], [`PreallocatedMemory`], [`LookasideList`], [`SpinLock`],
-//!   [`WaitLock`]. The value holds a reference on its object. `Drop` deletes the object and gives
-//!   the reference back. If the object's parent is deleted first, the object is disposed of, but
-//!   its memory stays valid until the value is dropped: no order is wrong, and nothing dangles.
+//!   [`WaitLock`]. `Drop` deletes the object. If the object's parent is deleted first, the object is
+//!   disposed of, but its memory stays valid until the value is dropped: no order is wrong, and
+//!   nothing dangles. A forgotten value leaves its object to the parent.
 //! * **A parent**: [`Device`], [`Queue`], [`FileObject`], borrowed for the time of a callback; and
 //!   [`RequestMemory`], [`WrappedInput`], borrowed from a request. They have a lifetime and no
 //!   `Drop`.
 //! * **A reference count**: [`ExLookaside`], which its clones and its entries keep alive.
 //!
 //! A [`Request`] is a value that completing consumes; whatever borrows from it has ended by then.
+//!
+//! What is forgotten with `mem::forget` or left in a `static`, and has no parent that would delete
+//! it, is released when the driver is unloaded, after the last code of the driver's own. The whole
+//! argument is in `docs/soundness.md`.
 //!
 //! # IRQL
 //!
@@ -139,8 +143,8 @@
 //!
 //! * Prevent deadlock between two locks taken in different orders, or a request that is kept for
 //!   ever.
-//! * Find leaks: a value that is forgotten with `mem::forget` stays allocated until the driver is
-//!   unloaded, and Driver Verifier then says so.
+//! * Find leaks: a value that is forgotten with `mem::forget` stays allocated, at the latest until
+//!   the driver is unloaded, and nobody says so.
 //! * Allocate infallibly, panic, or link `core::fmt` into the driver.
 
 #![no_std]
@@ -163,6 +167,7 @@ mod object;
 pub mod panic;
 mod pool;
 mod queue;
+mod registry;
 mod request;
 mod status;
 mod tag;

@@ -83,11 +83,10 @@ impl<T> SpinLock<T> {
     /// Source: "WdfSpinLockCreate function (wdfsync.h)".
     pub fn new(parent: &impl Parent, value: T) -> Result<Self> {
         let mut handle = null_mut();
-        object::with_parent(parent, |attributes| {
-            // SAFETY: The parent is borrowed, so alive.
-            check(unsafe {
-                call_unsafe_wdf_function_binding!(WdfSpinLockCreate, attributes, &mut handle)
-            })
+        let mut attributes = object::owned_attributes(parent);
+        // SAFETY: The parent is borrowed, so alive.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(WdfSpinLockCreate, &mut attributes, &mut handle)
         })?;
         // SAFETY: Just created; spin locks may be deleted by the driver.
         let lock = unsafe { Owned::new(handle) };
@@ -164,11 +163,10 @@ impl<T> WaitLock<T> {
     /// Source: "WdfWaitLockCreate function (wdfsync.h)".
     pub fn new(parent: &impl Parent, value: T) -> Result<Self> {
         let mut handle = null_mut();
-        object::with_parent(parent, |attributes| {
-            // SAFETY: The parent is borrowed, so alive.
-            check(unsafe {
-                call_unsafe_wdf_function_binding!(WdfWaitLockCreate, attributes, &mut handle)
-            })
+        let mut attributes = object::owned_attributes(parent);
+        // SAFETY: The parent is borrowed, so alive.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(WdfWaitLockCreate, &mut attributes, &mut handle)
         })?;
         // SAFETY: Just created; wait locks may be deleted by the driver.
         let lock = unsafe { Owned::new(handle) };

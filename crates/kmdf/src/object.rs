@@ -1,10 +1,16 @@
 //! Framework objects: parents, attributes, and the value that owns one.
 
+use crate::registry::{self, Node};
+use crate::status::{Error, Result, check};
+use core::ffi::c_void;
 use core::marker::PhantomData;
-use core::ptr::{null, null_mut};
+use core::mem::ManuallyDrop;
+use core::ptr::{NonNull, null, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use kmdf_sys::{
-    _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, ULONG, WDF_OBJECT_ATTRIBUTES, WDFOBJECT,
-    call_unsafe_wdf_function_binding,
+    _MODE, _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, LARGE_INTEGER, ULONG,
+    WDF_OBJECT_ATTRIBUTES, WDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT,
+    call_unsafe_wdf_function_binding, ntddk,
 };
 
 pub(crate) mod sealed {
@@ -17,15 +23,18 @@ pub(crate) mod sealed {
     }
 }
 
-/// What an object may be parented to: a [`Device`](crate::Device), a [`Queue`](crate::Queue), a
+/// What an object may be parented to: a [`Device`](crate::Device), a
 /// [`FileObject`](crate::FileObject), or the driver by way of [`DriverParent`].
+///
+/// Not a queue: it disposes of its children before it waits for its own callbacks (OBJ-52, QUE-60),
+/// which may be creating one.
 ///
 /// When the framework deletes the parent it disposes of the object as well, buffer included. A Rust
 /// value that owns the object stays valid all the same: see [Ownership](crate#ownership).
 pub trait Parent: sealed::ParentHandle {}
 
 /// The parent of an object that names none: the driver object, whose children live until unload
-/// (rules C1, C9). Passes `WDF_NO_OBJECT_ATTRIBUTES`.
+/// (rules C1, C9).
 #[derive(Clone, Copy, Debug)]
 pub struct DriverParent;
 
@@ -51,94 +60,216 @@ pub(crate) fn attributes(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
     }
 }
 
-/// Calls `create` with a pointer to attributes that name the parent, or with NULL for none.
-pub(crate) fn with_parent<R>(
-    parent: &impl Parent,
-    create: impl FnOnce(*mut WDF_OBJECT_ATTRIBUTES) -> R,
-) -> R {
-    let handle = parent.parent_handle();
-    if handle.is_null() {
-        create(null_mut())
-    } else {
-        create(&mut attributes(handle))
-    }
-}
-
-/// One reference on a framework object: `WdfObjectReference`, given back by `Drop`.
+/// What this crate keeps in an object that a Rust value owns: the object's first context, which the
+/// framework zeroes.
 ///
 /// # Invariants
 ///
-/// `handle` is a live framework object, and one reference on it belongs to this value.
-#[derive(Debug)]
-pub(crate) struct Reference {
-    handle: WDFOBJECT,
+/// `node` is in the registry while `state` is `ORPHANED`. `gate` is NULL or a gate that this object
+/// owns.
+#[repr(C)]
+struct Control {
+    node: Node,
+    state: AtomicU8,
+    gate: AtomicPtr<c_void>,
+    /// Of a gate: twice the number of those inside, and whether it is closed.
+    inside: AtomicUsize,
 }
 
-// SAFETY: Reference counting of framework objects is thread-safe, and the handle is only a number.
-unsafe impl Send for Reference {}
-// SAFETY: As above.
-unsafe impl Sync for Reference {}
+/// The value exists, and no parent has disposed of the object.
+const HELD: u8 = 0;
+/// A parent has disposed of the object; a reference on it belongs to the value.
+const ORPHANED: u8 = 1;
+/// The same for a gate, which cannot be forgotten: no registry knows it.
+const ORPHANED_GATE: u8 = 2;
+/// The value was dropped.
+const GIVEN_UP: u8 = 3;
 
-impl Reference {
-    /// # Safety
-    ///
-    /// `handle` is a live framework object, not a buffer of a request.
-    pub(crate) unsafe fn new(handle: WDFOBJECT) -> Self {
-        // SAFETY: By the contract of this function; tag, line and file are for debugging only.
-        unsafe {
-            call_unsafe_wdf_function_binding!(
-                WdfObjectReferenceActual,
-                handle,
-                null_mut(),
-                0,
-                null()
-            )
-        };
-        // INVARIANT: The reference taken above.
-        Self { handle }
-    }
-
-    pub(crate) const fn handle(&self) -> WDFOBJECT {
-        self.handle
+impl Control {
+    /// Leaves `HELD`, unless the value was dropped.
+    fn becomes(&self, orphaned: u8) -> bool {
+        let left = self
+            .state
+            .compare_exchange(HELD, orphaned, Ordering::AcqRel, Ordering::Acquire);
+        left.is_ok()
     }
 }
 
-impl Drop for Reference {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant this reference is ours to give back.
-        unsafe {
-            call_unsafe_wdf_function_binding!(
-                WdfObjectDereferenceActual,
-                self.handle,
-                null_mut(),
-                0,
-                null()
-            )
-        };
+/// The lowest bit of `Control::inside`.
+const CLOSED: usize = 1;
+/// One who is inside.
+const ONE: usize = 2;
+
+struct ControlType(WDF_OBJECT_CONTEXT_TYPE_INFO);
+
+// SAFETY: The structure is immutable, and what it points at is so too.
+unsafe impl Sync for ControlType {}
+
+static CONTROL_TYPE: ControlType = ControlType(WDF_OBJECT_CONTEXT_TYPE_INFO {
+    Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
+    ContextName: c"kmdf owned object".as_ptr().cast(),
+    ContextSize: size_of::<Control>(),
+    UniqueType: &raw const CONTROL_TYPE.0,
+    EvtDriverGetUniqueContextType: None,
+});
+
+/// Attributes of an object that an [`Owned`] will own.
+pub(crate) fn owned_attributes(parent: &impl Parent) -> WDF_OBJECT_ATTRIBUTES {
+    owned_by_handle(parent.parent_handle())
+}
+
+/// As [`owned_attributes`], with a bare handle or NULL.
+pub(crate) fn owned_by_handle(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
+    WDF_OBJECT_ATTRIBUTES {
+        EvtCleanupCallback: Some(cleanup),
+        EvtDestroyCallback: Some(destroy),
+        ContextTypeInfo: &raw const CONTROL_TYPE.0,
+        ..attributes(parent)
     }
 }
 
-/// A framework object that a Rust value owns: `Drop` is `WdfObjectDelete`, then
+/// # Safety
+///
+/// `object` is a live object made with `owned_attributes`, and stays one for `'a`.
+unsafe fn control<'a>(object: WDFOBJECT) -> &'a Control {
+    let info = CONTROL_TYPE.0.UniqueType;
+    // SAFETY: By the contract of this function.
+    let space =
+        unsafe { call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, object, info) };
+    // SAFETY: By the contract of this function the object has this context, which started as
+    // zeroes, of which all fields may consist.
+    unsafe { &*space.cast::<Control>() }
+}
+
+/// `WdfObjectReference`.
+///
+/// # Safety
+///
+/// `object` is a live framework object, not a buffer of a request.
+unsafe fn reference(object: WDFOBJECT) {
+    // SAFETY: By the contract of this function; tag, line and file are for debugging only.
+    unsafe {
+        call_unsafe_wdf_function_binding!(WdfObjectReferenceActual, object, null_mut(), 0, null())
+    };
+}
+
 /// `WdfObjectDereference`.
 ///
-/// The reference makes the order of deletion irrelevant. If the value goes first, the delete
-/// disposes of the object and the dereference destroys it. If the parent goes first, it disposes of
-/// the object but cannot destroy it (OBJ-46, OBJ-53), so handle and buffer stay valid; the later
-/// delete of a disposed object is dropped silently (OBJ-56), and the dereference destroys it.
-/// Either way the last reference falls on a deleted object, as OBJ-47 asks, and an object with
-/// pageable parts is disposed of at PASSIVE_LEVEL by the framework, whatever the IRQL of the drop
-/// (OBJ-58, OBJ-59).
+/// # Safety
 ///
-/// A forgotten value keeps its reference: the object is disposed of with its parent but its memory
-/// is leaked, which the framework's verifier reports at unload.
+/// A reference on the object belongs to the caller.
+unsafe fn dereference(object: WDFOBJECT) {
+    // SAFETY: By the contract of this function.
+    unsafe {
+        call_unsafe_wdf_function_binding!(WdfObjectDereferenceActual, object, null_mut(), 0, null())
+    };
+}
+
+/// `EvtCleanupCallback`: the object is being disposed of, by its value or by a parent. In the second
+/// case the value gets a reference: the parent will give up its own next.
+///
+/// # Safety
+///
+/// Called by the framework, once, for an object made with `owned_attributes`.
+unsafe extern "C" fn cleanup(object: WDFOBJECT) {
+    /// # Safety
+    ///
+    /// `node` is that of a `Control` taken out of the registry, and its value is gone.
+    unsafe fn release(node: NonNull<Node>) {
+        // SAFETY: The node comes first in its context, from which its object can be told.
+        let object = unsafe {
+            call_unsafe_wdf_function_binding!(WdfObjectContextGetObject, node.as_ptr().cast())
+        };
+        // SAFETY: The reference taken below, which belongs to no value any more.
+        unsafe { dereference(object) };
+    }
+
+    // SAFETY: By the contract of this function.
+    let control = unsafe { control(object) };
+    if control.state.load(Ordering::Acquire) != HELD {
+        return;
+    }
+    // SAFETY: The object is alive in its own cleanup callback: its first reference is only given up
+    // after this (OBJ-45, OBJ-52).
+    unsafe { reference(object) };
+    // SAFETY: Nobody else enters the node, which stays in the object's context; the reference keeps
+    // that alive until the node is removed or released.
+    let orphaned = unsafe {
+        registry::enter_if(NonNull::from_ref(&control.node), release, || {
+            control.becomes(ORPHANED)
+        })
+    };
+    if !orphaned {
+        // SAFETY: Taken above; the value was dropped meanwhile.
+        unsafe { dereference(object) };
+    }
+}
+
+/// `EvtCleanupCallback` of a gate: as `cleanup`, without the registry; and nobody is inside when it
+/// returns, nor will be.
+///
+/// # Safety
+///
+/// As for `cleanup`.
+unsafe extern "C" fn close_gate(object: WDFOBJECT) {
+    // SAFETY: By the contract of this function.
+    let control = unsafe { control(object) };
+    // SAFETY: As in `cleanup`.
+    unsafe { reference(object) };
+    if !control.becomes(ORPHANED_GATE) {
+        // SAFETY: Taken above; the list was destroyed, so nobody can be inside.
+        unsafe { dereference(object) };
+        return;
+    }
+    // Devices, queues and file objects are disposed of at PASSIVE_LEVEL, where one may wait.
+    control.inside.fetch_or(CLOSED, Ordering::AcqRel);
+    while control.inside.load(Ordering::Acquire) != CLOSED {
+        // A tenth of a millisecond, in units of 100 ns; negative is from now on.
+        let mut interval = LARGE_INTEGER { QuadPart: -1000 };
+        // SAFETY: At PASSIVE_LEVEL; the interval is only read.
+        let _ = unsafe {
+            ntddk::KeDelayExecutionThread(_MODE::KernelMode as _, u8::from(false), &mut interval)
+        };
+    }
+}
+
+/// `EvtDestroyCallback`: the last reference is gone, and with it the need for a gate.
+///
+/// # Safety
+///
+/// Called by the framework, once, for an object made with `owned_attributes`.
+unsafe extern "C" fn destroy(object: WDFOBJECT) {
+    // SAFETY: By the contract of this function; a lookup is allowed in this callback (OBJ-39).
+    let control = unsafe { control(object) };
+    let gate = control.gate.swap(null_mut(), Ordering::Acquire);
+    if !gate.is_null() {
+        // SAFETY: By the invariant of `Control` the gate belongs to this object.
+        drop(unsafe { Owned::<WDFOBJECT>::from_handle(gate) });
+    }
+}
+
+/// A framework object that a Rust value owns: `Drop` is `WdfObjectDelete`.
+///
+/// While the object's parent lives, the value has no reference on it: the object is the parent's,
+/// as in C. A parent that is deleted disposes of the object, which calls `cleanup` before anything
+/// is freed (OBJ-52); if the value still exists, `cleanup` takes a reference for it, so that handle
+/// and buffer stay valid until the value is dropped (OBJ-46, OBJ-53). There is no moment without
+/// either: not even between the object's creation and the call that answers with its handle.
+///
+/// A forgotten value thus leaves its object to the parent. If that is gone first, the reference is
+/// in the [`registry`] and given up when the driver is unloaded.
+///
+/// An object with pageable parts is disposed of at PASSIVE_LEVEL by the framework, whatever the
+/// IRQL of the drop (OBJ-58, OBJ-59).
 ///
 /// # Invariants
 ///
-/// The object was made for this value, which alone deletes it; `reference` keeps it alive.
+/// `handle` was made with `owned_attributes` for this value, which alone deletes it. Its state is
+/// `HELD` or an orphan's, hence it is alive.
 #[derive(Debug)]
 pub(crate) struct Owned<H> {
-    reference: Reference,
-    handle: PhantomData<H>,
+    handle: WDFOBJECT,
+    kind: PhantomData<H>,
 }
 
 // SAFETY: Framework objects belong to no thread; `H` only tells handle types apart.
@@ -149,26 +280,112 @@ unsafe impl<H> Sync for Owned<H> {}
 impl<H> Owned<*mut H> {
     /// # Safety
     ///
-    /// `handle` was just created, may be deleted by the driver, and belongs to nobody else.
-    pub(crate) unsafe fn new(handle: *mut H) -> Self {
-        // INVARIANT: By the contract of this function.
+    /// `handle` was created with `owned_attributes`, may be deleted by the driver, and belongs to
+    /// nobody else.
+    pub(crate) const unsafe fn new(handle: *mut H) -> Self {
+        // SAFETY: By the contract of this function.
+        unsafe { Self::from_handle(handle.cast()) }
+    }
+
+    /// # Safety
+    ///
+    /// As for `new`.
+    const unsafe fn from_handle(handle: WDFOBJECT) -> Self {
+        // INVARIANT: By the contract of this function. A parent may have disposed of the object
+        // since, which made it an orphan.
         Self {
-            // SAFETY: By the contract of this function.
-            reference: unsafe { Reference::new(handle.cast()) },
-            handle: PhantomData,
+            handle,
+            kind: PhantomData,
         }
     }
 
     /// The handle, valid while `self` is borrowed.
     pub(crate) const fn handle(&self) -> *mut H {
-        self.reference.handle().cast()
+        self.handle.cast()
+    }
+
+    /// Lets this object own `gate`, until it is destroyed itself.
+    pub(crate) fn keep_gate(&self, gate: Owned<WDFOBJECT>) {
+        // SAFETY: By the type invariant.
+        let control = unsafe { control(self.handle) };
+        let gate = ManuallyDrop::new(gate);
+        // INVARIANT: It was a value's, which is forgotten.
+        control.gate.store(gate.handle, Ordering::Release);
+    }
+
+    /// Runs `body` while the gate of this object, if it has one, cannot be closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DELETE_PENDING`] if the gate is closed.
+    pub(crate) fn inside_gate<R>(&self, body: impl FnOnce() -> Result<R>) -> Result<R> {
+        // SAFETY: By the type invariant.
+        let gate = unsafe { control(self.handle) }.gate.load(Ordering::Acquire);
+        if gate.is_null() {
+            return body();
+        }
+        // SAFETY: By the invariant of `Control` the gate is this object's, so alive.
+        let inside = unsafe { &control(gate).inside };
+        if inside.fetch_add(ONE, Ordering::AcqRel) & CLOSED != 0 {
+            inside.fetch_sub(ONE, Ordering::AcqRel);
+            return Err(Error::DELETE_PENDING);
+        }
+        let result = body();
+        inside.fetch_sub(ONE, Ordering::AcqRel);
+        result
     }
 }
 
 impl<H> Drop for Owned<H> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the object is alive and this value alone deletes it; the
-        // reference is given back by the field's own drop, after this.
-        unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, self.reference.handle()) };
+        let object = self.handle;
+        // SAFETY: By the type invariant the object is alive. The reference keeps it so when the
+        // state stops doing that.
+        unsafe { reference(object) };
+        // SAFETY: As above.
+        let control = unsafe { control(object) };
+        let before = control.state.swap(GIVEN_UP, Ordering::AcqRel);
+        if before == ORPHANED {
+            // SAFETY: An orphan's node is in the registry: `cleanup` enters it before it lets go of
+            // the lock under which it changed the state.
+            unsafe { registry::remove(NonNull::from_ref(&control.node)) };
+        }
+        if before == HELD {
+            // SAFETY: The object is alive and this value alone deletes it. If a parent disposes of
+            // it at this moment, the delete has no effect (OBJ-56).
+            unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, object) };
+        } else {
+            // SAFETY: The reference that the cleanup callback took for this value.
+            unsafe { dereference(object) };
+        }
+        // SAFETY: Taken above.
+        unsafe { dereference(object) };
     }
+}
+
+/// `WdfObjectCreate`: a gate in front of `parent`, a child that the parent disposes of before any
+/// child created later (OBJ-35, OBJ-52).
+///
+/// The framework remembers the parent of a lookaside list's memory by its bare handle, and completes
+/// a child after it has linked it to its parent (OBJ-32): a parent that is deleted on another thread
+/// at that moment would take the child away half made. Who is inside of the gate is safe from that:
+/// the parent's deletion waits in the gate's cleanup callback until all have left, and lets nobody
+/// in any more.
+///
+/// # Safety
+///
+/// The parent is alive during the call. It is disposed of at PASSIVE_LEVEL.
+pub(crate) unsafe fn gate(parent: WDFOBJECT) -> Result<Owned<WDFOBJECT>> {
+    let mut attributes = WDF_OBJECT_ATTRIBUTES {
+        EvtCleanupCallback: Some(close_gate),
+        ..owned_by_handle(parent)
+    };
+    let mut handle = null_mut();
+    // SAFETY: By the contract of this function; the attributes are set up as their `INIT` function
+    // does.
+    check(unsafe {
+        call_unsafe_wdf_function_binding!(WdfObjectCreate, &mut attributes, &mut handle)
+    })?;
+    // SAFETY: Just created; general objects may be deleted by the driver.
+    Ok(unsafe { Owned::new(handle) })
 }

@@ -70,13 +70,13 @@ impl NonPageable for NonPagedNx {}
 /// # Invariants
 ///
 /// `pointer` is the start of a live pool allocation of `length` initialised bytes of kind `P` with
-/// the tag `tag`, owned by this value alone. A pageable one comes with a record of this value's.
+/// the tag `tag`, owned by this value alone. `record` stands for it in the registry.
 #[derive(Debug)]
 pub struct PoolBuffer<P: PoolKind> {
     pointer: NonNull<u8>,
     length: usize,
     tag: Tag,
-    record: Option<NonNull<Record>>,
+    record: NonNull<Record>,
     kind: PhantomData<P>,
 }
 
@@ -107,22 +107,21 @@ impl<P: PoolKind> PoolBuffer<P> {
             // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
             unsafe { deferred::drain() };
         }
-        let record = if P::PAGEABLE {
-            Some(Record::allocate()?)
-        } else {
-            None
-        };
+        let record = Record::allocate()?;
         // SAFETY: The witness allows this pool at the current IRQL, the size and the tag are not
         // zero.
         let pointer =
             unsafe { ntddk::ExAllocatePoolWithTag(P::POOL_TYPE, length as u64, tag.value()) };
         let Some(pointer) = NonNull::new(pointer.cast::<u8>()) else {
-            if let Some(record) = record {
-                // SAFETY: Allocated above.
-                unsafe { Record::free(record) };
-            }
+            // SAFETY: Allocated above.
+            unsafe { Record::free(record) };
             return Err(Error::INSUFFICIENT_RESOURCES);
         };
+        let argument = without_provenance_mut(tag.value() as usize);
+        // SAFETY: Allocated above.
+        unsafe { Record::set(record, free, pointer.cast(), argument) };
+        // SAFETY: Set above, to free what was allocated above.
+        unsafe { Record::register(record) };
         // SAFETY: The allocation has `length` bytes, and the witness allows touching them.
         unsafe { pointer.write_bytes(0, length) };
         // INVARIANT: Allocated and initialised above.
@@ -160,31 +159,29 @@ impl<P: PoolKind> PoolBuffer<P> {
 
 impl<P: PoolKind> Drop for PoolBuffer<P> {
     fn drop(&mut self) {
-        /// # Safety
-        ///
-        /// `memory` is a pool allocation with this tag and `record` one of `Record::allocate`, both
-        /// given up, at a level at which the memory may be freed.
-        unsafe fn free(memory: NonNull<c_void>, tag: *mut c_void, record: NonNull<Record>) {
-            // SAFETY: By the contract of this function.
-            unsafe { ntddk::ExFreePoolWithTag(memory.as_ptr(), tag.addr() as u32) };
-            // SAFETY: By the contract of this function.
-            unsafe { Record::free(record) };
-        }
-
-        let (memory, tag) = (self.pointer.cast(), self.tag.value());
-        match self.record {
-            Some(record) => {
-                let tag = without_provenance_mut(tag as usize);
-                // SAFETY: By the type invariant both are this value's, which is gone after this.
-                unsafe { deferred::release(record, free, memory, tag) };
-            }
-            None => {
-                // SAFETY: By the type invariant, and nonpaged memory may be freed at any level of
-                // this crate.
-                unsafe { ntddk::ExFreePoolWithTag(memory.as_ptr(), tag) };
-            }
+        // SAFETY: By the type invariant the record is in the registry.
+        unsafe { Record::unregister(self.record) };
+        if P::PAGEABLE {
+            // SAFETY: By the type invariant the memory and its record are this value's, which is
+            // gone after this.
+            unsafe { deferred::release(self.record) };
+        } else {
+            let tag = without_provenance_mut(self.tag.value() as usize);
+            // SAFETY: As above; nonpaged memory may be freed at any level of this crate.
+            unsafe { free(self.pointer.cast(), tag, self.record) };
         }
     }
+}
+
+/// # Safety
+///
+/// `memory` is a pool allocation with this tag and `record` one of `Record::allocate`, both given
+/// up, at a level at which the memory may be freed.
+unsafe fn free(memory: NonNull<c_void>, tag: *mut c_void, record: NonNull<Record>) {
+    // SAFETY: By the contract of this function.
+    unsafe { ntddk::ExFreePoolWithTag(memory.as_ptr(), tag.addr() as u32) };
+    // SAFETY: By the contract of this function.
+    unsafe { Record::free(record) };
 }
 
 // SAFETY: By the type invariant the bytes stay where they are until the value is dropped, however

@@ -3,7 +3,6 @@
 use crate::context::{self, Context};
 use crate::device::Device;
 use crate::irql::{AtMostDispatch, ExecutionLevel};
-use crate::object::{self, Parent};
 use crate::request::{Handled, Kind, Request};
 use crate::status::{Error, Result, check};
 use core::marker::PhantomData;
@@ -11,7 +10,7 @@ use core::ptr::null_mut;
 use kmdf_sys::{
     _WDF_IO_QUEUE_CONFIG__bindgen_ty_1, _WDF_IO_QUEUE_CONFIG__bindgen_ty_1__bindgen_ty_1,
     _WDF_IO_QUEUE_DISPATCH_TYPE, _WDF_SYNCHRONIZATION_SCOPE, _WDF_TRI_STATE, ULONG,
-    WDF_IO_QUEUE_CONFIG, WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFQUEUE, WDFREQUEST,
+    WDF_IO_QUEUE_CONFIG, WDF_OBJECT_ATTRIBUTES, WDFQUEUE, WDFREQUEST,
     call_unsafe_wdf_function_binding,
 };
 
@@ -96,6 +95,32 @@ impl<'a> Queue<'a> {
         self.handle
     }
 
+    /// `WdfObjectGetTypedContext`: a context of the queue. IRQL: any.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NOT_FOUND`] if it has none of this type; [`Error::DEVICE_NOT_READY`] if that is not
+    /// there yet.
+    pub fn context<T: Context>(self) -> Result<&'a T> {
+        // SAFETY: By the type invariant.
+        unsafe { context::get(self.handle.cast()) }
+    }
+
+    /// `WdfObjectAllocateContext`: gives the queue one more context, of another type. It is dropped
+    /// when the queue is destroyed. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_STATE`] if there is a value of this type already;
+    /// [`Error::INSUFFICIENT_RESOURCES`]; [`Error::DELETE_PENDING`] if the queue is being deleted. The
+    /// value is dropped then.
+    ///
+    /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
+    pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
+        // SAFETY: By the type invariant.
+        unsafe { context::attach(self.handle.cast(), value) }
+    }
+
     /// `WdfIoQueueGetDevice`: the queue's device. IRQL: <= DISPATCH_LEVEL.
     pub fn device(self) -> Device<'a> {
         // SAFETY: By the type invariant.
@@ -104,14 +129,6 @@ impl<'a> Queue<'a> {
         unsafe { Device::new(device) }
     }
 }
-
-impl object::sealed::ParentHandle for Queue<'_> {
-    fn parent_handle(&self) -> WDFOBJECT {
-        self.handle.cast()
-    }
-}
-
-impl Parent for Queue<'_> {}
 
 // SAFETY: A queue belongs to no thread, and the framework's calls on it are thread-safe.
 unsafe impl Send for Queue<'_> {}

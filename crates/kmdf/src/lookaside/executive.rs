@@ -13,7 +13,7 @@ use core::marker::PhantomData;
 use core::mem;
 use core::ptr::{NonNull, null_mut};
 use core::slice;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 use kmdf_sys::{_POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, SLIST_HEADER, ntddk};
 
 /// A lookaside list of pageable entries.
@@ -91,10 +91,11 @@ struct Storage {
     /// First, and with the alignment that the structure documents. The kernel changes it at any
     /// time.
     list: UnsafeCell<GENERAL_LOOKASIDE>,
-    /// Records for entries to come, of a pageable list: one for each entry that was ever out at the
-    /// same time.
+    /// Records for entries to come: one for each entry that was ever out at the same time.
     records: UnsafeCell<SLIST_HEADER>,
-    /// The record by which the list itself is deleted.
+    /// All records, those of the entries that are out included, each with the next one.
+    all_records: AtomicPtr<Record>,
+    /// The record by which the list itself is deleted, known to the registry.
     record: UnsafeCell<Record>,
     /// `ExLookaside` values and entries that refer to this list.
     references: AtomicUsize,
@@ -201,6 +202,7 @@ impl<P: ExPool> ExLookaside<P> {
         let value = Storage {
             list: UnsafeCell::new(GENERAL_LOOKASIDE::default()),
             records: UnsafeCell::new(deferred::EMPTY_LIST),
+            all_records: AtomicPtr::new(null_mut()),
             record: UnsafeCell::new(Record::new()),
             references: AtomicUsize::new(1),
             allocation,
@@ -212,6 +214,12 @@ impl<P: ExPool> ExLookaside<P> {
         unsafe { storage.write(value) };
         // SAFETY: The list comes first in its storage, which is nonpaged and new.
         unsafe { P::initialize(storage.as_ptr().cast(), size, tag) };
+        // SAFETY: Written above.
+        let record = unsafe { storage.as_ref() }.record();
+        // SAFETY: The record is the storage's own, and not used yet.
+        unsafe { Record::set(record, delete_forgotten::<P>, storage.cast(), null_mut()) };
+        // SAFETY: Set above; the list may be deleted if all that refers to it is forgotten.
+        unsafe { Record::register(record) };
         // INVARIANT: Initialised above, with one reference.
         Ok(Self {
             storage,
@@ -234,19 +242,22 @@ impl<P: ExPool> ExLookaside<P> {
             unsafe { deferred::drain() };
         }
         let storage = self.storage();
-        let record = if P::PAGEABLE {
-            Some(storage.take_record()?)
-        } else {
-            None
-        };
+        let record = storage.take_record()?;
         // SAFETY: By the type invariant the list is initialised; the witness allows its entries.
         let start = unsafe { storage.routines.allocate(self.storage.cast()) };
         let Some(start) = NonNull::new(start.cast::<u8>()) else {
-            if let Some(record) = record {
-                // SAFETY: Taken above.
-                unsafe { storage.give_record(record) };
-            }
+            // SAFETY: Taken above.
+            unsafe { storage.give_record(record) };
             return Err(Error::INSUFFICIENT_RESOURCES);
+        };
+        // SAFETY: Taken above.
+        unsafe {
+            Record::set(
+                record,
+                give_back::<P>,
+                start.cast(),
+                self.storage.as_ptr().cast(),
+            )
         };
         // SAFETY: The entry is this long and now ours; the witness allows touching it. Whatever a
         // former owner left in it is gone after this.
@@ -314,11 +325,37 @@ fn system_routine(name: WideText, _irql: &Passive) -> Option<NonNull<c_void>> {
 }
 
 impl Storage {
+    /// The record of the list itself.
+    const fn record(&self) -> NonNull<Record> {
+        // SAFETY: A cell's content is never null.
+        unsafe { NonNull::new_unchecked(self.record.get()) }
+    }
+
     /// A record for an entry, from the list's own if there is one.
     fn take_record(&self) -> Result<NonNull<Record>> {
         // SAFETY: The header is one, and only accessed by interlocked functions.
         let record = unsafe { ntddk::ExpInterlockedPopEntrySList(self.records.get()) };
-        NonNull::new(record.cast()).map_or_else(Record::allocate, Ok)
+        if let Some(record) = NonNull::new(record.cast()) {
+            return Ok(record);
+        }
+        let record = Record::allocate()?;
+        // SAFETY: Allocated above.
+        let link = unsafe { Record::next(record) };
+        let mut next = self.all_records.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: The record is not linked yet, and the link written by its owner alone.
+            unsafe { link.write(next) };
+            let linked = self.all_records.compare_exchange_weak(
+                next,
+                record.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
+            match linked {
+                Ok(_) => return Ok(record),
+                Err(other) => next = other,
+            }
+        }
     }
 
     /// Keeps a record for another entry.
@@ -327,8 +364,26 @@ impl Storage {
     ///
     /// It came from `take_record` of the same list, and is nobody's.
     unsafe fn give_record(&self, record: NonNull<Record>) {
+        // SAFETY: By the contract of this function.
+        unsafe { Record::clear(record) };
         // SAFETY: As in `take_record`; a record starts with its link.
         unsafe { ntddk::ExpInterlockedPushEntrySList(self.records.get(), record.as_ptr().cast()) };
+    }
+
+    /// Calls `each` with every record of the list's entries; it may free the record.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the list.
+    unsafe fn for_each_record(&self, mut each: impl FnMut(NonNull<Record>)) {
+        let mut next = self.all_records.load(Ordering::Acquire);
+        while let Some(record) = NonNull::new(next) {
+            // SAFETY: Records live as long as the list, unless `each` frees this one.
+            let link = unsafe { Record::next(record) };
+            // SAFETY: Written before the record was linked.
+            next = unsafe { link.read() };
+            each(record);
+        }
     }
 }
 
@@ -338,48 +393,75 @@ impl Storage {
 ///
 /// The storage holds a list of the kind `P`, and the caller owns one of its references.
 unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
-    /// # Safety
-    ///
-    /// The last reference is gone, and the level allows freeing entries of the kind.
-    unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {
-        let storage = storage.cast::<Storage>();
-        // SAFETY: By the contract of this function nobody uses the list, and all entries are back.
-        unsafe { P::delete(storage.as_ptr().cast()) };
-        // SAFETY: The storage is alive until it is freed below.
-        let records = unsafe { storage.as_ref() }.records.get();
-        loop {
-            // SAFETY: As in `take_record`.
-            let record = unsafe { ntddk::ExpInterlockedPopEntrySList(records) };
-            let Some(record) = NonNull::new(record.cast()) else {
-                break;
-            };
-            // SAFETY: Allocated by `take_record`, and popped just now.
-            unsafe { Record::free(record) };
-        }
-        // SAFETY: As above.
-        let Storage {
-            allocation, tag, ..
-        } = unsafe { storage.read() };
-        // SAFETY: This is how it was allocated, and nobody uses it.
-        unsafe { ntddk::ExFreePoolWithTag(allocation.as_ptr(), tag.value()) };
-    }
-
     // SAFETY: By the contract of this function the storage is alive.
     let shared = unsafe { storage.as_ref() };
-    // SAFETY: A cell's content is never null.
-    let record = unsafe { NonNull::new_unchecked(shared.record.get()) };
+    let record = shared.record();
     if shared.references.fetch_sub(1, Ordering::Release) != 1 {
         return;
     }
     // What other owners did to the list comes before its deletion.
     fence(Ordering::Acquire);
+    // SAFETY: The record was entered when the list was made, and this was the last reference.
+    unsafe { Record::unregister(record) };
+    // SAFETY: As above.
+    unsafe { Record::set(record, delete::<P>, storage.cast(), null_mut()) };
     if P::PAGEABLE {
-        // SAFETY: This was the last reference, and the record is in the list's own storage.
-        unsafe { deferred::release(record, delete::<P>, storage.cast(), null_mut()) };
+        // SAFETY: Set above; the record is in the list's own storage.
+        unsafe { deferred::release(record) };
     } else {
         // SAFETY: This was the last reference; nonpaged entries are freed at any level.
         unsafe { delete::<P>(storage.cast(), null_mut(), record) };
     }
+}
+
+/// # Safety
+///
+/// Nobody uses the list any more, no entry of it is out, and the level allows freeing entries of
+/// the kind.
+unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {
+    let storage = storage.cast::<Storage>();
+    // SAFETY: By the contract of this function.
+    unsafe { P::delete(storage.as_ptr().cast()) };
+    // SAFETY: The storage is alive until it is freed below.
+    let shared = unsafe { storage.as_ref() };
+    let free = |record| {
+        // SAFETY: All records come from `Record::allocate`, and nobody uses them any more.
+        unsafe { Record::free(record) };
+    };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.for_each_record(free) };
+    // SAFETY: As above.
+    let Storage {
+        allocation, tag, ..
+    } = unsafe { storage.read() };
+    // SAFETY: This is how it was allocated, and nobody uses it.
+    unsafe { ntddk::ExFreePoolWithTag(allocation.as_ptr(), tag.value()) };
+}
+
+/// As `delete`, after giving back the entries that were forgotten.
+///
+/// # Safety
+///
+/// Nothing that refers to the list is reachable any more. At PASSIVE_LEVEL.
+unsafe fn delete_forgotten<P: ExPool>(
+    storage: NonNull<c_void>,
+    argument: *mut c_void,
+    record: NonNull<Record>,
+) {
+    let list = storage.cast::<Storage>();
+    // SAFETY: The storage is alive until it is deleted below.
+    let shared = unsafe { list.as_ref() };
+    let give_back = |record| {
+        // SAFETY: The record is the list's.
+        if let Some(entry) = unsafe { Record::memory(record) } {
+            // SAFETY: The entry is out, and its value forgotten.
+            unsafe { shared.routines.free(list.cast(), entry.as_ptr()) };
+        }
+    };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.for_each_record(give_back) };
+    // SAFETY: All entries are back now.
+    unsafe { delete::<P>(storage, argument, record) };
 }
 
 /// An entry of a kernel lookaside list: bytes owned by a Rust value.
@@ -391,12 +473,12 @@ unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
 /// # Invariants
 ///
 /// `start` is an entry of the list in `storage`: as many initialised bytes as its entry size, owned
-/// by this value alone, as is one reference on the list.
+/// by this value alone, as are `record`, which stands for it, and one reference on the list.
 #[derive(Debug)]
 pub struct Entry<P: ExPool> {
     start: NonNull<u8>,
     storage: NonNull<Storage>,
-    record: Option<NonNull<Record>>,
+    record: NonNull<Record>,
     kind: PhantomData<P>,
 }
 
@@ -428,51 +510,37 @@ impl<P: ExPool> Entry<P> {
 
 impl<P: ExPool> Drop for Entry<P> {
     fn drop(&mut self) {
-        /// # Safety
-        ///
-        /// The entry, the record and one reference on the list are given up, at a level that allows
-        /// touching the entry.
-        unsafe fn free<P: ExPool>(
-            entry: NonNull<c_void>,
-            storage: *mut c_void,
-            record: NonNull<Record>,
-        ) {
-            // SAFETY: By the contract of this function; never null.
-            let storage = unsafe { NonNull::new_unchecked(storage.cast::<Storage>()) };
-            // SAFETY: The reference keeps the storage alive.
-            let shared = unsafe { storage.as_ref() };
-            // SAFETY: By the contract of this function.
-            unsafe { shared.give_record(record) };
-            // SAFETY: By the contract of this function.
-            unsafe { give_back::<P>(entry, storage) };
-        }
-
-        /// # Safety
-        ///
-        /// As for `free`, without the record.
-        unsafe fn give_back<P: ExPool>(entry: NonNull<c_void>, storage: NonNull<Storage>) {
-            // SAFETY: The reference keeps the storage alive.
-            let routines = unsafe { storage.as_ref() }.routines;
-            // SAFETY: By the contract of this function.
-            unsafe { routines.free(storage.cast(), entry.as_ptr()) };
-            // SAFETY: By the contract of this function.
-            unsafe { dereference::<P>(storage) };
-        }
-
-        let entry = self.start.cast();
-        match self.record {
-            Some(record) => {
-                let storage = self.storage.as_ptr().cast();
-                // SAFETY: By the type invariant all three are ours to give up, which ends this
-                // value.
-                unsafe { deferred::release(record, free::<P>, entry, storage) };
-            }
-            None => {
-                // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
-                unsafe { give_back::<P>(entry, self.storage) };
-            }
+        if P::PAGEABLE {
+            // SAFETY: By the type invariant the entry, its record and a reference on the list are
+            // ours to give up, which ends this value.
+            unsafe { deferred::release(self.record) };
+        } else {
+            let storage = self.storage.as_ptr().cast();
+            // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
+            unsafe { give_back::<P>(self.start.cast(), storage, self.record) };
         }
     }
+}
+
+/// # Safety
+///
+/// The entry, its record and one reference on its list are given up, at a level that allows
+/// touching the entry.
+unsafe fn give_back<P: ExPool>(
+    entry: NonNull<c_void>,
+    storage: *mut c_void,
+    record: NonNull<Record>,
+) {
+    // SAFETY: By the contract of this function; never null.
+    let storage = unsafe { NonNull::new_unchecked(storage.cast::<Storage>()) };
+    // SAFETY: The reference keeps the storage alive.
+    let shared = unsafe { storage.as_ref() };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.give_record(record) };
+    // SAFETY: By the contract of this function.
+    unsafe { shared.routines.free(storage.cast(), entry.as_ptr()) };
+    // SAFETY: By the contract of this function.
+    unsafe { dereference::<P>(storage) };
 }
 
 /// What a kernel lookaside list counts, modulo 2^32.

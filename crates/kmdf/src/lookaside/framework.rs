@@ -2,7 +2,7 @@
 
 use crate::irql::{Allows, Passive};
 use crate::memory::{Memory, buffer_raw};
-use crate::object::{self, Owned, Parent, Reference};
+use crate::object::{self, Owned, Parent};
 use crate::pool::PoolKind;
 use crate::status::{Result, check};
 use crate::tag::Tag;
@@ -42,11 +42,11 @@ use kmdf_sys::{PAGE_SHIFT, WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 /// # Invariants
 ///
 /// `list` is a lookaside list over `P` with this entry size. The parent that it gives its memory
-/// objects is the driver or the object that `memory_parent` keeps alive.
+/// objects is the driver, or one in front of which the list has a gate.
 #[derive(Debug)]
 pub struct LookasideList<P: PoolKind> {
     list: Owned<WDFLOOKASIDE>,
-    memory_parent: Option<Reference>,
+    has_memory_parent: bool,
     entry_size: usize,
     kind: PhantomData<fn(P) -> P>,
 }
@@ -69,13 +69,9 @@ impl<P: PoolKind> LookasideList<P> {
 
     /// `WdfLookasideListCreate`: as [`LookasideList::new`], with a parent for the memory objects.
     ///
-    /// The framework remembers that parent by its bare handle (MEM-54, MEM-58). The list therefore
-    /// holds a reference on it; once it is being deleted, allocations fail with
-    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING).
-    ///
-    /// A list that is kept in the context of the very object that it names here keeps that object
-    /// alive, and thereby itself: take it out in a callback that comes before, such as
-    /// [`FileHandler::cleanup`](crate::FileHandler::cleanup).
+    /// The framework remembers that parent by its bare handle (MEM-54, MEM-58). The list does not
+    /// keep it alive, but learns of its deletion before anything of it is freed: from then on,
+    /// allocations fail with [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING).
     ///
     /// # Errors
     ///
@@ -89,33 +85,38 @@ impl<P: PoolKind> LookasideList<P> {
         entry_size: usize,
         _irql: &Passive,
     ) -> Result<Self> {
+        let memory_parent = memory_parent.parent_handle();
+        let gate = if memory_parent.is_null() {
+            None
+        } else {
+            // SAFETY: The parent is borrowed, so alive; it is a device or a file object.
+            Some(unsafe { object::gate(memory_parent) }?)
+        };
+        let mut attributes = object::owned_attributes(parent);
+        let mut memory_attributes = object::owned_by_handle(memory_parent);
         let mut handle = null_mut();
-        object::with_parent(parent, |attributes| {
-            object::with_parent(memory_parent, |memory_attributes| {
-                // SAFETY: Both parents are borrowed, so alive; the level allows any pool.
-                check(unsafe {
-                    call_unsafe_wdf_function_binding!(
-                        WdfLookasideListCreate,
-                        attributes,
-                        entry_size,
-                        P::POOL_TYPE,
-                        memory_attributes,
-                        tag.value(),
-                        &mut handle
-                    )
-                })
-            })
+        // SAFETY: Both parents are borrowed, so alive; the level allows any pool.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfLookasideListCreate,
+                &mut attributes,
+                entry_size,
+                P::POOL_TYPE,
+                &mut memory_attributes,
+                tag.value(),
+                &mut handle
+            )
         })?;
         // SAFETY: Just created; lookaside lists may be deleted by the driver.
         let list = unsafe { Owned::new(handle) };
-        let memory_parent = memory_parent.parent_handle();
-        // SAFETY: The parent is borrowed, so alive.
-        let memory_parent =
-            (!memory_parent.is_null()).then(|| unsafe { Reference::new(memory_parent) });
+        let has_memory_parent = gate.is_some();
+        if let Some(gate) = gate {
+            list.keep_gate(gate);
+        }
         // INVARIANT: Made above.
         Ok(Self {
             list,
-            memory_parent,
+            has_memory_parent,
             entry_size,
             kind: PhantomData,
         })
@@ -135,14 +136,16 @@ impl<P: PoolKind> LookasideList<P> {
     /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
     pub fn allocate(&self, _irql: &impl Allows<P>) -> Result<Memory<P>> {
         let mut handle = null_mut();
-        // SAFETY: By the type invariant the list is a live one and the parent of its memory is
-        // alive; the witness allows taking from this pool.
-        check(unsafe {
-            call_unsafe_wdf_function_binding!(
-                WdfMemoryCreateFromLookaside,
-                self.list.handle(),
-                &mut handle
-            )
+        self.list.inside_gate(|| {
+            // SAFETY: By the type invariant the list is a live one; inside of the gate, so is the
+            // parent of its memory. The witness allows taking from this pool.
+            check(unsafe {
+                call_unsafe_wdf_function_binding!(
+                    WdfMemoryCreateFromLookaside,
+                    self.list.handle(),
+                    &mut handle
+                )
+            })
         })?;
         // SAFETY: Just created; memory objects may be deleted by the driver.
         let object = unsafe { Owned::new(handle) };
@@ -164,6 +167,6 @@ impl<P: PoolKind> LookasideList<P> {
 
     /// Whether the memory objects have a parent other than the driver.
     pub const fn has_memory_parent(&self) -> bool {
-        self.memory_parent.is_some()
+        self.has_memory_parent
     }
 }

@@ -116,11 +116,10 @@ impl<B: Buffer> PreallocatedMemory<B> {
     /// Source: "WdfMemoryCreatePreallocated function (wdfmemory.h)".
     pub fn new(parent: &impl Parent, mut buffer: B) -> Result<Self> {
         let (start, length) = (buffer.start(), buffer.length());
-        let handle = object::with_parent(parent, |attributes| {
-            // SAFETY: The parent is borrowed, so alive. Only this value uses the object, together
-            // with the buffer.
-            unsafe { create_preallocated_raw(attributes, start, length) }
-        })?;
+        let mut attributes = object::owned_attributes(parent);
+        // SAFETY: The parent is borrowed, so alive. Only this value uses the object, together with
+        // the buffer.
+        let handle = unsafe { create_preallocated_raw(&mut attributes, start, length) }?;
         // SAFETY: Just created; memory objects may be deleted by the driver.
         let object = unsafe { Owned::new(handle) };
         // INVARIANT: The object was put over this buffer.

@@ -41,10 +41,9 @@ impl<P: PoolKind> UninitMemory<P> {
         length: usize,
         _irql: &impl Allows<P>,
     ) -> Result<Self> {
-        let (handle, start) = object::with_parent(parent, |attributes| {
-            // SAFETY: The parent is borrowed, so alive; the witness allows allocating from `P`.
-            unsafe { create_raw::<P>(attributes, tag, length) }
-        })?;
+        let mut attributes = object::owned_attributes(parent);
+        // SAFETY: The parent is borrowed, so alive; the witness allows allocating from `P`.
+        let (handle, start) = unsafe { create_raw::<P>(&mut attributes, tag, length) }?;
         // SAFETY: Just created; memory objects may be deleted by the driver.
         let object = unsafe { Owned::new(handle) };
         // INVARIANT: Object and buffer were made for this value.

@@ -1,12 +1,15 @@
-//! Who deletes what, in whatever order: OBJ-45 to OBJ-59.
+//! Who deletes what, in whatever order: OBJ-45 to OBJ-59. `docs/soundness.md` names these tests.
 
 use super::driver::{INTERFACE, run_body, with_device};
 use kmdf::{
-    BorrowedBuffer, DriverParent, Error, LookasideList, Memory, NonPagedNx, Paged,
-    PreallocatedMemory, SpinLock, Tag,
+    Allows, BorrowedBuffer, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
+    NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PoolKind, PreallocatedMemory,
+    SpinLock, Tag, WaitLock, context,
 };
-use nt_model::Config;
-use std::sync::Mutex;
+use nt_model::{Config, Verifier};
+use std::mem::forget;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 const TAG: Tag = Tag::new(b"Own1");
 
@@ -77,24 +80,203 @@ fn values_survive_the_deletion_of_their_parent() {
     .expect("no bug check");
 }
 
-/// P8: the buffer of a forgotten preallocated memory object is the lender's again; the framework
-/// disposes of the object with its parent and never touches the buffer. (The object itself is
-/// leaked, hence no verifier.)
+/// One of everything that owns something, with memory and entries out of every list.
+fn forget_everything(device: kmdf::Device<'_>, irql: &mut Passive) {
+    forget(Memory::<Paged>::new(&DriverParent, TAG, 16, irql).expect("memory"));
+    forget(Memory::<NonPagedNx>::new(&device, TAG, 5000, irql).expect("memory"));
+    forget(Memory::<Paged>::new_uninit(&device, TAG, 16, irql).expect("memory"));
+    forget(SpinLock::new(&device, 1).expect("lock"));
+    forget(WaitLock::new(&DriverParent, [2; 100]).expect("lock"));
+    let paged = PoolBuffer::<Paged>::new(TAG, 64, irql).expect("pool");
+    forget(PreallocatedMemory::new(&device, paged).expect("memory"));
+    forget(PoolBuffer::<NonPagedNx>::new(TAG, 4096, irql).expect("pool"));
+    let list = LookasideList::<Paged>::with_memory_parent(&device, &device, TAG, 32, irql);
+    let list = list.expect("list");
+    forget(list.allocate(irql).expect("memory"));
+    drop(list.allocate(irql).expect("memory"));
+    forget(list);
+    let list = LookasideList::<NonPagedNx>::new(&DriverParent, TAG, 5000, irql).expect("list");
+    forget(list.allocate(irql).expect("memory"));
+    let list = PagedLookaside::new(TAG, 64, irql).expect("list");
+    forget(list.allocate(irql).expect("entry"));
+    drop(list.allocate(irql).expect("entry"));
+    forget(list.clone());
+    let list = NonPagedLookaside::with_system_routines(TAG, 64, irql).expect("list");
+    forget(list.allocate(irql).expect("entry"));
+    let inner = Memory::<Paged>::new(&device, TAG, 16, irql).expect("memory");
+    forget(PoolBox::new(TAG, inner).expect("pool"));
+}
+
+/// C9, C10, L5, E4: what is forgotten is released by its parent or, where that is gone or there is
+/// none, when the driver is unloaded; no check of the verifier finds anything left.
 #[test]
-fn forgetting_a_memory_object_is_harmless() {
-    let config = Config {
-        verifier: nt_model::Verifier::off(),
-        ..Config::default()
-    };
-    with_device(config, |_, file| {
-        run_body(file, |device, irql| {
+fn forgetting_is_harmless() {
+    for verifier in [Verifier::standard(), Verifier::off()] {
+        let config = Config {
+            verifier,
+            ..Config::default()
+        };
+        with_device(config, |_, file| run_body(file, forget_everything)).expect("no bug check");
+    }
+}
+
+/// P8: the buffer of a forgotten preallocated memory object is the lender's again; the framework
+/// disposes of the object with its parent and never touches the buffer.
+#[test]
+fn a_lent_buffer_comes_back_from_a_forgotten_object() {
+    with_device(Config::default(), |_, file| {
+        run_body(file, |device, _| {
             let mut bytes = [1; 16];
             let memory = PreallocatedMemory::new(&device, BorrowedBuffer::from(&mut bytes[..]))
                 .expect("memory");
-            std::mem::forget(memory);
+            forget(memory);
             bytes.fill(2);
-            std::mem::forget(Memory::<Paged>::new(&DriverParent, TAG, 16, irql).expect("memory"));
         });
+    })
+    .expect("no bug check");
+}
+
+/// OBJ-46, OBJ-53: a value that outlived the parent of its object is forgotten after that.
+#[test]
+fn forgetting_an_orphan_is_harmless() {
+    nt_model::run(Config::default(), |kernel| {
+        let driver = kernel
+            .load_driver("wrappers", super::driver::fx_driver_entry)
+            .expect("the driver loads");
+        for _ in 0..2 {
+            let device = driver
+                .add_device("ROOT\\WRAPPERS")
+                .expect("the device starts");
+            let file = kernel
+                .open_interface(&INTERFACE.get())
+                .expect("the device opens");
+            let kept = run_body(&file, |device, irql| {
+                let list =
+                    LookasideList::<Paged>::with_memory_parent(&device, &device, TAG, 32, irql)
+                        .expect("list");
+                (
+                    list.allocate(irql).expect("memory"),
+                    Memory::<Paged>::new(&device, TAG, 100, irql).expect("memory"),
+                    list,
+                    SpinLock::new(&device, 1).expect("lock"),
+                )
+            });
+            file.close();
+            device.remove().expect("nothing is open");
+            forget(kept);
+        }
+        driver.unload().expect("nothing is left");
+    })
+    .expect("no bug check");
+}
+
+/// MEM-54, MEM-58: a list allocates while another thread removes the device that its memory is
+/// parented to: the allocation succeeds or not, and what it gave stays valid.
+#[test]
+fn allocating_races_with_the_end_of_the_memory_parent() {
+    fn race<P: PoolKind>()
+    where
+        Passive: Allows<P>,
+    {
+        nt_model::run(Config::default(), |kernel| {
+            let driver = kernel
+                .load_driver("wrappers", super::driver::fx_driver_entry)
+                .expect("the driver loads");
+            let add = || {
+                driver
+                    .add_device("ROOT\\WRAPPERS")
+                    .expect("the device starts")
+            };
+            let (going, staying) = (add(), add());
+            let [first, second] = kernel.interfaces(&INTERFACE.get()).try_into().expect("two");
+            let file = kernel.open(&first).expect("the device opens");
+            let list = run_body(&file, |device, irql| {
+                let parent = &DriverParent;
+                LookasideList::<P>::with_memory_parent(parent, &device, TAG, 32, irql)
+                    .expect("list")
+            });
+            file.close();
+            let file = kernel.open(&second).expect("the device opens");
+            let started = Arc::new(AtomicBool::new(false));
+            let start = started.clone();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    run_body(&file, move |_, irql| {
+                        start.store(true, Ordering::Release);
+                        let mut kept = Vec::new();
+                        let refused = loop {
+                            match list.allocate(irql) {
+                                Ok(memory) if kept.len() < 10 => kept.push(memory),
+                                Ok(mut memory) => memory.bytes_mut(irql).fill(1),
+                                Err(error) => break error,
+                            }
+                        };
+                        assert_eq!(refused, Error::DELETE_PENDING);
+                        drop(list);
+                        for memory in &mut kept {
+                            assert_eq!(memory.bytes(irql), [0; 32]);
+                        }
+                    });
+                });
+                while !started.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+                going.remove().expect("nothing is open");
+            });
+            file.close();
+            staying.remove().expect("nothing is open");
+            driver.unload().expect("nothing is left");
+        })
+        .expect("no bug check");
+    }
+
+    for _ in 0..20 {
+        race::<Paged>();
+        race::<NonPagedNx>();
+    }
+}
+
+struct Cycle(LookasideList<Paged>, Memory<Paged>);
+context!(Cycle);
+
+static CYCLE_DROPPED: AtomicBool = AtomicBool::new(false);
+
+impl Drop for Cycle {
+    fn drop(&mut self) {
+        assert_eq!(self.0.entry_size(), self.1.len());
+        CYCLE_DROPPED.store(true, Ordering::Release);
+    }
+}
+
+/// C9, OBJ-52: a list and its memory are kept in the context of the very object that they are
+/// parented to: neither keeps it alive, and all go with it.
+#[test]
+fn values_in_the_context_of_their_own_parent_go_with_it() {
+    nt_model::run(Config::default(), |kernel| {
+        let driver = kernel
+            .load_driver("wrappers", super::driver::fx_driver_entry)
+            .expect("the driver loads");
+        let device = driver
+            .add_device("ROOT\\WRAPPERS")
+            .expect("the device starts");
+        let file = kernel
+            .open_interface(&INTERFACE.get())
+            .expect("the device opens");
+        run_body(&file, |device, irql| {
+            let list = LookasideList::with_memory_parent(&device, &device, TAG, 32, irql);
+            let list = list.expect("list");
+            let memory = list.allocate(irql).expect("memory");
+            device
+                .attach(Cycle(list, memory))
+                .expect("the only one of its type");
+        });
+        file.close();
+        device.remove().expect("nothing is open");
+        assert!(
+            CYCLE_DROPPED.load(Ordering::Acquire),
+            "before the driver goes"
+        );
+        driver.unload().expect("nothing is left");
     })
     .expect("no bug check");
 }
