@@ -5,7 +5,7 @@
 //!
 //! | Windows call | here |
 //! | --- | --- |
-//! | `WdfMemoryCreate` | [`Memory::new`], [`Memory::new_uninit`], [`Transfer::create_memory`] |
+//! | `WdfMemoryCreate` | [`Memory::new`], [`Memory::new_uninit`], [`Memory::with_value`], [`Memory::zeroed`], [`Transfer::create_memory`] |
 //! | `WdfMemoryCreatePreallocated` | [`PreallocatedMemory::new`], [`Transfer::wrap_input`] |
 //! | `WdfMemoryAssignBuffer` | [`PreallocatedMemory::assign`] |
 //! | `WdfMemoryGetBuffer` | `bytes` and `bytes_mut` |
@@ -165,6 +165,7 @@ mod lookaside;
 mod memory;
 mod object;
 pub mod panic;
+mod plain;
 mod pool;
 mod queue;
 mod registry;
@@ -182,10 +183,11 @@ pub use file::{FileHandler, FileObject};
 pub use irql::{Allows, Apc, AtMostApc, AtMostDispatch, Dispatch, ExecutionLevel, Passive};
 pub use lock::{SpinLock, WaitLock};
 pub use lookaside::{
-    Counters, Entry, ExLookaside, ExPool, LookasideList, NonPagedLookaside, PagedLookaside,
+    Counters, Entry, ExLookaside, ExPool, LookasideList, NonPagedLookaside, PagedLookaside, Supply,
 };
 pub use memory::{BorrowedBuffer, Buffer, Memory, PreallocatedMemory, UninitMemory};
 pub use object::{DriverParent, Parent};
+pub use plain::{PAGE_SIZE, Page, Zeroable};
 pub use pool::{NonPageable, NonPagedNx, Paged, PoolBuffer, PoolKind};
 pub use queue::{IoHandler, ManualQueue, Presentation, Queue, WaitingRequests};
 pub use request::{

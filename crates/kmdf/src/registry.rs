@@ -9,6 +9,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicBool, Ordering};
 use kmdf_sys::{KSPIN_LOCK, ntddk};
 
 /// How to release what the node stands for, at PASSIVE_LEVEL. Runs no code of the driver's own.
@@ -56,6 +57,9 @@ static REGISTRY: Registry = Registry {
     lock: UnsafeCell::new(0),
     first: Cell::new(null_mut()),
 };
+
+/// Whether the driver is past its last own code.
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Runs `body` with the lock held. IRQL: <= DISPATCH_LEVEL.
 fn locked<R>(body: impl FnOnce() -> R) -> R {
@@ -145,7 +149,13 @@ unsafe fn unlink(node: NonNull<Node>) {
 ///
 /// No other code of the driver runs yet.
 pub(crate) unsafe fn reset() {
+    CLOSED.store(false, Ordering::Relaxed);
     REGISTRY.first.set(null_mut());
+}
+
+/// Whether [`close`] has begun: no code of the driver's own may run any more.
+pub(crate) fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
 }
 
 /// Releases everything that is left. IRQL: PASSIVE_LEVEL.
@@ -154,6 +164,7 @@ pub(crate) unsafe fn reset() {
 ///
 /// No value that owns something is reachable any more.
 pub(crate) unsafe fn close() {
+    CLOSED.store(true, Ordering::Relaxed);
     loop {
         let left = locked(|| {
             let node = NonNull::new(REGISTRY.first.get())?;

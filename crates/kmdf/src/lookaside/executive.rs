@@ -1,8 +1,11 @@
 //! The kernel's own lookaside lists: `ExInitializePagedLookasideList` and its relatives.
 
-use super::routines::{AllocateExport, FreeExport, Routines, counter};
+use super::routines::{
+    AllocateExport, FreeExport, Routines, Supply, allocate_supplied, counter, free_supplied,
+};
 use crate::deferred::{self, Record};
 use crate::irql::{Allows, Passive};
+use crate::plain::assert_fits;
 use crate::pool::{NonPagedNx, Paged, PoolKind};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -12,15 +15,21 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem;
 use core::ptr::{NonNull, null_mut};
-use core::slice;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
-use kmdf_sys::{_POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, SLIST_HEADER, ntddk};
+use kmdf_sys::{
+    _POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, PALLOCATE_FUNCTION, PFREE_FUNCTION,
+    SLIST_HEADER, ntddk,
+};
 
 /// A lookaside list of pageable entries.
 pub type PagedLookaside = ExLookaside<Paged>;
 
 /// A lookaside list of nonpaged entries.
 pub type NonPagedLookaside = ExLookaside<NonPagedNx>;
+
+/// The `Allocate` and `Free` routines of a list, or its defaults.
+#[doc(hidden)]
+pub type RoutinePair = (PALLOCATE_FUNCTION, PFREE_FUNCTION);
 
 /// Pool kinds for which the kernel has lookaside lists.
 pub trait ExPool: PoolKind {
@@ -31,13 +40,14 @@ pub trait ExPool: PoolKind {
     #[doc(hidden)]
     const FREE: WideText;
 
-    /// `ExInitialize...LookasideList` with the default routines.
+    /// `ExInitialize...LookasideList` with these routines, or the default ones for none.
     ///
     /// # Safety
     ///
-    /// `list` is nonpaged storage for a list, which is not one yet; the tag is not zero.
+    /// `list` is nonpaged storage for a list, which is not one yet; the tag is not zero; the
+    /// routines belong together.
     #[doc(hidden)]
-    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag);
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair);
 
     /// `ExDelete...LookasideList`.
     ///
@@ -53,10 +63,12 @@ impl ExPool for Paged {
     const ALLOCATE: WideText = crate::wide!("ExAllocateFromPagedLookasideList");
     const FREE: WideText = crate::wide!("ExFreeToPagedLookasideList");
 
-    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag) {
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair) {
         let (size, tag) = (u64::from(size), tag.value());
         // SAFETY: By the contract of this function.
-        unsafe { ntddk::ExInitializePagedLookasideList(list.cast(), None, None, 0, size, tag, 0) };
+        unsafe {
+            ntddk::ExInitializePagedLookasideList(list.cast(), pair.0, pair.1, 0, size, tag, 0)
+        };
     }
 
     unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
@@ -69,13 +81,13 @@ impl ExPool for NonPagedNx {
     const ALLOCATE: WideText = crate::wide!("ExAllocateFromNPagedLookasideList");
     const FREE: WideText = crate::wide!("ExFreeToNPagedLookasideList");
 
-    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag) {
+    unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair) {
         /// `POOL_NX_ALLOCATION`, a macro of the headers: entries that cannot be executed.
         const NX: u32 = 512;
         let (size, tag) = (u64::from(size), tag.value());
         // SAFETY: By the contract of this function.
         unsafe {
-            ntddk::ExInitializeNPagedLookasideList(list.cast(), None, None, NX, size, tag, 0)
+            ntddk::ExInitializeNPagedLookasideList(list.cast(), pair.0, pair.1, NX, size, tag, 0)
         };
     }
 
@@ -156,7 +168,7 @@ impl<P: ExPool> ExLookaside<P> {
     ///
     /// Source: "ExInitializePagedLookasideList function (wdm.h)".
     pub fn new(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
-        Self::with_routines(tag, entry_size, Routines::Inline)
+        Self::with_routines(tag, entry_size, Routines::Inline, (None, None))
     }
 
     /// As [`ExLookaside::new`], but takes and gives entries by `ExAllocateFromPagedLookasideList`
@@ -180,10 +192,26 @@ impl<P: ExPool> ExLookaside<P> {
             }
             _ => Routines::Inline,
         };
-        Self::with_routines(tag, entry_size, routines)
+        Self::with_routines(tag, entry_size, routines, (None, None))
     }
 
-    fn with_routines(tag: Tag, entry_size: usize, routines: Routines) -> Result<Self> {
+    /// As [`ExLookaside::new`], with `Allocate` and `Free` routines that ask `S` first. IRQL:
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExLookaside::new`].
+    pub fn with_supply<S: Supply>(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
+        let pair: RoutinePair = (Some(allocate_supplied::<S>), Some(free_supplied::<S>));
+        Self::with_routines(tag, entry_size, Routines::Inline, pair)
+    }
+
+    fn with_routines(
+        tag: Tag,
+        entry_size: usize,
+        routines: Routines,
+        pair: RoutinePair,
+    ) -> Result<Self> {
         let size = u32::try_from(entry_size).map_err(|_| Error::INVALID_PARAMETER)?;
         if entry_size < size_of::<*mut c_void>() || tag == Tag::DEFAULT {
             return Err(Error::INVALID_PARAMETER);
@@ -213,7 +241,7 @@ impl<P: ExPool> ExLookaside<P> {
         // SAFETY: Allocated above for one, at the right alignment.
         unsafe { storage.write(value) };
         // SAFETY: The list comes first in its storage, which is nonpaged and new.
-        unsafe { P::initialize(storage.as_ptr().cast(), size, tag) };
+        unsafe { P::initialize(storage.as_ptr().cast(), size, tag, pair) };
         // SAFETY: Written above.
         let record = unsafe { storage.as_ref() }.record();
         // SAFETY: The record is the storage's own, and not used yet.
@@ -236,7 +264,44 @@ impl<P: ExPool> ExLookaside<P> {
     /// E2).
     ///
     /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
-    pub fn allocate(&self, _irql: &impl Allows<P>) -> Result<Entry<P>> {
+    pub fn allocate(&self, irql: &impl Allows<P>) -> Result<Entry<P>> {
+        let length = self.entry_size();
+        self.allocate_with(irql, |start| {
+            // SAFETY: The entry is this long and ours; the witness allows touching it. Whatever a
+            // former owner left in it is gone after this.
+            unsafe { start.write_bytes(0, length) };
+            NonNull::slice_from_raw_parts(start, length)
+        })
+    }
+
+    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes.
+    ///
+    /// The type is one that [`Memory::with_value`](crate::Memory::with_value) takes. Bytes
+    /// of the entry past the value cannot be reached.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExLookaside::allocate`]; [`Error::INVALID_BUFFER_SIZE`] if the entries are too small.
+    pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
+        assert_fits::<T>();
+        if self.entry_size() < size_of::<T>() {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        self.allocate_with(irql, |start| {
+            let content = start.cast::<T>();
+            // SAFETY: The entry is long enough and ours, and aligned as `assert_fits` checks: pool
+            // memory of PAGE_SIZE or more is page-aligned. The witness allows touching it.
+            unsafe { content.write(value) };
+            content
+        })
+    }
+
+    /// `fill` initialises an entry, which it gets the start of.
+    fn allocate_with<T: ?Sized>(
+        &self,
+        _irql: &impl Allows<P>,
+        fill: impl FnOnce(NonNull<u8>) -> NonNull<T>,
+    ) -> Result<Entry<P, T>> {
         if P::PAGEABLE && deferred::is_pending() {
             // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
             unsafe { deferred::drain() };
@@ -259,13 +324,11 @@ impl<P: ExPool> ExLookaside<P> {
                 self.storage.as_ptr().cast(),
             )
         };
-        // SAFETY: The entry is this long and now ours; the witness allows touching it. Whatever a
-        // former owner left in it is gone after this.
-        unsafe { start.write_bytes(0, storage.entry_size as usize) };
+        let content = fill(start);
         storage.references.fetch_add(1, Ordering::Relaxed);
         // INVARIANT: Taken from this list above, which one more reference keeps alive.
         Ok(Entry {
-            start,
+            content,
             storage: self.storage,
             record,
             kind: PhantomData,
@@ -472,43 +535,55 @@ unsafe fn delete_forgotten<P: ExPool>(
 ///
 /// # Invariants
 ///
-/// `start` is an entry of the list in `storage`: as many initialised bytes as its entry size, owned
-/// by this value alone, as are `record`, which stands for it, and one reference on the list.
+/// `content` is at the start of an entry of the list in `storage`: initialised, and owned by this
+/// value alone, as are `record`, which stands for it, and one reference on the list.
 #[derive(Debug)]
-pub struct Entry<P: ExPool> {
-    start: NonNull<u8>,
+pub struct Entry<P: ExPool, T: ?Sized = [u8]> {
+    content: NonNull<T>,
     storage: NonNull<Storage>,
     record: NonNull<Record>,
-    kind: PhantomData<P>,
+    kind: PhantomData<fn(P) -> P>,
 }
 
-// SAFETY: By the type invariant the value is the only way to plain bytes that belong to no thread.
-unsafe impl<P: ExPool> Send for Entry<P> {}
+// SAFETY: By the type invariant the value is the only way to the content; the entry itself belongs
+// to no thread.
+unsafe impl<P: ExPool, T: ?Sized + Send> Send for Entry<P, T> {}
 // SAFETY: As above; shared access only reads.
-unsafe impl<P: ExPool> Sync for Entry<P> {}
+unsafe impl<P: ExPool, T: ?Sized + Sync> Sync for Entry<P, T> {}
+
+impl<P: ExPool, T: ?Sized> Entry<P, T> {
+    /// The content, for as long as the witness stays borrowed (rule E5).
+    pub fn get<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a T {
+        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
+        unsafe { self.content.as_ref() }
+    }
+
+    /// The content, for writing.
+    pub fn get_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut T {
+        // SAFETY: As in `get`; the exclusive borrow makes this the only access.
+        unsafe { self.content.as_mut() }
+    }
+}
 
 impl<P: ExPool> Entry<P> {
     /// The number of bytes, never zero.
     #[expect(clippy::len_without_is_empty, reason = "an entry is never empty")]
-    pub fn len(&self) -> usize {
-        // SAFETY: By the type invariant the storage is alive.
-        (unsafe { self.storage.as_ref() }).entry_size as usize
+    pub const fn len(&self) -> usize {
+        self.content.len()
     }
 
     /// The bytes, for as long as the witness stays borrowed (rule E5).
-    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a [u8] {
-        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len()) }
+    pub fn bytes<'a>(&'a self, irql: &'a impl Allows<P>) -> &'a [u8] {
+        self.get(irql)
     }
 
     /// The bytes, for writing.
-    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [u8] {
-        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len()) }
+    pub fn bytes_mut<'a>(&'a mut self, irql: &'a impl Allows<P>) -> &'a mut [u8] {
+        self.get_mut(irql)
     }
 }
 
-impl<P: ExPool> Drop for Entry<P> {
+impl<P: ExPool, T: ?Sized> Drop for Entry<P, T> {
     fn drop(&mut self) {
         if P::PAGEABLE {
             // SAFETY: By the type invariant the entry, its record and a reference on the list are
@@ -517,7 +592,7 @@ impl<P: ExPool> Drop for Entry<P> {
         } else {
             let storage = self.storage.as_ptr().cast();
             // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
-            unsafe { give_back::<P>(self.start.cast(), storage, self.record) };
+            unsafe { give_back::<P>(self.content.cast(), storage, self.record) };
         }
     }
 }

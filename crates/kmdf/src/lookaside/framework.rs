@@ -1,14 +1,16 @@
 //! `WdfLookasideListCreate` and `WdfMemoryCreateFromLookaside`.
 
 use crate::irql::{Allows, Passive};
-use crate::memory::{Memory, buffer_raw};
+use crate::memory::{Memory, UninitMemory, buffer_raw};
 use crate::object::{self, Owned, Parent};
+use crate::plain::PAGE_SIZE;
 use crate::pool::PoolKind;
 use crate::status::{Result, check};
 use crate::tag::Tag;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use kmdf_sys::{PAGE_SHIFT, WDFLOOKASIDE, call_unsafe_wdf_function_binding};
+use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 
 /// A `WDFLOOKASIDE`: a list of buffers of one size, from which memory objects are made.
 ///
@@ -134,7 +136,32 @@ impl<P: PoolKind> LookasideList<P> {
     /// is being deleted; whatever else the framework returns (rule L3).
     ///
     /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
-    pub fn allocate(&self, _irql: &impl Allows<P>) -> Result<Memory<P>> {
+    pub fn allocate(&self, irql: &impl Allows<P>) -> Result<Memory<P>> {
+        let mut memory = self.allocate_uninit(irql)?;
+        if memory.len() >= PAGE_SIZE {
+            memory.bytes_mut(irql).fill(MaybeUninit::new(0));
+        }
+        // SAFETY: All bytes are zero, by the framework below PAGE_SIZE and by the line above from
+        // there on.
+        Ok(unsafe { memory.assume_init() })
+    }
+
+    /// `WdfMemoryCreateFromLookaside`: memory that holds `value`. IRQL: as
+    /// [`LookasideList::allocate`].
+    ///
+    /// The type must not need dropping, and its alignment must be one that the framework gives;
+    /// else this does not compile. Bytes of the buffer past the value cannot be reached.
+    ///
+    /// # Errors
+    ///
+    /// As [`LookasideList::allocate`];
+    /// [`Error::INVALID_BUFFER_SIZE`](crate::Error::INVALID_BUFFER_SIZE) if the list's buffers are
+    /// too small.
+    pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Memory<P, T>> {
+        self.allocate_uninit(irql)?.holding(value, irql)
+    }
+
+    fn allocate_uninit(&self, _irql: &impl Allows<P>) -> Result<UninitMemory<P>> {
         let mut handle = null_mut();
         self.list.inside_gate(|| {
             // SAFETY: By the type invariant the list is a live one; inside of the gate, so is the
@@ -151,13 +178,8 @@ impl<P: PoolKind> LookasideList<P> {
         let object = unsafe { Owned::new(handle) };
         // SAFETY: As above.
         let (start, length) = unsafe { buffer_raw(handle) };
-        if length >= 1 << PAGE_SHIFT {
-            // SAFETY: The buffer is this long, nobody else's, and the witness allows touching it.
-            unsafe { start.write_bytes(0, length) };
-        }
-        // SAFETY: The buffer is the object's for its whole life; its bytes are zero, by the
-        // framework below PAGE_SIZE and by the line above from there on.
-        Ok(unsafe { Memory::from_parts(object, start, length) })
+        // SAFETY: The buffer is the object's for its whole life, and nobody else's.
+        Ok(unsafe { UninitMemory::from_parts(object, start, length) })
     }
 
     /// The size of each buffer, in bytes.

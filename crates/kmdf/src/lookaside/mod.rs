@@ -6,3 +6,4 @@ mod routines;
 
 pub use executive::{Counters, Entry, ExLookaside, ExPool, NonPagedLookaside, PagedLookaside};
 pub use framework::LookasideList;
+pub use routines::Supply;

@@ -8,9 +8,90 @@
 //! which finds them by name. That is not the default because a name that is found need not be a
 //! function that works: Wine answers with stubs that stop the driver.
 
-use core::ptr::NonNull;
+use crate::registry;
+use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
-use kmdf_sys::{GENERAL_LOOKASIDE, PVOID, ntddk};
+use kmdf_sys::{GENERAL_LOOKASIDE, POOL_TYPE, PVOID, SIZE_T, ULONG, ntddk};
+
+/// Who supplies a kernel lookaside list with new entries: the `Allocate` and `Free` routines given
+/// at its initialisation (rule E3).
+///
+/// The kernel's routines are handed bare memory, and must agree on where it is from. These are not:
+/// the crate's own routines allocate and free, and ask the supply for permission. A supply can thus
+/// limit, count and refuse, but not get the memory wrong. It has no `self`, as the kernel's routines
+/// have no context; what it counts is in a `static`.
+///
+/// ```
+/// use core::sync::atomic::{AtomicUsize, Ordering};
+///
+/// /// At most 100 entries in all lists that are made with it.
+/// struct Hundred;
+/// static ENTRIES: AtomicUsize = AtomicUsize::new(0);
+///
+/// impl kmdf::Supply for Hundred {
+///     fn admit(_size: usize) -> bool {
+///         let admitted = ENTRIES.fetch_add(1, Ordering::Relaxed) < 100;
+///         if !admitted {
+///             ENTRIES.fetch_sub(1, Ordering::Relaxed);
+///         }
+///         admitted
+///     }
+///
+///     fn released() {
+///         ENTRIES.fetch_sub(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// # fn with_a_limit(irql: &kmdf::Passive) -> kmdf::Result<kmdf::PagedLookaside> {
+/// kmdf::PagedLookaside::with_supply::<Hundred>(kmdf::Tag::new(b"100 "), 256, irql)
+/// # }
+/// ```
+pub trait Supply: 'static {
+    /// Whether an empty list may have a new entry of this size. If not, the allocation fails (rule
+    /// E2). Called at the level of whoever takes an entry.
+    fn admit(size: usize) -> bool;
+
+    /// An entry that was admitted has been freed, or could not be allocated after all.
+    ///
+    /// Not called for entries that are freed when the driver is unloaded because the values that
+    /// owned them or their list were forgotten: no code of the driver runs any more then.
+    fn released();
+}
+
+/// `Allocate` of a list with a supply.
+///
+/// # Safety
+///
+/// Called for a list that is initialised with it, at a level that its pool allows.
+pub(super) unsafe extern "C" fn allocate_supplied<S: Supply>(
+    pool: POOL_TYPE,
+    size: SIZE_T,
+    tag: ULONG,
+) -> PVOID {
+    if !S::admit(size as usize) {
+        return null_mut();
+    }
+    // SAFETY: By the contract of this function; sizes and tags of lists are not zero.
+    let entry = unsafe { ntddk::ExAllocatePoolWithTag(pool, size, tag) };
+    if entry.is_null() {
+        S::released();
+    }
+    entry
+}
+
+/// `Free` of a list with a supply.
+///
+/// # Safety
+///
+/// Called with what `allocate_supplied` answered with, once, at a level that its pool allows.
+pub(super) unsafe extern "C" fn free_supplied<S: Supply>(entry: PVOID) {
+    // SAFETY: By the contract of this function. The kernel does not tell the tag here, which pool
+    // memory without PROTECTED_POOL may be freed without.
+    unsafe { ntddk::ExFreePool(entry) };
+    if !registry::is_closed() {
+        S::released();
+    }
+}
 
 /// `ExAllocateFromPagedLookasideList` or its nonpaged sibling: same parameters.
 pub(super) type AllocateExport = unsafe extern "C" fn(*mut GENERAL_LOOKASIDE) -> PVOID;

@@ -10,12 +10,12 @@ pub use uninit::UninitMemory;
 
 use crate::irql::Allows;
 use crate::object::{Owned, Parent};
+use crate::plain::{Zeroable, assert_fits};
 use crate::pool::PoolKind;
-use crate::status::Result;
+use crate::status::{Error, Result};
 use crate::tag::Tag;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::slice;
 use kmdf_sys::WDFMEMORY;
 
 /// A `WDFMEMORY` whose buffer the framework took from a pool or a lookaside list: bytes owned by a
@@ -48,24 +48,115 @@ use kmdf_sys::WDFMEMORY;
 /// }
 /// ```
 ///
+/// The memory may also hold a plain value or several, for which its alignment is checked at compile
+/// time:
+///
+/// ```no_run
+/// use kmdf::{DriverParent, Memory, NonPagedNx, Passive, Tag};
+///
+/// #[derive(Clone, Copy)]
+/// struct Sample { time: u64, level: u16 }
+///
+/// fn samples(irql: &Passive) -> kmdf::Result<u64> {
+///     const TAG: Tag = Tag::new(b"Smpl");
+///     let mut latest = Memory::<NonPagedNx, Sample>::with_value(
+///         &DriverParent, TAG, Sample { time: 0, level: 0 }, irql)?;
+///     latest.get_mut(irql).time = 17;
+///     let totals = Memory::<NonPagedNx, [u64]>::zeroed(&DriverParent, TAG, 32, irql)?;
+///     Ok(latest.get(irql).time + totals.get(irql).iter().sum::<u64>())
+/// }
+/// ```
+///
 /// # Invariants
 ///
-/// `object` is a memory object whose buffer starts at `start` and is `length` initialised bytes of
-/// the kind `P`. The buffer stays the object's for its whole life and is reachable through this
-/// value alone.
+/// `object` is a memory object whose buffer is `content`: initialised, of the kind `P`, and aligned
+/// for `T`. The buffer stays the object's for its whole life and is reachable through this value
+/// alone.
 #[derive(Debug)]
-pub struct Memory<P: PoolKind> {
+pub struct Memory<P: PoolKind, T: ?Sized = [u8]> {
     object: Owned<WDFMEMORY>,
-    start: NonNull<u8>,
-    length: usize,
-    kind: PhantomData<P>,
+    content: NonNull<T>,
+    kind: PhantomData<fn(P) -> P>,
 }
 
-// SAFETY: By the type invariant the value is the only way to the bytes, and neither they nor the
-// object belong to a thread.
-unsafe impl<P: PoolKind> Send for Memory<P> {}
+// SAFETY: By the type invariant the value is the only way to the content, and neither the memory
+// nor the object belong to a thread.
+unsafe impl<P: PoolKind, T: ?Sized + Send> Send for Memory<P, T> {}
 // SAFETY: As above; shared access only reads.
-unsafe impl<P: PoolKind> Sync for Memory<P> {}
+unsafe impl<P: PoolKind, T: ?Sized + Sync> Sync for Memory<P, T> {}
+
+impl<P: PoolKind, T: ?Sized> Memory<P, T> {
+    /// # Safety
+    ///
+    /// The type invariant of the result holds.
+    pub(crate) const unsafe fn from_parts(object: Owned<WDFMEMORY>, content: NonNull<T>) -> Self {
+        // INVARIANT: By the contract of this function.
+        Self {
+            object,
+            content,
+            kind: PhantomData,
+        }
+    }
+
+    /// The content, for as long as the witness stays borrowed.
+    pub fn get<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a T {
+        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
+        unsafe { self.content.as_ref() }
+    }
+
+    /// The content, for writing.
+    pub fn get_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut T {
+        // SAFETY: As in `get`; the exclusive borrow makes this the only access.
+        unsafe { self.content.as_mut() }
+    }
+}
+
+impl<P: PoolKind, T> Memory<P, T> {
+    /// `WdfMemoryCreate`: memory that holds `value`. IRQL and errors: as [`Memory::new`].
+    ///
+    /// The type must not need dropping, and its alignment must be one that the framework gives;
+    /// else this does not compile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::new`].
+    ///
+    /// Source: "WdfMemoryCreate function (wdfmemory.h)".
+    pub fn with_value(
+        parent: &impl Parent,
+        tag: Tag,
+        value: T,
+        irql: &impl Allows<P>,
+    ) -> Result<Self> {
+        UninitMemory::new(parent, tag, size_of::<T>(), irql)?.holding(value, irql)
+    }
+}
+
+impl<P: PoolKind, T: Zeroable> Memory<P, [T]> {
+    /// `WdfMemoryCreate`: memory of `count` elements, all zero. IRQL: as [`Memory::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::new`]; [`Error::INTEGER_OVERFLOW`] if that many elements have no size.
+    ///
+    /// Source: "WdfMemoryCreate function (wdfmemory.h)".
+    pub fn zeroed(
+        parent: &impl Parent,
+        tag: Tag,
+        count: usize,
+        irql: &impl Allows<P>,
+    ) -> Result<Self> {
+        assert_fits::<T>();
+        let length = size_of::<T>()
+            .checked_mul(count)
+            .ok_or(Error::INTEGER_OVERFLOW)?;
+        let memory = Memory::new(parent, tag, length, irql)?;
+        let content = NonNull::slice_from_raw_parts(memory.content.cast::<T>(), count);
+        // SAFETY: The bytes are as many as `count` elements have, aligned for them as checked
+        // above, and zero, of which an element may consist.
+        Ok(unsafe { Memory::from_parts(memory.object, content) })
+    }
+}
 
 impl<P: PoolKind> Memory<P> {
     /// `WdfMemoryCreate`: memory of `length` bytes, all zero.
@@ -105,42 +196,23 @@ impl<P: PoolKind> Memory<P> {
         UninitMemory::new(parent, tag, length, irql)
     }
 
-    /// # Safety
-    ///
-    /// The type invariant of the result holds.
-    pub(crate) const unsafe fn from_parts(
-        object: Owned<WDFMEMORY>,
-        start: NonNull<u8>,
-        length: usize,
-    ) -> Self {
-        // INVARIANT: By the contract of this function.
-        Self {
-            object,
-            start,
-            length,
-            kind: PhantomData,
-        }
-    }
-
     /// The number of bytes, never zero: exactly what was asked for.
     #[expect(
         clippy::len_without_is_empty,
         reason = "the framework refuses empty memory"
     )]
     pub const fn len(&self) -> usize {
-        self.length
+        self.content.len()
     }
 
     /// The bytes, for as long as the witness stays borrowed.
-    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a [u8] {
-        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    pub fn bytes<'a>(&'a self, irql: &'a impl Allows<P>) -> &'a [u8] {
+        self.get(irql)
     }
 
     /// The bytes, for writing.
-    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [u8] {
-        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    pub fn bytes_mut<'a>(&'a mut self, irql: &'a impl Allows<P>) -> &'a mut [u8] {
+        self.get_mut(irql)
     }
 
     /// `WdfMemoryCopyToBuffer`: copies from `offset` on until `target` is full. IRQL: as the kind.

@@ -3,6 +3,7 @@
 use super::{Memory, create_raw};
 use crate::irql::Allows;
 use crate::object::{self, Owned, Parent};
+use crate::plain::assert_fits;
 use crate::pool::PoolKind;
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -35,6 +36,23 @@ unsafe impl<P: PoolKind> Send for UninitMemory<P> {}
 unsafe impl<P: PoolKind> Sync for UninitMemory<P> {}
 
 impl<P: PoolKind> UninitMemory<P> {
+    /// # Safety
+    ///
+    /// The type invariant of the result holds.
+    pub(crate) const unsafe fn from_parts(
+        object: Owned<WDFMEMORY>,
+        start: NonNull<u8>,
+        length: usize,
+    ) -> Self {
+        // INVARIANT: By the contract of this function.
+        Self {
+            object,
+            start,
+            length,
+            kind: PhantomData,
+        }
+    }
+
     pub(super) fn new(
         parent: &impl Parent,
         tag: Tag,
@@ -99,6 +117,20 @@ impl<P: PoolKind> UninitMemory<P> {
         Ok(unsafe { self.assume_init() })
     }
 
+    /// Puts `value` at the start, for which there must be room.
+    pub(crate) fn holding<T>(self, value: T, _irql: &impl Allows<P>) -> Result<Memory<P, T>> {
+        assert_fits::<T>();
+        if self.length < size_of::<T>() {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        let content = self.start.cast::<T>();
+        // SAFETY: There is room as checked above, at an alignment as checked by `assert_fits`: a
+        // buffer of PAGE_SIZE or more is page-aligned. The witness allows touching the kind.
+        unsafe { content.write(value) };
+        // SAFETY: As above, and written just now.
+        Ok(unsafe { Memory::from_parts(self.object, content) })
+    }
+
     /// Claims that all bytes were written, by way of [`bytes_mut`](Self::bytes_mut).
     ///
     /// # Safety
@@ -107,6 +139,11 @@ impl<P: PoolKind> UninitMemory<P> {
     pub unsafe fn assume_init(self) -> Memory<P> {
         // SAFETY: The invariant of `Memory` is that of this type and, by the contract of this
         // function, that the bytes are initialised.
-        unsafe { Memory::from_parts(self.object, self.start, self.length) }
+        unsafe {
+            Memory::from_parts(
+                self.object,
+                NonNull::slice_from_raw_parts(self.start, self.length),
+            )
+        }
     }
 }

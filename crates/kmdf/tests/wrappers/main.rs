@@ -18,7 +18,9 @@ mod ownership;
 mod preallocated;
 mod queues;
 mod requests;
+mod supply;
 mod tags;
+mod typed;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;

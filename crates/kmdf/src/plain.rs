@@ -1,0 +1,95 @@
+//! Values that may stand in memory which the framework frees: plain data of a suitable alignment.
+
+use kmdf_sys::{MEMORY_ALLOCATION_ALIGNMENT, PAGE_SHIFT};
+
+/// The size of a page of memory, from which on buffers are page-aligned (rule C12).
+pub const PAGE_SIZE: usize = 1 << PAGE_SHIFT;
+
+/// One page of memory. Its alignment is the page-alignment that the framework guarantees from
+/// PAGE_SIZE up (rule C12), as a fact of the type.
+///
+/// ```no_run
+/// use kmdf::{DriverParent, Memory, NonPagedNx, Page, Passive, Tag};
+///
+/// fn four_pages(irql: &Passive) -> kmdf::Result<Memory<NonPagedNx, [Page]>> {
+///     Memory::zeroed(&DriverParent, Tag::new(b"Page"), 4, irql)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(4096))]
+pub struct Page(pub [u8; PAGE_SIZE]);
+
+const _: () = assert!(align_of::<Page>() == PAGE_SIZE && size_of::<Page>() == PAGE_SIZE);
+
+/// Types of which all-zero bytes are a value.
+///
+/// # Safety
+///
+/// They are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may have no value whose bytes are all zero",
+    note = "make the memory from a value, or implement `kmdf::Zeroable` if zeroes are one"
+)]
+pub unsafe trait Zeroable: Copy {}
+
+macro_rules! zeroable {
+    ($($number:ty)*) => {
+        // SAFETY: Zero is a number.
+        $(unsafe impl Zeroable for $number {})*
+    };
+}
+
+zeroable!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
+
+// SAFETY: The elements are.
+unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {}
+// SAFETY: An array of zeroes.
+unsafe impl Zeroable for Page {}
+
+/// Whether each buffer of the framework that is large enough for a `T` is aligned for one (rules
+/// C11, C12).
+const fn is_aligned<T>() -> bool {
+    let alignment = align_of::<T>();
+    alignment <= MEMORY_ALLOCATION_ALIGNMENT as usize
+        || (size_of::<T>() >= PAGE_SIZE && alignment <= PAGE_SIZE)
+}
+
+/// Checks at compile time that a buffer of the framework may hold a `T`, or several: it is aligned,
+/// and nothing is lost when the framework frees it.
+pub(crate) const fn assert_fits<T>() {
+    const {
+        assert!(size_of::<T>() > 0, "there is nothing to allocate");
+        assert!(
+            is_aligned::<T>(),
+            "memory is aligned to 16 bytes below PAGE_SIZE and to PAGE_SIZE from there on"
+        );
+        assert!(
+            !core::mem::needs_drop::<T>(),
+            "the framework frees the memory without dropping what is in it"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, is_aligned};
+
+    #[repr(align(16))]
+    struct Sixteen;
+    #[repr(align(32))]
+    struct ThirtyTwo;
+    #[repr(align(64))]
+    struct LargeLine([u8; 4096]);
+    #[repr(align(8192))]
+    struct TwoPages;
+
+    /// C11, C12: what `assert_fits` refuses to compile.
+    #[test]
+    fn alignments_above_16_need_a_page() {
+        assert!(is_aligned::<u8>() && is_aligned::<u128>() && is_aligned::<Sixteen>());
+        assert!(!is_aligned::<ThirtyTwo>());
+        assert!(is_aligned::<LargeLine>() && is_aligned::<Page>());
+        assert!(!is_aligned::<TwoPages>());
+        assert_eq!(LargeLine([0; 4096]).0.len(), 4096);
+    }
+}
