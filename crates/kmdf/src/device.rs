@@ -131,6 +131,23 @@ impl<'a> DeviceInit<'a> {
         };
     }
 
+    /// `WdfDeviceInitSetRequestAttributes`: makes room for a `T` in every request of the device, so
+    /// that [`Request::attach`](crate::Request::attach) need not allocate. IRQL: PASSIVE_LEVEL.
+    ///
+    /// Source: "WdfDeviceInitSetRequestAttributes function (wdfdevice.h)".
+    pub fn set_request_context<T: Context>(&mut self) {
+        let mut attributes = context::attributes::<T>(null_mut());
+        // SAFETY: By the type invariant the structure is valid; the framework copies the
+        // attributes, which are set up as their `INIT` function does.
+        unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfDeviceInitSetRequestAttributes,
+                self.init,
+                &mut attributes
+            )
+        };
+    }
+
     /// `WdfDeviceCreate`: makes the device, with `state` as its context. IRQL: PASSIVE_LEVEL.
     ///
     /// The framework deletes the device when Plug and Play removes it, or when

@@ -25,7 +25,7 @@
 //! | `WdfIoQueueRetrieveNextRequest` | [`WaitingRequests::take_next`] |
 //! | file objects | [`FileHandler`], [`FileObject`] |
 //! | `WDF_DECLARE_CONTEXT_TYPE` | [`context!`] |
-//! | `WdfObjectAllocateContext` | [`Device::attach`], [`Queue::attach`], [`FileObject::attach`] |
+//! | `WdfObjectAllocateContext` | [`Device::attach`], [`Queue::attach`], [`FileObject::attach`], [`Request::attach`] |
 //! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`] |
 //! | `WdfSpinLock...`, `WdfWaitLock...` | [`SpinLock`], [`WaitLock`] |
 //! | `DbgPrint` | [`debug`] |

@@ -6,6 +6,7 @@ mod transfer;
 pub use memory::{RequestMemory, WrappedInput};
 pub use transfer::{DirectInput, Output, Transfer};
 
+use crate::context::{self, Context};
 use crate::file::FileObject;
 use crate::queue::WaitingRequests;
 use crate::status::{Error, Result, check};
@@ -212,6 +213,36 @@ impl<'r> Request<'r> {
     pub fn file_object(&self) -> Result<FileObject<'_>> {
         // SAFETY: By the type invariant; the borrow ends before the completion.
         unsafe { file_object(self.handle) }
+    }
+
+    /// `WdfObjectGetTypedContext`: what was attached to the request, for instance before it was
+    /// forwarded. IRQL: any.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NOT_FOUND`] or [`Error::DEVICE_NOT_READY`] if nothing of this type was.
+    pub fn context<T: Context>(&self) -> Result<&T> {
+        // SAFETY: By the type invariant; the borrow ends before the completion, before which the
+        // request is not destroyed.
+        unsafe { context::get(self.handle.cast()) }
+    }
+
+    /// Attaches a value to the request, which is dropped when the request is destroyed, after its
+    /// completion. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// The value goes into the room that
+    /// [`DeviceInit::set_request_context`](crate::DeviceInit::set_request_context) made for its
+    /// type, else into room of its own by `WdfObjectAllocateContext`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::INVALID_DEVICE_STATE`] if there is a value of this type already;
+    /// [`Error::INSUFFICIENT_RESOURCES`] if there is no room. The value is dropped then.
+    ///
+    /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
+    pub fn attach<T: Context>(&self, value: T) -> Result<&T> {
+        // SAFETY: As in `context`; the handle is the request's own.
+        unsafe { context::attach(self.handle.cast(), value) }
     }
 
     /// `WdfRequestIsCanceled`: whether the sender has given up on the request.

@@ -219,7 +219,7 @@ impl DirectInput<'_> {
     ///
     /// [`Error::BUFFER_TOO_SMALL`] if the input ends before `target` is full.
     pub fn copy_to(&self, offset: usize, target: &mut [u8]) -> Result<()> {
-        if offset > self.length || target.len() > self.length - offset {
+        if self.length.checked_sub(offset) < Some(target.len()) {
             return Err(Error::BUFFER_TOO_SMALL);
         }
         // SAFETY: The offset lies in the buffer.
@@ -251,7 +251,7 @@ pub struct Output<'a> {
 impl Output<'_> {
     /// The number of bytes that there is still room for.
     pub fn remaining(&self) -> usize {
-        self.length - self.written.get()
+        self.length.saturating_sub(self.written.get())
     }
 
     /// The number of bytes written so far, and the answer's information.
@@ -274,7 +274,7 @@ impl Output<'_> {
         // SAFETY: By the check above there is room; by the type invariant nobody refers to the
         // target, so that it does not overlap the slice.
         unsafe { target.copy_from_nonoverlapping(NonNull::from_ref(bytes).cast(), bytes.len()) };
-        self.written.set(written + bytes.len());
+        self.written.set(written.wrapping_add(bytes.len()));
         Ok(())
     }
 }

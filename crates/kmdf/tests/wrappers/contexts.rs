@@ -56,6 +56,10 @@ impl Driver for Root {
         )?;
         assert!(device.context::<State>().is_ok());
         assert_eq!(device.context::<Unused>().err(), Some(Error::NOT_FOUND));
+        device.attach(Additional {
+            _end: Noted("additional dropped"),
+        })?;
+        assert!(device.context::<Additional>().is_ok());
         device.create_interface(&INTERFACE, irql)?;
         device.create_default_queue(
             Presentation::Sequential,
@@ -79,6 +83,11 @@ context!(State);
 
 struct Unused;
 context!(Unused);
+
+struct Additional {
+    _end: Noted,
+}
+context!(Additional);
 
 struct Opened {
     _end: Noted,
@@ -190,6 +199,7 @@ fn contexts_are_dropped_with_their_objects() {
             "file dropped",
             "queue dropped",
             "device dropped",
+            "additional dropped",
             "unload",
             "driver dropped"
         ]

@@ -2,8 +2,8 @@
 
 use super::{inside, inside_with};
 use kmdf::{
-    Counters, Error, ExLookaside, ExPool, NonPagedLookaside, NonPagedNx, Paged, PagedLookaside,
-    Passive, Result, SpinLock, Tag,
+    Counters, Error, ExLookaside, ExPool, NonPagedLookaside, NonPagedNx, PAGE_SIZE, Paged,
+    PagedLookaside, Passive, Result, SpinLock, Tag,
 };
 use nt_model::{Config, Verifier, Windows};
 
@@ -18,7 +18,7 @@ fn constructors<P: ExPool>() -> [Constructor<P>; 2] {
 
 fn take_and_give<P: ExPool>(irql: &Passive) {
     for make in constructors::<P>() {
-        for size in [8, 24, 100, 4096, 5000] {
+        for size in [8, 24, 100, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 5000] {
             let list = make(TAG, size, irql).expect("list");
             for _ in 0..4 {
                 let mut entries: Vec<_> = (0..6)

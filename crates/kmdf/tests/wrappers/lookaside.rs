@@ -2,14 +2,15 @@
 
 use super::{inside, inside_with};
 use kmdf::{
-    DriverParent, Error, LookasideList, NonPagedNx, Paged, Passive, PoolKind, SpinLock, Tag,
+    DriverParent, Error, LookasideList, NonPagedNx, PAGE_SIZE, Paged, Passive, PoolKind, SpinLock,
+    Tag,
 };
 use nt_model::{Config, Verifier};
 
 const TAG: Tag = Tag::new(b"Look");
 
 fn sizes_and_contents<P: PoolKind>(device: kmdf::Device<'_>, irql: &Passive) {
-    for size in [1, 24, 4095, 4096, 5000] {
+    for size in [1, 24, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 5000] {
         let list = LookasideList::<P>::new(&device, TAG, size, irql).expect("list");
         for _ in 0..6 {
             let mut memories: Vec<_> = (0..6)

@@ -5,6 +5,7 @@ use kmdf::{
     Queue, Request, Result, Tag, context, driver_entry, wide,
 };
 use nt_model::{Config, File, IoStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Waits until another request releases it.
 const WAIT: u32 = 0x0022_2000;
@@ -22,6 +23,7 @@ impl Driver for Root {
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
         init.set_name(wide!("\\Device\\Queues"))?;
         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
+        init.set_request_context::<Noted>();
         let device = init.create(State, irql)?;
         device.create_symbolic_link(wide!("\\DosDevices\\Queues"), irql)?;
         let waiting = device.create_manual_queue(irql)?;
@@ -45,6 +47,28 @@ context!(Requests);
 
 struct Other;
 context!(Other);
+
+/// What is noted of a request, and how many of these there are.
+struct Noted(usize);
+context!(Noted);
+static NOTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Room for this one is not made with the request.
+struct AlsoNoted(Noted);
+context!(AlsoNoted);
+
+impl Noted {
+    fn new(value: usize) -> Self {
+        NOTED.fetch_add(1, Ordering::Relaxed);
+        Self(value)
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        NOTED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl IoHandler for Other {
     type Level = kmdf::Dispatch;
@@ -76,18 +100,34 @@ impl IoHandler for Requests {
             Err(error) => return request.complete(Err(error)),
         };
         match code {
-            WAIT => match request.forward(waiting) {
-                Ok(handled) => handled,
-                Err((error, request)) => request.complete(Err(error)),
-            },
+            WAIT => {
+                let noted = request
+                    .attach(Noted::new(request.input_length()))
+                    .and_then(|_| request.attach(AlsoNoted(Noted::new(1))));
+                if let Err(error) = noted {
+                    return request.complete(Err(error));
+                }
+                let again = request.attach(Noted::new(0)).err();
+                assert_eq!(again, Some(Error::INVALID_DEVICE_STATE));
+                match request.forward(waiting) {
+                    Ok(handled) => handled,
+                    Err((error, request)) => request.complete(Err(error)),
+                }
+            }
             RELEASE => {
                 let released = waiting.take_next(irql, |request| match request.forward(waiting) {
                     Ok(handled) => handled,
-                    Err((error, request)) => request.answer(|transfer| {
-                        let same_queue = error == Error::INVALID_DEVICE_REQUEST;
-                        let length = transfer.input(1)?.len() as u8;
-                        transfer.into_output()?.write(&[length, same_queue.into()])
-                    }),
+                    Err((error, request)) => {
+                        let noted = request.context::<Noted>().map(|noted| noted.0);
+                        let also = request.context::<AlsoNoted>().map(|also| also.0.0);
+                        assert_eq!((noted, also), (Ok(3), Ok(1)));
+                        assert_eq!(request.context::<State>().err(), Some(Error::NOT_FOUND));
+                        request.answer(|transfer| {
+                            let same_queue = error == Error::INVALID_DEVICE_REQUEST;
+                            let length = transfer.input(1)?.len() as u8;
+                            transfer.into_output()?.write(&[length, same_queue.into()])
+                        })
+                    }
                 });
                 request.complete(released)
             }
@@ -162,6 +202,24 @@ fn reads_and_writes_reach_their_handlers() {
             file.write(b"bad!", 0).status,
             Error::INVALID_PARAMETER.status()
         );
+    });
+}
+
+/// REQ-1, REQ-3, OBJ-42: values attached to a request wait with it, and are dropped once, with it,
+/// whoever completes it.
+#[test]
+fn what_is_attached_to_a_request_goes_with_it() {
+    using(|file| {
+        let before = NOTED.load(Ordering::Relaxed);
+        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        assert_eq!(NOTED.load(Ordering::Relaxed), before + 2);
+        assert_eq!(file.ioctl(RELEASE, &[], &mut []).status, 0);
+        waiting.wait();
+        assert_eq!(NOTED.load(Ordering::Relaxed), before);
+        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        assert!(waiting.cancel());
+        waiting.wait();
+        assert_eq!(NOTED.load(Ordering::Relaxed), before);
     });
 }
 
