@@ -197,6 +197,11 @@ pub use status::{Error, Result};
 pub use tag::Tag;
 pub use text::{Guid, WideText};
 
+/// The guide for those who come from C; its Rust is compiled with the tests of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-c.md")]
+mod from_c {}
+
 /// What the macros of this crate expand to.
 #[doc(hidden)]
 pub mod __private {
