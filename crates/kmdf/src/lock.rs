@@ -10,7 +10,7 @@ use crate::object::{self, Owned, Parent};
 use crate::status::{Error, Result, check};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
-use core::ptr::null_mut;
+use core::ptr::{null_mut, without_provenance_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kmdf_sys::{WDFSPINLOCK, WDFWAITLOCK, call_unsafe_wdf_function_binding, ntddk};
 
@@ -23,9 +23,18 @@ impl Owner {
         Self(AtomicPtr::new(null_mut()))
     }
 
+    /// Never null, and never that of another thread at the same time.
     fn current() -> *mut c_void {
         // SAFETY: Has no preconditions.
-        unsafe { ntddk::PsGetCurrentThreadId() }
+        let thread = unsafe { ntddk::PsGetCurrentThreadId() };
+        if !thread.is_null() {
+            return thread;
+        }
+        // The idle threads, on which DPCs run, all have the identity 0. But each stays on its
+        // processor. Identities of threads are even.
+        // SAFETY: Has no preconditions; the pointer is optional.
+        let processor = unsafe { ntddk::KeGetCurrentProcessorNumberEx(null_mut()) };
+        without_provenance_mut((processor as usize) << 1 | 1)
     }
 
     /// Refuses a thread that holds the lock already. Relaxed order suffices: a thread sees what it

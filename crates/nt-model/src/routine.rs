@@ -34,7 +34,7 @@ table! {
         IoRegisterDeviceInterface, IoReleaseCancelSpinLock, IoSetDeviceInterfaceState,
         IofCallDriver, IofCompleteRequest, KeAcquireSpinLockAtDpcLevel,
         KeAcquireSpinLockRaiseToDpc, KeBugCheckEx, KeClearEvent, KeDelayExecutionThread,
-        KeEnterCriticalRegion, KeGetCurrentIrql, KeInitializeDpc, KeInitializeEvent,
+        KeEnterCriticalRegion, KeGetCurrentIrql, KeGetCurrentProcessorNumberEx, KeInitializeDpc, KeInitializeEvent,
         KeInitializeSpinLock, KeInsertQueueDpc, KeLeaveCriticalRegion, KeLowerIrql,
         KeQueryPerformanceCounter, KeReadStateEvent, KeReleaseSpinLock,
         KeReleaseSpinLockFromDpcLevel, KeResetEvent, KeSetEvent, KeWaitForSingleObject,

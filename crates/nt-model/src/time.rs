@@ -1,7 +1,7 @@
 //! The performance counter, and who the calling thread is.
 
 use crate::machine::{enter, thread_number};
-use kmdf_sys::{HANDLE, LARGE_INTEGER, LONGLONG, PLARGE_INTEGER};
+use kmdf_sys::{HANDLE, LARGE_INTEGER, LONGLONG, PLARGE_INTEGER, PPROCESSOR_NUMBER, ULONG};
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -35,6 +35,17 @@ fn id(number: u32) -> HANDLE {
 extern "C" fn PsGetCurrentThreadId() -> HANDLE {
     enter();
     id(thread_number())
+}
+
+/// Every thread of the machine has a processor of its own. The group and number are not modelled.
+#[unsafe(no_mangle)]
+extern "C" fn KeGetCurrentProcessorNumberEx(number: PPROCESSOR_NUMBER) -> ULONG {
+    enter();
+    assert!(
+        number.is_null(),
+        "KeGetCurrentProcessorNumberEx gives the index only"
+    );
+    thread_number()
 }
 
 #[unsafe(no_mangle)]

@@ -135,6 +135,7 @@ unsafe extern "C" {
     );
     pub fn IoFreeWorkItem(IoWorkItem: PIO_WORKITEM);
     pub fn PsGetCurrentThreadId() -> HANDLE;
+    pub fn KeGetCurrentProcessorNumberEx(ProcNumber: PPROCESSOR_NUMBER) -> ULONG;
     pub fn PsGetCurrentProcessId() -> HANDLE;
     pub fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: PMDLX);
     pub fn MmProbeAndLockPages(
