@@ -1,16 +1,16 @@
 //! Drivers that make a mistake, and the bug check that each gets: what the models are for.
 //!
-//! The wrappers make these mistakes hard or impossible; these drivers go round them with `unsafe` or
-//! with `forget`.
+//! The wrappers make these mistakes impossible; these drivers go round them with `unsafe`.
 
 #![cfg(not(windows))]
 
 use std::mem;
+use std::ptr::{null, null_mut};
 
 // The drivers' imports of the framework are defined there.
-use kmdf::{Device, DeviceInit, Driver, DriverParent, Memory, Paged, Passive, Result, Tag};
+use kmdf::{Device, DeviceInit, Driver, Passive, Result, Tag};
 use kmdf_model as _;
-use kmdf_sys::ntddk;
+use kmdf_sys::{call_unsafe_wdf_function_binding, ntddk};
 use nt_model::{Config, DriverEntryPoint, Stop, Verifier};
 
 const TAG: Tag = Tag::new(b"Oops");
@@ -59,8 +59,31 @@ macro_rules! wrong_driver {
     };
 }
 
-wrong_driver!(forgets_memory, |irql| {
-    mem::forget(Memory::<Paged>::new(&DriverParent, TAG, 100, irql)?);
+wrong_driver!(forgets_a_reference, |_irql| {
+    let (mut memory, mut buffer) = (null_mut(), null_mut());
+    // SAFETY: At PASSIVE_LEVEL, without attributes.
+    let status = unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfMemoryCreate,
+            null_mut(),
+            kmdf_sys::_POOL_TYPE::PagedPool,
+            TAG.value(),
+            100,
+            &mut memory,
+            &mut buffer
+        )
+    };
+    assert_eq!(status, 0);
+    // SAFETY: Just created. Nobody ever gives this reference back.
+    unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfObjectReferenceActual,
+            memory.cast(),
+            null_mut(),
+            0,
+            null()
+        )
+    };
     Ok(())
 });
 
@@ -72,10 +95,10 @@ wrong_driver!(forgets_pool, |_irql| {
     Ok(())
 });
 
-/// C10, L5: what is not deleted is still there when the driver is unloaded. The framework's own verifier
+/// C10, L5: what is never given back is still there when the driver is unloaded. The framework's own verifier
 /// is the first to see its object, and breaks into a debugger that is not there.
 #[test]
-fn memory_left_undeleted_is_0xc4_62_at_unload() {
+fn memory_never_given_back_is_0xc4_62_at_unload() {
     let verifier = Verifier {
         wdf: false,
         ..Verifier::standard()
@@ -85,14 +108,14 @@ fn memory_left_undeleted_is_0xc4_62_at_unload() {
         ..Config::default()
     };
     for entry in [
-        forgets_memory::fx_driver_entry as DriverEntryPoint,
+        forgets_a_reference::fx_driver_entry as DriverEntryPoint,
         forgets_pool::fx_driver_entry,
     ] {
         let stop = stopped(config.clone(), entry);
         assert_eq!((stop.code, stop.parameters[0]), (0xC4, 0x62), "{stop}");
         assert!(stop.message.contains("Oops"), "{stop}");
     }
-    let stop = stopped(Config::default(), forgets_memory::fx_driver_entry);
+    let stop = stopped(Config::default(), forgets_a_reference::fx_driver_entry);
     assert_eq!(
         (stop.code, stop.parameters[0]),
         (0x1E, 0x8000_0003),

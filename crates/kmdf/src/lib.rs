@@ -139,6 +139,19 @@
 //! nonpaged memory, made together with it, and released by the next allocation of pageable memory
 //! through this crate, at the latest when the driver is unloaded.
 //!
+//! # One image for every Windows
+//!
+//! The floor is Windows 10 1809 and Windows Server 2019, with the KMDF 1.15 that they both have.
+//! Nothing newer is imported. `ExAllocatePool2` is not needed, as this crate zeroes what it
+//! allocates. The four lookaside exports that Windows 11 22H2 added are either replaced by what the
+//! headers inlined before ([`ExLookaside::new`]) or looked up by name and used where they are
+//! ([`ExLookaside::with_system_routines`]); the first is the default, because a name that is found
+//! need not be a function that works, as under Wine. Both arms pass the same tests.
+//!
+//! # No panic path
+//!
+//! See "No panic" in `docs/soundness.md`, also for how to check an image.
+//!
 //! # What this crate does not do
 //!
 //! * Prevent deadlock between two locks taken in different orders, or a request that is kept for
