@@ -11,6 +11,7 @@ mod contexts;
 mod driver;
 mod everything;
 mod executive;
+mod loading;
 mod locks;
 mod lookaside;
 mod memory;
@@ -19,6 +20,7 @@ mod preallocated;
 mod queues;
 mod requests;
 mod tags;
+mod threads;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;
