@@ -139,6 +139,10 @@ impl Sanitizer {
                 .arg("-Zbuild-std")
                 // Otherwise the library is built twice, for either way to panic, and clashes.
                 .env("CARGO_PROFILE_DEV_PANIC", "unwind");
+            // Random sequences take ten times as long, and few of their steps race.
+            if std::env::var_os("PROPTEST_CASES").is_none() {
+                command.env("PROPTEST_CASES", "8");
+            }
         }
         command
     }

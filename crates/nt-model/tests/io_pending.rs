@@ -85,8 +85,10 @@ fn answer(request: Request) {
 unsafe extern "C" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     let request = Request(irp);
     assert!(request.is_cancelled());
+    // SAFETY: An IRP that is being cancelled is alive.
+    let before = peek(unsafe { &raw const (*irp).CancelIrql });
     // SAFETY: The cancel routine runs with the cancel spin lock held.
-    unsafe { IoReleaseCancelSpinLock(peek(irp).CancelIrql) };
+    unsafe { IoReleaseCancelSpinLock(before) };
     KEPT.lock().unwrap().retain(|kept| kept.0 != irp);
     request.complete(STATUS_CANCELLED, 0);
 }

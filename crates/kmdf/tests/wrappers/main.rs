@@ -11,6 +11,7 @@ mod contexts;
 mod driver;
 mod everything;
 mod executive;
+mod loading;
 mod locks;
 mod lookaside;
 mod memory;
@@ -22,6 +23,7 @@ mod supply;
 mod tags;
 mod typed;
 mod types;
+mod threads;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;

@@ -66,9 +66,11 @@ unsafe impl Send for Request {}
 
 impl Request {
     pub fn location(self) -> *mut IO_STACK_LOCATION {
-        let irp = peek(self.0);
+        // Not all of the IRP: somebody may be cancelling it, which changes other fields.
+        // SAFETY: An IRP that the driver has is alive.
+        let tail = peek(unsafe { &raw const (*self.0).Tail });
         // SAFETY: The tail of an IRP in flight is its overlay.
-        let overlay = unsafe { irp.Tail.Overlay };
+        let overlay = unsafe { tail.Overlay };
         // SAFETY: As above: there is a current stack location.
         unsafe {
             overlay
@@ -112,13 +114,15 @@ impl Request {
     }
 
     pub fn system_buffer(self) -> *mut u8 {
-        let associated = peek(self.0).AssociatedIrp;
+        // SAFETY: An IRP that the driver has is alive.
+        let associated = peek(unsafe { &raw const (*self.0).AssociatedIrp });
         // SAFETY: No test makes associated IRPs.
         unsafe { associated.SystemBuffer }.cast()
     }
 
     pub fn mdl_bytes(self) -> *mut u8 {
-        let mdl = peek(self.0).MdlAddress;
+        // SAFETY: An IRP that the driver has is alive.
+        let mdl = peek(unsafe { &raw const (*self.0).MdlAddress });
         if mdl.is_null() {
             return null_mut();
         }
@@ -138,7 +142,8 @@ impl Request {
     }
 
     pub fn status(self) -> NTSTATUS {
-        let block = peek(self.0).IoStatus.__bindgen_anon_1;
+        // SAFETY: An IRP that the driver has is alive.
+        let block = peek(unsafe { &raw const (*self.0).IoStatus }).__bindgen_anon_1;
         // SAFETY: No test uses the pointer that shares the place.
         unsafe { block.Status }
     }
@@ -203,7 +208,8 @@ impl Request {
     }
 
     pub fn is_cancelled(self) -> bool {
-        peek(self.0).Cancel != 0
+        // SAFETY: An IRP that the driver has is alive.
+        peek(unsafe { &raw const (*self.0).Cancel }) != 0
     }
 
     pub fn call(self, device: PDEVICE_OBJECT) -> NTSTATUS {
