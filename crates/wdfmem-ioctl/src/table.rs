@@ -72,7 +72,7 @@ table! {
     Write "write" "WdfMemoryCopyFromBuffer" Place Follows ();
     Read "read" "WdfMemoryCopyToBuffer" Range Asked ();
     Fill "fill" "WdfMemoryGetBuffer" Fill None ();
-    Copy "copy" "WdfMemoryGetBuffer" Copy None ();
+    Copy "copy" "WdfMemoryCopyFromBuffer" Copy None ();
     Checksum "checksum" "WdfMemoryGetBuffer" Checksum None wire::ChecksumAnswer;
     Transform "transform" "WdfMemoryCreatePreallocated" Transform Follows ();
     BulkWrite "bulk-write" "WdfMemoryGetBuffer" Place SecondBuffer ();
