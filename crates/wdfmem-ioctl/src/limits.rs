@@ -4,10 +4,11 @@
 /// `{72e12438-3c9b-4498-8316-6e5467b64285}`.
 pub const INTERFACE_GUID: u128 = 0x72e12438_3c9b_4498_8316_6e5467b64285;
 
-/// Changes when an older client would be misunderstood.
+/// Changes when a call means something else than before.
 pub const VERSION_MAJOR: u16 = 1;
 
-/// Changes when calls are added that an older client does not know.
+/// Changes when calls are added. A driver still takes requests of its own version alone: query-version,
+/// which every version takes, tells a client which that is.
 pub const VERSION_MINOR: u16 = 0;
 
 /// The version that every request states: the major number in the upper half.
