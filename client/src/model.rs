@@ -143,6 +143,7 @@ fn verdict(setup: Setup, report: &VerifierReport) -> Verdict {
             .filter(|(on, _)| *on)
             .map(|(_, name)| name.to_owned())
             .collect(),
+        // A finding stops the machine, and is told as the failure that a stop is.
         findings: Vec::new(),
         allocations: report.allocations,
         failed_on_purpose: report.faults_injected,

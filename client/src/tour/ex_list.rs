@@ -142,7 +142,6 @@ fn list(guide: &mut Guide<'_>, pool: PoolKind, routines: Routines, calls: &Calls
     }
     guide.about(Some(calls.allocate));
     guide.starve("E2, E3", &allocate(list.handle), move |entry| {
-        // The sweep's list is the one at hand; a plain copy of the handle is all that it needs.
         Call::FreeEntry {
             list: list.handle,
             entry,

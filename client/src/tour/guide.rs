@@ -251,10 +251,13 @@ impl<'a> Guide<'a> {
         let windows_call = call.code().info().windows_call;
         let detail = match wrong {
             Some(status) => status.to_string(),
-            None => format!(
-                "refused {refused} times with {}",
-                Status::INSUFFICIENT_RESOURCES
-            ),
+            None => {
+                let times = if refused == 1 { "time" } else { "times" };
+                format!(
+                    "refused {refused} {times} with {}",
+                    Status::INSUFFICIENT_RESOURCES
+                )
+            }
         };
         let ok = wrong.is_none() && refused > 0;
         self.hold(
