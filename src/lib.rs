@@ -10,10 +10,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-// In the model, the process that the driver runs in has a panic handler; this brings it in.
-#[cfg(not(any(image, all(windows, not(wdk_free)))))]
-extern crate std;
-
 mod device;
 mod driver;
 mod file;
@@ -26,8 +22,9 @@ mod table;
 
 kmdf::driver_entry!(driver::Wdfmem);
 
-/// An image must have one, although nothing in this one panics.
-#[cfg(any(image, all(windows, not(wdk_free))))]
+/// An image must have one, although nothing in this one panics. On the other routes `kmdf-sys` brings one
+/// in: that of `wdk-panic`, or that of the process in which the model runs.
+#[cfg(image)]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     kmdf::panic::stop(info)
