@@ -77,6 +77,22 @@ pub enum Command {
         #[arg(required = true, value_name = "LINE")]
         lines: Vec<String>,
     },
+    /// Sends rounds of calls that make, use and delete everything.
+    Stress {
+        /// How many calls, at least.
+        #[arg(long, default_value_t = 100_000, value_parser = number)]
+        calls: u64,
+    },
+    /// Makes a device and has Windows install the driver package for it.
+    #[cfg(windows)]
+    Install {
+        /// The folder of the driver package.
+        #[arg(default_value = ".")]
+        package: PathBuf,
+    },
+    /// Removes every device of the driver.
+    #[cfg(windows)]
+    Remove,
     /// One call.
     #[command(flatten)]
     Call(CallCommand),

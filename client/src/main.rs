@@ -2,10 +2,15 @@
 
 mod answer;
 mod arguments;
+#[cfg(windows)]
+mod devices;
 mod failure;
+#[cfg(windows)]
+mod install;
 mod report;
 mod script;
 mod session;
+mod stress;
 mod system;
 mod tour;
 
@@ -60,7 +65,37 @@ fn run(arguments: Arguments) -> Result<bool, Failure> {
         }
         Command::Script { file } => run_lines(windows, Lines::File(file), json),
         Command::Do { lines } => run_lines(windows, Lines::Given(lines), json),
+        Command::Stress { calls } => run_stress(windows, calls, json),
+        #[cfg(windows)]
+        Command::Install { package } => {
+            install::install(&package)?;
+            report::say("the driver is installed and its device works")?;
+            Ok(true)
+        }
+        #[cfg(windows)]
+        Command::Remove => {
+            let removed = install::remove()?;
+            report::say(&format!("{removed} device(s) removed"))?;
+            Ok(removed != 0)
+        }
         Command::Call(call) => run_lines(windows, Lines::Call(call), json),
+    }
+}
+
+/// Sends many calls; whether all held.
+fn run_stress(windows: arguments::Windows, calls: u64, json: bool) -> Result<bool, Failure> {
+    let setup = platform::Setup::for_windows(windows);
+    let (outcome, verdict) = platform::on_system(setup, move |system| stress::run(system, calls))?;
+    match outcome? {
+        Ok(sent) => {
+            report::say(&format!("{sent} calls, all as they should be"))?;
+            report::after_steps(&verdict)?;
+            Ok(verdict.is_clean())
+        }
+        Err(step) => {
+            report::step(&step, json)?;
+            Ok(false)
+        }
     }
 }
 

@@ -213,3 +213,8 @@ fn print_json(value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut out, value)?;
     writeln!(out)
 }
+
+/// Prints one line.
+pub fn say(line: &str) -> io::Result<()> {
+    writeln!(anstream::stdout().lock(), "{line}")
+}

@@ -6,13 +6,9 @@ use std::{
     ptr::{null, null_mut},
 };
 
-use wdfmem_ioctl::{INTERFACE_GUID, Status, Tag};
+use wdfmem_ioctl::{Status, Tag};
 use windows_sys::{
     Win32::{
-        Devices::DeviceAndDriverInstallation::{
-            CM_GET_DEVICE_INTERFACE_LIST_PRESENT, CM_Get_Device_Interface_List_SizeW,
-            CM_Get_Device_Interface_ListW, CR_SUCCESS,
-        },
         Foundation::{ERROR_ACCESS_DENIED, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE},
         Storage::FileSystem::{
             CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ, FILE_SHARE_WRITE, OPEN_EXISTING,
@@ -22,11 +18,12 @@ use windows_sys::{
             LibraryLoader::{GetModuleHandleW, GetProcAddress},
         },
     },
-    core::{GUID, w},
+    core::w,
 };
 
 use crate::{
     arguments::Windows,
+    devices,
     failure::Failure,
     system::{Allocated, Completion, File, System, Verdict},
 };
@@ -73,44 +70,7 @@ pub fn on_system<R>(
 
 /// The path of the first present interface of the driver's class, ending in a zero.
 fn interface_path() -> Result<Vec<u16>, Failure> {
-    let class = GUID::from_u128(INTERFACE_GUID);
-    let mut length = 0;
-    // SAFETY: The pointers are to live values; without an instance all are listed.
-    let result = unsafe {
-        CM_Get_Device_Interface_List_SizeW(
-            &mut length,
-            &class,
-            null(),
-            CM_GET_DEVICE_INTERFACE_LIST_PRESENT,
-        )
-    };
-    if result != CR_SUCCESS {
-        return Err(no_device(&format!("configuration manager error {result}")));
-    }
-    let mut list = vec![0; length as usize];
-    // SAFETY: The buffer has the length that is said.
-    let result = unsafe {
-        CM_Get_Device_Interface_ListW(
-            &class,
-            null(),
-            list.as_mut_ptr(),
-            length,
-            CM_GET_DEVICE_INTERFACE_LIST_PRESENT,
-        )
-    };
-    if result != CR_SUCCESS {
-        return Err(no_device(&format!("configuration manager error {result}")));
-    }
-    // The list is a sequence of zero-terminated paths; the empty path ends it.
-    let path: Vec<u16> = list
-        .into_iter()
-        .take_while(|unit| *unit != 0)
-        .chain([0])
-        .collect();
-    if path.len() == 1 {
-        return Err(no_device("no such device is present"));
-    }
-    Ok(path)
+    devices::interface_path()?.ok_or_else(|| no_device("no such device is present"))
 }
 
 fn no_device(why: &str) -> Failure {

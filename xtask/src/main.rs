@@ -1,14 +1,34 @@
 //! `cargo xtask`: the tasks of this repository that are more than one cargo command.
 
+mod audit;
+mod catalog;
+mod certificate;
+mod date;
+mod der;
+mod image;
+#[cfg(test)]
+mod image_for_tests;
+mod inf;
+mod package;
+mod packages;
+mod pe;
+mod process;
+mod project;
+mod release;
 mod rules;
 mod sanitize;
+mod sign;
 mod source;
 mod test;
+mod toolchain;
+mod tools;
 mod tree;
 mod unsafe_code;
+mod verify;
+mod wine;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Tasks of the wdfmem repository.
@@ -23,34 +43,55 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// The whole test run: format, lints, tests, documentation, source rules, and the tour
+    /// The whole test run: everything below and the tests of the model, with one summary
     Test,
+    /// Build wdfmem.sys, WDFLDR.SYS and wdfmem.exe into target/image, without a WDK
+    Image(image::Options),
+    /// Check whether Windows would load a kernel image
+    Audit(audit::Options),
+    /// Run the driver image in Wine's kernel, driven by the Windows client
+    Wine(wine::Options),
+    /// Make a signed driver package in target/package, from what `image` made
+    Package,
+    /// Check an INF file against the documented rules; the stamped driver.inx if none is named
+    Inf {
+        /// The file to check
+        file: Option<PathBuf>,
+        /// List the rules instead
+        #[arg(long)]
+        rules: bool,
+    },
     /// Check that every rule of the four calls has a test, and that docs/rules.md says which
     Rules(rules::Options),
+    /// Count unsafe code, and check that each piece says why it is sound, and docs/soundness.md
+    Unsafe(unsafe_code::Options),
     /// Run the tests in the model under AddressSanitizer, ThreadSanitizer, or both in turn
     Sanitize {
         /// Just this one
         sanitizer: Option<sanitize::Sanitizer>,
     },
-    /// Count unsafe code, and check that each piece says why it is sound, and docs/soundness.md
-    Unsafe(unsafe_code::Options),
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().task) {
+    // What a task prints for programs stays alone on standard output.
+    let say = |said: String| eprintln!("{said}");
+    let result = match Arguments::parse().task {
+        Task::Test => test::run(),
+        Task::Image(options) => image::run(&options).map(say),
+        Task::Audit(options) => audit::run(&options).map(say),
+        Task::Wine(options) => wine::run(&options).map(say),
+        Task::Package => package::run(),
+        Task::Inf { rules: true, .. } => inf::task::list(),
+        Task::Inf { file, .. } => inf::task::run(file.as_deref()),
+        Task::Rules(options) => rules::run(&project::root(), options).map(drop),
+        Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
+        Task::Sanitize { sanitizer } => sanitize::run(sanitizer),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn run(task: Task) -> Result<()> {
-    match task {
-        Task::Test => test::run(),
-        Task::Rules(options) => rules::run(&test::root(), options).map(drop),
-        Task::Sanitize { sanitizer } => sanitize::run(sanitizer),
-        Task::Unsafe(options) => unsafe_code::run(&test::root(), options).map(drop),
     }
 }

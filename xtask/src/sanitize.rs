@@ -4,7 +4,7 @@
 //! does not: it takes the locks and reference counts of a standard library that it did not compile
 //! for races, so that the library is built as well, from the component rust-src.
 
-use crate::test::root;
+use crate::project::root;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};

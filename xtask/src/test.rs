@@ -1,16 +1,17 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
-use crate::{rules, source, unsafe_code};
+use crate::{audit, image, package, project, rules, source, unsafe_code, wine};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Runs every step, stops at the first that does not hold, and prints what each took.
 pub fn run() -> Result<()> {
-    let root = root();
-    let steps: [(&str, &dyn Fn() -> Result<String>); 10] = [
+    let root = project::root();
+    let images = project::target(&root).join("image");
+    let steps: [(&str, &dyn Fn() -> Result<String>); 14] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -39,6 +40,30 @@ pub fn run() -> Result<()> {
         }),
         ("tour", &|| cargo(&root, &["run", "--release"])),
         ("tour as JSON", &|| tour_as_json(&root)),
+        ("image, built twice", &|| {
+            image::run(&image::Options {
+                twice: true,
+                ..image::Options::default()
+            })
+        }),
+        ("audit of the image", &|| {
+            audit::run(&audit::Options {
+                file: images.join(image::DRIVER),
+                json: false,
+                skip: Vec::new(),
+                page: None,
+            })
+        }),
+        ("Wine", &|| {
+            wine::run(&wine::Options {
+                images: Some(images.clone()),
+                ..wine::Options::default()
+            })
+        }),
+        ("package", &|| {
+            package::run()?;
+            Ok("made, signed and verified".to_owned())
+        }),
     ];
     let mut summary: Vec<(&str, String, Duration)> = Vec::new();
     for (name, step) in steps {
@@ -52,12 +77,6 @@ pub fn run() -> Result<()> {
         println!("{name:<22} {:>6.1} s  {outcome}", time.as_secs_f64());
     }
     Ok(())
-}
-
-/// The folder of the workspace, found from where this program's source lies.
-pub fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
 }
 
 /// A cargo command in the workspace; warnings of the documentation are errors.

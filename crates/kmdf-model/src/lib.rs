@@ -53,3 +53,10 @@ mod workitem;
 
 pub use bind::{WdfVersionBind, WdfVersionUnbind};
 pub use stop::MODEL_STOP;
+
+/// An image must have one: here that is WDFLDR.SYS for Wine.
+#[cfg(image)]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    stop::panic(info)
+}

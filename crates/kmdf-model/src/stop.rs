@@ -52,3 +52,21 @@ pub(crate) fn required_is_null(globals: &Globals, call: &CStr) -> ! {
         call.as_ptr() as ULONG_PTR,
     )
 }
+
+/// Stops a run in which the model itself is wrong: the place, as a driver's panic handler gives it.
+#[cfg(image)]
+pub(crate) fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    const RUST_PANIC: ULONG = u32::from_le_bytes(*b"CNPR");
+    let [file, length, line] = match info.location() {
+        Some(place) => {
+            let file = place.file();
+            [
+                file.as_ptr() as ULONG_PTR,
+                file.len() as ULONG_PTR,
+                place.line().into(),
+            ]
+        }
+        None => [0; 3],
+    };
+    bug_check(RUST_PANIC, [file, length, line, 0])
+}

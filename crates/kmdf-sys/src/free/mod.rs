@@ -26,6 +26,8 @@ mod constants;
 pub mod entry;
 mod enums;
 mod functions;
+#[cfg(image)]
+mod image;
 pub mod loader;
 mod nt;
 pub mod ntddk;

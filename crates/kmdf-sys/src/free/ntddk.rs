@@ -2,6 +2,11 @@
 
 use super::*;
 
+#[cfg(image)]
+pub use super::image::{
+    IoAllocateDriverObjectExtension, IoGetDriverObjectExtension, KeGetCurrentIrql,
+};
+
 #[cfg_attr(
     image,
     link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")
@@ -39,6 +44,7 @@ unsafe extern "C" {
         ListEntry: PSLIST_ENTRY,
     ) -> PSLIST_ENTRY;
     pub fn ExpInterlockedFlushSList(ListHead: PSLIST_HEADER) -> PSLIST_ENTRY;
+    #[cfg(not(image))]
     pub fn KeGetCurrentIrql() -> KIRQL;
     pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
     pub fn KeLowerIrql(NewIrql: KIRQL);
@@ -172,7 +178,6 @@ unsafe extern "C" {
         Length: ULONG,
         ResultLength: PULONG,
     ) -> NTSTATUS;
-    pub fn KeQueryPerformanceCounter(PerformanceFrequency: PLARGE_INTEGER) -> LARGE_INTEGER;
     pub fn KeBugCheckEx(
         BugCheckCode: ULONG,
         BugCheckParameter1: ULONG_PTR,
@@ -182,6 +187,7 @@ unsafe extern "C" {
     ) -> !;
     pub fn DbgPrint(Format: PCCH, ...) -> ULONG;
     pub fn DbgBreakPoint();
+    #[cfg(not(image))]
     #[must_use]
     pub fn IoAllocateDriverObjectExtension(
         DriverObject: PDRIVER_OBJECT,
@@ -189,8 +195,18 @@ unsafe extern "C" {
         DriverObjectExtensionSize: ULONG,
         DriverObjectExtension: *mut PVOID,
     ) -> NTSTATUS;
+    #[cfg(not(image))]
     pub fn IoGetDriverObjectExtension(
         DriverObject: PDRIVER_OBJECT,
         ClientIdentificationAddress: PVOID,
     ) -> PVOID;
+}
+
+// Before Windows 10 2004 these are in the HAL alone, which later forwards to the kernel.
+#[cfg_attr(
+    image,
+    link(name = "HAL.dll", kind = "raw-dylib", modifiers = "+verbatim")
+)]
+unsafe extern "C" {
+    pub fn KeQueryPerformanceCounter(PerformanceFrequency: PLARGE_INTEGER) -> LARGE_INTEGER;
 }

@@ -21,9 +21,9 @@ mod queues;
 mod requests;
 mod supply;
 mod tags;
+mod threads;
 mod typed;
 mod types;
-mod threads;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;

@@ -1,0 +1,239 @@
+//! `cargo xtask audit`: whether Windows would load a kernel image, check by check.
+
+mod code;
+mod debug;
+mod describe;
+mod header;
+mod image;
+mod imports;
+mod relocations;
+mod resource;
+mod sections;
+mod text;
+mod unwind;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use comfy_table::{ContentArrangement, Table};
+use image::Image;
+use serde::Serialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which image to check, and how to tell.
+#[derive(Args)]
+pub struct Options {
+    /// The image; the PDB that it names is looked for beside it
+    pub file: PathBuf,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Leave out a check; may be given several times
+    #[arg(long, value_name = "CHECK")]
+    pub skip: Vec<String>,
+    /// Write a page with the image's size, sections and imports, in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
+}
+
+/// One thing that Windows, or this project, asks of a kernel image.
+struct Check {
+    id: &'static str,
+    /// What is asked, and why.
+    rule: &'static str,
+    /// Says what was found, or fails with what is wrong.
+    examine: fn(&Image<'_>) -> Result<String>,
+}
+
+/// All checks, from the outside of an image to its inside.
+const CHECKS: [Check; 19] = [
+    Check {
+        id: "machine",
+        rule: "An executable image for x64: anything else is refused",
+        examine: header::machine,
+    },
+    Check {
+        id: "subsystem",
+        rule: "Subsystem NATIVE with a version that every Windows from the floor on accepts",
+        examine: header::subsystem,
+    },
+    Check {
+        id: "checksum",
+        rule: "The header's checksum is that of the file: drivers with a wrong one are refused",
+        examine: header::checksum,
+    },
+    Check {
+        id: "entry-point",
+        rule: "The entry point lies in code: it is the first thing called",
+        examine: header::entry_point,
+    },
+    Check {
+        id: "mitigations",
+        rule: "NX_COMPAT, DYNAMIC_BASE and HIGH_ENTROPY_VA are set",
+        examine: header::mitigations,
+    },
+    Check {
+        id: "directories",
+        rule: "No thread-local storage, delayed or bound imports, or managed code: kernels have none",
+        examine: header::directories,
+    },
+    Check {
+        id: "section-flags",
+        rule: "Every section has flags, is readable, and is never both writable and executable",
+        examine: sections::flags,
+    },
+    Check {
+        id: "discardable",
+        rule: "INIT and .reloc are freed after the entry point has run; nothing else is",
+        examine: sections::discardable,
+    },
+    Check {
+        id: "alignment",
+        rule: "Sections begin on pages of their own and do not overlap: HVCI protects by the page",
+        examine: sections::alignment,
+    },
+    Check {
+        id: "relocations",
+        rule: "The image can be loaded at any address: every absolute address in it is listed",
+        examine: relocations::complete,
+    },
+    Check {
+        id: "unwind",
+        rule: ".pdata is sorted and describes every function that moves the stack pointer",
+        examine: unwind::complete,
+    },
+    Check {
+        id: "stack",
+        rule: "No function has a frame of a page or more, nor calls __chkstk: kernel stacks are small",
+        examine: unwind::frames,
+    },
+    Check {
+        id: "registers",
+        rule: "No instruction uses registers that the kernel does not save for drivers (AVX, MMX, x87)",
+        examine: code::registers,
+    },
+    Check {
+        id: "imports",
+        rule: "Every import is exported by every Windows from the floor on",
+        examine: imports::allowed,
+    },
+    Check {
+        id: "panic",
+        rule: "No panic can happen: neither messages nor the bug check of the panic handler are there",
+        examine: text::panic,
+    },
+    Check {
+        id: "formatting",
+        rule: "No formatting machinery: it is large, deep on the stack, and panics",
+        examine: text::formatting,
+    },
+    Check {
+        id: "paths",
+        rule: "No path of the machine that built it",
+        examine: text::paths,
+    },
+    Check {
+        id: "version",
+        rule: "A version resource that says it is a driver, for Explorer and for crash reports",
+        examine: resource::version,
+    },
+    Check {
+        id: "pdb",
+        rule: "A PDB was made and belongs to this image: crash dumps need it",
+        examine: debug::pdb,
+    },
+];
+
+/// What a check came to.
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    rule: &'static str,
+    held: bool,
+    /// What was found, or what is wrong.
+    found: String,
+}
+
+/// Examines the file, prints what each check found, and fails if one did not hold.
+pub fn run(options: &Options) -> Result<String> {
+    for skipped in &options.skip {
+        ensure!(
+            CHECKS.iter().any(|check| check.id == skipped),
+            "there is no check `{skipped}`; there are {}",
+            CHECKS.map(|check| check.id).join(", ")
+        );
+    }
+    let bytes = fs::read(&options.file)
+        .with_context(|| format!("{} cannot be read", options.file.display()))?;
+    let image = Image::parse(&bytes)
+        .with_context(|| format!("{} is not a whole kernel image", options.file.display()))?;
+    let pdb = pdb_beside(&options.file, &image);
+    let image = Image { pdb, ..image };
+    let mut findings = examine(&image);
+    findings.retain(|finding| !options.skip.iter().any(|skipped| skipped == finding.check));
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        print(&findings);
+    }
+    if let Some(page) = &options.page {
+        describe::write(&image, &options.file, page)?;
+    }
+    let broken = findings.iter().filter(|finding| !finding.held).count();
+    if broken != 0 {
+        bail!(
+            "{} does not pass {broken} of {} checks",
+            options.file.display(),
+            findings.len()
+        );
+    }
+    Ok(format!(
+        "{} bytes, all {} checks held",
+        bytes.len(),
+        findings.len()
+    ))
+}
+
+/// Applies every check.
+fn examine(image: &Image<'_>) -> Vec<Finding> {
+    CHECKS
+        .iter()
+        .map(|check| {
+            let (held, found) = match (check.examine)(image) {
+                Ok(found) => (true, found),
+                Err(error) => (false, format!("{error:#}")),
+            };
+            Finding {
+                check: check.id,
+                rule: check.rule,
+                held,
+                found,
+            }
+        })
+        .collect()
+}
+
+/// The PDB that the image names, if it lies beside the image.
+fn pdb_beside(file: &Path, image: &Image<'_>) -> Option<Vec<u8>> {
+    let name = debug::pdb_name(image).ok()?;
+    fs::read(file.with_file_name(name)).ok()
+}
+
+fn print(findings: &[Finding]) {
+    let mut table = Table::new();
+    table
+        .load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(110)
+        .set_header(["check", "", "what is asked", "what was found"]);
+    for finding in findings {
+        let held = if finding.held { "ok" } else { "FAIL" };
+        table.add_row([finding.check, held, finding.rule, &finding.found]);
+    }
+    println!("{table}");
+}

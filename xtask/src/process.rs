@@ -1,0 +1,57 @@
+//! Commands of other programs: found, run, and reported on in sentences.
+
+use anyhow::{Context, Result, bail};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The first file called `name` in the folders of `PATH`.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| is_program(file))
+}
+
+/// Whether `file` is there to be run.
+pub fn is_program(file: &Path) -> bool {
+    file.is_file()
+}
+
+/// Runs `command` with its output on this program's, and fails unless it succeeds.
+pub fn run(command: &mut Command) -> Result<()> {
+    let said = said(command);
+    let status = command
+        .status()
+        .with_context(|| format!("`{said}` could not be started"))?;
+    if !status.success() {
+        bail!("`{said}` ended with {status}; its output is above");
+    }
+    Ok(())
+}
+
+/// Runs `command` quietly and returns what it printed; on failure its error output is told.
+pub fn output(command: &mut Command) -> Result<String> {
+    let said = said(command);
+    let output = command
+        .output()
+        .with_context(|| format!("`{said}` could not be started"))?;
+    if !output.status.success() {
+        bail!(
+            "`{said}` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The command as a person would type it, without its environment.
+fn said(command: &Command) -> String {
+    let mut said = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        said.push(' ');
+        said.push_str(&argument.to_string_lossy());
+    }
+    said
+}

@@ -1,0 +1,225 @@
+//! A compiler that builds for Windows: one that is here, one that rustup completes, or Debian's.
+
+use crate::{packages, process};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the compiler comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// The first of the following that works
+    #[default]
+    Auto,
+    /// The toolchain in use; its Windows targets are added with rustup if they are not there
+    Installed,
+    /// Debian's rustc-web, which brings the sources of the library
+    Debian,
+}
+
+/// What is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Code without an operating system under it: drivers.
+    Kernel,
+    /// Programs with the standard library.
+    Program,
+}
+
+impl Target {
+    const ALL: [Self; 2] = [Self::Kernel, Self::Program];
+
+    /// The name that rustc knows it by.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Self::Kernel => "x86_64-pc-windows-msvc",
+            Self::Program => "x86_64-pc-windows-gnu",
+        }
+    }
+
+    /// The crates of the library that it needs.
+    fn library(self) -> &'static str {
+        match self {
+            Self::Kernel => "-Zbuild-std=core",
+            Self::Program => "-Zbuild-std=std,panic_abort",
+        }
+    }
+}
+
+/// A compiler with its cargo, and a linker for kernel images.
+pub struct Toolchain {
+    cargo: PathBuf,
+    rustc: PathBuf,
+    linker: PathBuf,
+    /// Set where the library is built from its sources, for want of a built one.
+    library_sources: Option<PathBuf>,
+}
+
+/// Debian's compiler, whose packages hold the library's sources but no Windows targets.
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// What the linker for programs is called, and the package it is in.
+const PROGRAM_LINKER: (&str, &str) = ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64");
+const PURPOSE: &str = "building for Windows";
+
+impl Toolchain {
+    /// Finds a toolchain, and installs what is missing of it.
+    pub fn find(choice: Choice) -> Result<Self> {
+        if process::find(PROGRAM_LINKER.0).is_none() {
+            packages::install(&[PROGRAM_LINKER.1], PURPOSE)?;
+        }
+        match choice {
+            Choice::Installed => installed(),
+            Choice::Debian => debian(),
+            Choice::Auto => installed().or_else(|reason| {
+                println!("the toolchain in use does not do ({reason:#}); trying Debian's");
+                debian()
+            }),
+        }
+    }
+
+    /// `cargo SUBCOMMAND` for the target, with the library that it needs.
+    pub fn cargo(&self, subcommand: &str, target: Target) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command
+            .args([subcommand, "--target", target.triple()])
+            .env("RUSTC", &self.rustc)
+            .env_remove("RUSTFLAGS");
+        if self.library_sources.is_some() {
+            // Building the library is not a stable feature of cargo.
+            command.arg(target.library()).env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
+    }
+
+    /// A linker that takes the arguments of Microsoft's.
+    pub fn kernel_linker(&self) -> Command {
+        let mut command = Command::new(&self.linker);
+        // The linker writes the name it is called by into the PDB.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::arg0(&mut command, "lld-link");
+        command.args(["-flavor", "link"]);
+        command
+    }
+
+    /// Paths of this machine that the compiler would write into what it builds.
+    pub fn own_paths(&self) -> Vec<(PathBuf, &'static str)> {
+        let mut paths = Vec::new();
+        if let Some(sources) = &self.library_sources {
+            paths.push((sources.clone(), "/rust"));
+        }
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+        paths.extend(home.map(|home| (home, "/cargo")));
+        paths
+    }
+
+    /// The compiler's version and where its library comes from.
+    pub fn description(&self) -> Result<String> {
+        let version = process::output(Command::new(&self.rustc).arg("--version"))?;
+        let library = match self.library_sources {
+            Some(_) => "library built from its sources",
+            None => "library as installed",
+        };
+        Ok(format!("{}, {library}", version.trim()))
+    }
+}
+
+/// The toolchain that runs this task, with its own Windows targets.
+fn installed() -> Result<Toolchain> {
+    let rustc = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
+    let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let root = process::output(Command::new(&rustc).args(["--print", "sysroot"]))?;
+    let root = PathBuf::from(root.trim());
+    let missing: Vec<&str> = Target::ALL
+        .into_iter()
+        .map(Target::triple)
+        .filter(|triple| !has_target(&root, triple))
+        .collect();
+    if !missing.is_empty() {
+        let rustup = process::find("rustup")
+            .with_context(|| format!("{} has no {}", rustc.display(), missing.join(" and no ")))?;
+        println!("adding {} with rustup", missing.join(" and "));
+        process::run(Command::new(rustup).args(["target", "add"]).args(&missing))?;
+        for triple in missing {
+            ensure!(
+                has_target(&root, triple),
+                "rustup added {triple}, but not to {}",
+                root.display()
+            );
+        }
+    }
+    let linker = match bundled_linker(&root) {
+        Some(linker) => linker,
+        None => separate_linker()?,
+    };
+    Ok(Toolchain {
+        cargo,
+        rustc,
+        linker,
+        library_sources: None,
+    })
+}
+
+fn has_target(root: &Path, triple: &str) -> bool {
+    root.join("lib/rustlib").join(triple).join("lib").is_dir()
+}
+
+/// The linker inside a rustup toolchain.
+fn bundled_linker(root: &Path) -> Option<PathBuf> {
+    let targets = fs::read_dir(root.join("lib/rustlib")).ok()?;
+    targets
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin/rust-lld")))
+        .find(|file| process::is_program(file))
+}
+
+/// Debian's compiler with the sources of its library.
+fn debian() -> Result<Toolchain> {
+    let complete = || library_sources().is_some() && process::is_program(DEBIAN_CARGO.as_ref());
+    if !complete() {
+        packages::install(&DEBIAN_PACKAGES, PURPOSE)?;
+    }
+    let Some(library_sources) = library_sources() else {
+        bail!(
+            "{DEBIAN_RUSTC} has no library sources beside it: run `sudo apt-get install {}`",
+            DEBIAN_PACKAGES.join(" ")
+        );
+    };
+    Ok(Toolchain {
+        cargo: DEBIAN_CARGO.into(),
+        rustc: DEBIAN_RUSTC.into(),
+        linker: separate_linker()?,
+        library_sources: Some(library_sources),
+    })
+}
+
+/// The folder of the library's sources that Debian's compiler looks in.
+fn library_sources() -> Option<PathBuf> {
+    let root = process::output(Command::new(DEBIAN_RUSTC).args(["--print", "sysroot"])).ok()?;
+    let sources = PathBuf::from(root.trim()).join("lib/rustlib/src/rust");
+    let whole = sources.join("library/Cargo.lock").is_file();
+    // The folder is a link to where the package put it, and the compiler writes the latter.
+    whole.then(|| fs::canonicalize(&sources).unwrap_or(sources))
+}
+
+/// A linker of LLVM's own packages: `lld-link`, or the newest `lld-link-N`.
+fn separate_linker() -> Result<PathBuf> {
+    if let Some(linker) = newest_linker() {
+        return Ok(linker);
+    }
+    packages::install(&["lld-19"], PURPOSE)?;
+    newest_linker().context("lld-19 is installed, but there is no lld-link-19 in PATH")
+}
+
+fn newest_linker() -> Option<PathBuf> {
+    let numbered = || {
+        (15..40)
+            .rev()
+            .find_map(|version| process::find(&format!("lld-link-{version}")))
+    };
+    process::find("lld-link").or_else(numbered)
+}

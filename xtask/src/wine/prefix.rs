@@ -1,0 +1,239 @@
+//! A throw-away Wine prefix: made, filled with a driver package, and gone in the end.
+
+use crate::{image, inf, packages, process};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The first Wine that is known to run the driver.
+const OLDEST: u32 = 8;
+/// Where Debian puts the server that the `wine` command starts.
+const DEBIAN_SERVER: &str = "/usr/lib/wine/wineserver64";
+/// Source of the library that Wine lacks for a program in Rust.
+const RANDOM_LIBRARY_SOURCE: &str = include_str!("../../assets/bcryptprimitives.c");
+
+/// The programs of an installed Wine.
+pub struct Wine {
+    program: PathBuf,
+    server: PathBuf,
+    pub version: String,
+}
+
+impl Wine {
+    /// Finds Wine, installs it if it is missing, and refuses one that is too old.
+    pub fn find() -> Result<Self> {
+        if process::find("wine").is_none() {
+            packages::install(&["wine", "wine64"], "running the driver under Wine")?;
+        }
+        let program =
+            process::find("wine").context("wine was installed, but there is none in PATH")?;
+        let version = Command::new(&program)
+            .arg("--version")
+            .stderr(Stdio::null())
+            .output()
+            .context("wine could not be started")?;
+        let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+        let major = major_version(&version)
+            .with_context(|| format!("`wine --version` said \"{version}\", not a version"))?;
+        ensure!(
+            major >= OLDEST,
+            "{version} is too old: version {OLDEST} is the first known to load the driver; \
+             install that of Debian 12 or a newer one"
+        );
+        let server = match process::find("wineserver") {
+            _ if process::is_program(DEBIAN_SERVER.as_ref()) => DEBIAN_SERVER.into(),
+            Some(server) => server,
+            None => bail!("{version} has no wineserver in PATH: install the rest of it"),
+        };
+        Ok(Self {
+            program,
+            server,
+            version,
+        })
+    }
+}
+
+/// The number before the first dot in `wine-8.0 (Debian 8.0~repack-4)`.
+fn major_version(version: &str) -> Option<u32> {
+    let number = version.strip_prefix("wine-")?;
+    number
+        .split(|letter: char| !letter.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// A prefix of our own, without anything but Wine in it at first.
+///
+/// Dropping it ends every program in it and removes it, unless it is kept.
+pub struct Prefix {
+    wine: Wine,
+    folder: PathBuf,
+    keep: bool,
+}
+
+impl Prefix {
+    /// Makes the prefix in a folder that is emptied first.
+    pub fn make(wine: Wine, folder: &Path, keep: bool) -> Result<Self> {
+        let mut prefix = Self {
+            wine,
+            folder: folder.to_owned(),
+            keep: false,
+        };
+        if folder.exists() {
+            // Of a run that was ended from outside: its programs may still be there.
+            prefix.server("--kill")?;
+            fs::remove_dir_all(folder)
+                .with_context(|| format!("{} cannot be removed", folder.display()))?;
+        }
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        prefix.folder = fs::canonicalize(folder)?;
+        prefix.keep = keep;
+        let mut boot = prefix.command();
+        boot.args(["wineboot", "--init"])
+            .env("WINEDEBUG", "-all")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let status = boot.status().context("wine could not be started")?;
+        prefix.server("--wait")?;
+        ensure!(
+            status.success() && prefix.system_folder().join("ntoskrnl.exe").is_file(),
+            "`wineboot --init` ended with {status} and left no Windows in {}: \
+             try it by hand with WINEPREFIX set to an empty folder",
+            prefix.folder.display()
+        );
+        Ok(prefix)
+    }
+
+    /// Puts the framework where drivers find it, and the driver package into `C:\pkg`.
+    pub fn fill(&self, root: &Path, images: &Path) -> Result<()> {
+        let drivers = self.system_folder().join("drivers");
+        copy(images, image::FRAMEWORK, &drivers)?;
+        let package = self.folder.join("drive_c/pkg");
+        fs::create_dir_all(&package)?;
+        copy(images, image::DRIVER, &package)?;
+        copy(images, image::CLIENT, &package)?;
+        fs::write(package.join(inf::INF), for_wine(&inf::stamped(root)?))?;
+        self.add_random_library()
+    }
+
+    /// Copies a file into the driver package.
+    pub fn add_to_package(&self, file: &Path, name: &str) -> Result<()> {
+        fs::copy(file, self.folder.join("drive_c/pkg").join(name))
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        Ok(())
+    }
+
+    /// Rust's standard library imports bcryptprimitives.dll, which Wine has from version 9 on.
+    fn add_random_library(&self) -> Result<()> {
+        let library = self.system_folder().join("bcryptprimitives.dll");
+        if library.exists() {
+            return Ok(());
+        }
+        let source = self.folder.join("bcryptprimitives.c");
+        fs::write(&source, RANDOM_LIBRARY_SOURCE)?;
+        let mut compile = Command::new("x86_64-w64-mingw32-gcc");
+        compile
+            .args(["-shared", "-nostdlib", "-Os", "-Wl,--entry,0", "-o"])
+            .arg(&library)
+            .arg(&source)
+            .arg("-ladvapi32");
+        process::run(&mut compile)
+    }
+
+    /// `wine` in this prefix, with no display and no add-ons to ask for.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.wine.program);
+        command
+            .env("WINEPREFIX", &self.folder)
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY");
+        command
+    }
+
+    /// Tells the server of this prefix something.
+    pub fn server(&self, argument: &str) -> Result<()> {
+        Command::new(&self.wine.server)
+            .arg(argument)
+            .env("WINEPREFIX", &self.folder)
+            .env("WINEDEBUG", super::session::DEBUG_CHANNELS)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .with_context(|| format!("`wineserver {argument}` could not be started"))?;
+        Ok(())
+    }
+
+    /// The folder of the prefix.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// `C:\windows\system32`.
+    pub fn system_folder(&self) -> PathBuf {
+        self.folder.join("drive_c/windows/system32")
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        // A server that cannot be ended leaves files open, which does not keep them from going.
+        self.server("--kill").ok();
+        if self.keep {
+            println!("the prefix is kept in {}", self.folder.display());
+        } else {
+            fs::remove_dir_all(&self.folder).ok();
+        }
+    }
+}
+
+fn copy(from: &Path, name: &str, to: &Path) -> Result<()> {
+    let source = from.join(name);
+    fs::copy(&source, to.join(name)).with_context(|| {
+        format!(
+            "{} is not there: `cargo xtask image` builds it",
+            source.display()
+        )
+    })?;
+    Ok(())
+}
+
+/// The INF without what Wine does not read: it knows no decoration of a models section beyond the
+/// architecture.
+fn for_wine(inf: &str) -> String {
+    let mut text = inf.to_owned();
+    while let Some(start) = text.find("NTamd64.") {
+        let version = start + "NTamd64".len();
+        let end = text[version..]
+            .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+            .map_or(text.len(), |length| version + length);
+        text.replace_range(version..end, "");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_with_and_without_a_distribution() {
+        assert_eq!(major_version("wine-8.0 (Debian 8.0~repack-4)"), Some(8));
+        assert_eq!(major_version("wine-10.3"), Some(10));
+        assert_eq!(major_version("Wine"), None);
+    }
+
+    #[test]
+    fn the_windows_version_of_a_models_section_is_left_out() {
+        let inf = "%P% = D,NTamd64.10.0...17763\r\n[D.NTamd64.10.0...17763]\r\n[I.NT]\r\n";
+        assert_eq!(
+            for_wine(inf),
+            "%P% = D,NTamd64\r\n[D.NTamd64]\r\n[I.NT]\r\n"
+        );
+    }
+}
