@@ -221,9 +221,9 @@ wrong_driver!(allocates_at_dispatch, |_irql| {
 
 /// E6
 #[test]
-fn an_entry_allocated_at_dispatch_level_is_0xc4() {
+fn an_entry_allocated_at_dispatch_level_is_0xc4_20006() {
     let stop = stopped(Config::default(), allocates_at_dispatch::fx_driver_entry);
-    assert_eq!(stop.code, 0xC4, "{stop}");
+    assert_eq!((stop.code, stop.parameters[0]), (0xC4, 0x2_0006), "{stop}");
 }
 
 wrong_driver!(keeps_a_list, |_irql| {
