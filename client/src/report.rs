@@ -158,7 +158,7 @@ fn print_verdict(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
         writeln!(out, "It made {} of them fail.", verdict.failed_on_purpose)?;
     }
     if verdict.findings.is_empty() {
-        writeln!(out, "{GOOD}It found nothing wrong.{GOOD:#}")?;
+        writeln!(out, "{GOOD}No check stopped the system.{GOOD:#}")?;
     }
     for finding in &verdict.findings {
         writeln!(out, "{BAD}It found: {finding}{BAD:#}")?;

@@ -136,7 +136,7 @@ fn closing(tour: &mut Tour, verdict: &Verdict) {
     };
     close(
         "C13, P10, L7",
-        "what the DDI compliance checks found in all of the above",
+        "the DDI compliance checks were on, and stopped none of the above",
         compliance && verdict.findings.is_empty(),
         nothing().to_owned(),
         "nothing",

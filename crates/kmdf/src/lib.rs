@@ -93,21 +93,25 @@
 //!     }
 //! }
 //!
-//! # use kmdf_model as _;
-//! // The test: a machine, the driver, its device, and a program that uses it.
-//! let answer = nt_model::run(nt_model::Config::default(), |kernel| {
-//!     let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
-//!     let device = driver.add_device("ROOT\\REVERSER").expect("starts");
-//!     let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
-//!     let mut answer = [0; 3];
-//!     let status = file.ioctl(REVERSE, b"abc", &mut answer);
-//!     assert_eq!((status.status, status.information), (0, 3));
-//!     file.close();
-//!     device.remove().expect("nothing is open");
-//!     driver.unload().expect("leaves nothing behind");
-//!     answer
-//! });
-//! assert_eq!(&answer.expect("no bug check"), b"cba");
+//! // The framework's model defines what the driver imports; naming the crate links it.
+//! use kmdf_model as _;
+//!
+//! /// A machine, the driver, its device, and a program that uses it.
+//! fn main() {
+//!     let answer = nt_model::run(nt_model::Config::default(), |kernel| {
+//!         let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
+//!         let device = driver.add_device("ROOT\\REVERSER").expect("starts");
+//!         let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+//!         let mut answer = [0; 3];
+//!         let status = file.ioctl(REVERSE, b"abc", &mut answer);
+//!         assert_eq!((status.status, status.information), (0, 3));
+//!         file.close();
+//!         device.remove().expect("nothing is open");
+//!         driver.unload().expect("leaves nothing behind");
+//!         answer
+//!     });
+//!     assert_eq!(&answer.expect("no bug check"), b"cba");
+//! }
 //! ```
 //!
 //! # Ownership

@@ -63,7 +63,7 @@
 //! - A DPC runs on the thread that queues it. There are no interrupts, APCs, timers or processes.
 //! - Waiting is for events only, exceptions are never handled, sessions and quotas do not exist;
 //!   calls that ask for such things stop the run by name ([`MODEL_STOP`]).
-//! - Paged memory that is handed to the host's system calls is not paged in by them.
+//! - Paged memory that is handed to the system calls of the process is not paged in by them.
 //! - Guard pages and paging need a Unix with pages of 4 KiB. Elsewhere the checks that rest on them
 //!   are off, and [`VerifierReport::page_protection`] says so.
 

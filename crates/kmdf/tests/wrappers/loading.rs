@@ -28,7 +28,6 @@ impl Driver for Refusing {
 /// E1, E5: what waits to be released is released even if the driver does not stay, for then its
 /// unload routine is never called.
 #[test]
-#[ignore = "fails: `driver_entry` does not yet release what waits when `load` refuses"]
 fn a_refused_load_leaves_nothing() {
     nt_model::run(Config::default(), |kernel| {
         let refused = kernel.load_driver("refusing", fx_driver_entry).err();
