@@ -1,6 +1,8 @@
 //! The driver object: loading and adding devices.
 
-use kmdf::{DeviceInit, Driver, Guid, PagedLookaside, Passive, Presentation, Result, Tag, wide};
+use kmdf::{
+    DeviceInit, Driver, Guid, PagedLookaside, Passive, Presentation, Result, Tag, debug, wide,
+};
 use wdfmem_ioctl::{Capabilities, INTERFACE_GUID};
 
 use crate::{device::DeviceState, file::FileState, queue::Requests};
@@ -27,7 +29,12 @@ impl Driver for Wdfmem {
         } else {
             Capabilities::NONE
         };
+        debug::print(c"wdfmem: loaded\n");
         Ok(Self { capabilities })
+    }
+
+    fn unload(&self, _irql: &mut Passive) {
+        debug::print(c"wdfmem: unloaded\n");
     }
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {

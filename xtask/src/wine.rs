@@ -87,6 +87,13 @@ pub fn run(options: &Options) -> Result<String> {
     second_cycle(&mut report, &session)?;
     report.step("driver output", || {
         let lines = session.driver_lines();
+        for said in ["wdfmem: loaded", "wdfmem: unloaded"] {
+            let times = lines.iter().filter(|line| *line == said).count();
+            ensure!(
+                times == 2,
+                "\"{said}\" was printed {times} times in two cycles"
+            );
+        }
         Ok((
             (),
             format!(

@@ -1,5 +1,6 @@
 //! The tour: every call, what must succeed and what must be refused, each told with its rule.
 
+mod bad_input;
 mod bytes;
 mod ex_list;
 mod files;
@@ -87,6 +88,7 @@ fn whole(system: &dyn System) -> Result<Tour, Failure> {
         let file = system.open()?;
         let mut guide = Guide::new(system, file.as_ref(), &mut tour);
         interface::take(&mut guide);
+        bad_input::take(&mut guide);
         memory::take(&mut guide);
         preallocated::take(&mut guide);
         lookaside::take(&mut guide);
