@@ -37,6 +37,10 @@ fn configure_wdk() -> Result<(), Box<dyn Error>> {
                 .into(),
         );
     }
+    // `cargo wdk build` looks for an INX named after the package, after it has built that.
+    println!("cargo::rerun-if-changed=driver.inx");
+    println!("cargo::rerun-if-changed=wdfmem.inx");
+    std::fs::copy("driver.inx", "wdfmem.inx")?;
     Ok(wdk_build::configure_wdk_binary_build()?)
 }
 

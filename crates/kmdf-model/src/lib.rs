@@ -9,6 +9,8 @@
 //! `docs/framework-rules.md`, which say what the framework does, one observable behaviour each.
 
 #![no_std]
+// With a WDK there is a framework, and `cargo wdk build` builds every member: nothing of this one.
+#![cfg(any(not(windows), wdk_free))]
 
 #[cfg(test)]
 extern crate std;

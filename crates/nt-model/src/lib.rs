@@ -67,6 +67,9 @@
 //! - Guard pages and paging need a Unix with pages of 4 KiB. Elsewhere the checks that rest on them
 //!   are off, and [`VerifierReport::page_protection`] says so.
 
+// With a WDK there is a kernel, and `cargo wdk build` builds every member: nothing of this one.
+#![cfg(any(not(windows), wdk_free))]
+
 mod config;
 mod critical;
 mod debug;
