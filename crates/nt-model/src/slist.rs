@@ -11,6 +11,7 @@ use crate::{lookaside, pool};
 use kmdf_sys::*;
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The lists of a machine by the addresses of their headers.
@@ -28,6 +29,16 @@ type Entries = Vec<usize>;
 /// The header's low half: the depth in 16 bits, then a sequence number that every change moves.
 fn alignment_of(header: PSLIST_HEADER) -> *mut u64 {
     header.cast()
+}
+
+/// The same for threads that ask for the depth while another changes it.
+///
+/// # Safety
+///
+/// `header` is a list's header, for as long as the result is used.
+unsafe fn shared_alignment<'a>(header: PSLIST_HEADER) -> &'a AtomicU64 {
+    // SAFETY: By the contract of this function; a header is aligned to 16 bytes.
+    unsafe { AtomicU64::from_ptr(alignment_of(header)) }
 }
 
 /// The header's high half: the address of the first entry, whose low bits are 0.
@@ -112,11 +123,11 @@ fn corrupted(header: PSLIST_HEADER, found: u64, expected: u64) -> ! {
 /// `header` is a list's header.
 unsafe fn update(header: PSLIST_HEADER, entries: &Entries) {
     // SAFETY: By the contract of this function.
-    let old = unsafe { alignment_of(header).read() };
+    let alignment = unsafe { shared_alignment(header) };
+    let old = alignment.load(Ordering::Relaxed);
     let sequence = (old & !0xFFFF).wrapping_add(0x1_0000);
     let depth = entries.len() as u64 & 0xFFFF;
-    // SAFETY: By the contract of this function.
-    unsafe { alignment_of(header).write(sequence | depth) };
+    alignment.store(sequence | depth, Ordering::Release);
     let first = entries.last().map_or(0, |&entry| entry as u64);
     // SAFETY: By the contract of this function.
     unsafe { region_of(header).write(first) };
@@ -216,9 +227,9 @@ unsafe extern "C" fn InitializeSListHead(header: PSLIST_HEADER) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExQueryDepthSList(header: PSLIST_HEADER) -> USHORT {
     enter();
-    // SAFETY: By the contract of this function; another thread may just be changing the depth.
-    let alignment = unsafe { alignment_of(header).read_volatile() };
-    alignment as USHORT
+    // SAFETY: By the contract of this function.
+    let alignment = unsafe { shared_alignment(header) };
+    alignment.load(Ordering::Acquire) as USHORT
 }
 
 /// Pops the first entry, null if there is none.

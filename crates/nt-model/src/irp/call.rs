@@ -1,8 +1,6 @@
 //! `IoCallDriver`: handing an IRP to a dispatch routine, and judging how that came back.
 
-use super::{
-    CANCEL_ROUTINE, CURRENT_LOCATION, Call, DEVICE, Irp, MAJOR, Passed, STATUS, violation,
-};
+use super::{CANCEL_ROUTINE, CURRENT_LOCATION, Call, DEVICE, Irp, MAJOR, Passed, violation};
 use crate::device;
 use crate::machine::{self, Machine};
 use crate::object::Shared;
@@ -201,7 +199,8 @@ impl Returned {
         // SAFETY: Not yet completed at this location, so nobody can have freed it.
         let irp: Irp = unsafe { Shared::new(self.irp as PIRP) };
         Some(Passed {
-            status: irp.get(STATUS),
+            // Nobody asks for it, and another thread may just be writing it.
+            status: STATUS_PENDING,
             marked_pending: irp.at(call.location).is_marked_pending(),
         })
     }

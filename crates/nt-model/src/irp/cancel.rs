@@ -9,7 +9,7 @@ use kmdf_sys::ntddk::{KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
 use kmdf_sys::*;
 use std::mem::transmute;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 fn acquire(machine: &Machine) -> KIRQL {
     let lock = machine.io.cancel_lock.as_ptr();
@@ -55,7 +55,7 @@ unsafe extern "C" fn IoCancelIrp(irp: PIRP) -> BOOLEAN {
 /// Marks the IRP cancelled and calls its cancel routine; false if it has none.
 pub(crate) fn cancel(machine: &Machine, irp: Irp) -> bool {
     let before = acquire(machine);
-    irp.set(CANCEL, 1);
+    cancel_flag(irp).store(1, Ordering::Release);
     let Some(routine) = take_routine(irp) else {
         release(machine, before);
         return false;
@@ -81,12 +81,33 @@ pub(crate) fn cancel(machine: &Machine, irp: Irp) -> bool {
 
 type CancelRoutine = unsafe extern "C" fn(*mut _DEVICE_OBJECT, *mut _IRP);
 
+/// Whether the IRP has been cancelled.
+pub(super) fn is_cancelled(irp: Irp) -> bool {
+    cancel_flag(irp).load(Ordering::Acquire) != 0
+}
+
+fn cancel_flag<'a>(irp: Irp) -> &'a AtomicU8 {
+    // SAFETY: A field of a live IRP which all sides here touch atomically.
+    unsafe { AtomicU8::from_ptr(irp.pointer(CANCEL)) }
+}
+
+/// The IRP's cancel routine, which another thread may just be taking.
+pub(super) fn routine_of(irp: Irp) -> Option<CancelRoutine> {
+    as_routine(routine_slot(irp).load(Ordering::Acquire))
+}
+
 /// As `IoSetCancelRoutine(irp, NULL)`.
 fn take_routine(irp: Irp) -> Option<CancelRoutine> {
+    as_routine(routine_slot(irp).swap(null_mut(), Ordering::AcqRel))
+}
+
+fn routine_slot<'a>(irp: Irp) -> &'a AtomicPtr<()> {
     let slot = irp.pointer(CANCEL_ROUTINE).cast::<*mut ()>();
     // SAFETY: A pointer-sized field of a live IRP which all sides exchange atomically.
-    let slot = unsafe { AtomicPtr::from_ptr(slot) };
-    let routine = slot.swap(null_mut(), Ordering::AcqRel);
+    unsafe { AtomicPtr::from_ptr(slot) }
+}
+
+fn as_routine(routine: *mut ()) -> Option<CancelRoutine> {
     // SAFETY: The field is an optional function pointer, for which null is none.
     unsafe { transmute::<*mut (), Option<CancelRoutine>>(routine) }
 }

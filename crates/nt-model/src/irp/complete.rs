@@ -1,8 +1,8 @@
 //! `IoCompleteRequest`: the way of an IRP back up through its stack locations.
 
 use super::{
-    CANCEL, CANCEL_ROUTINE, COMPLETION_ROUTINE, CONTEXT, CONTROL, CURRENT_LOCATION, DEVICE,
-    INFORMATION, Irp, Location, PENDING_RETURNED, Passed, STACK_COUNT, STATUS, violation,
+    COMPLETION_ROUTINE, CONTEXT, CONTROL, CURRENT_LOCATION, DEVICE, INFORMATION, Irp, Location,
+    PENDING_RETURNED, Passed, STACK_COUNT, STATUS, cancel, violation,
 };
 use crate::io::level;
 use crate::io::request::Request;
@@ -93,7 +93,7 @@ fn check(irp: Irp) {
             format!("IoCompleteRequest was given an IRP with status {status:#010x}"),
         );
     }
-    if let Some(routine) = irp.get(CANCEL_ROUTINE) {
+    if let Some(routine) = cancel::routine_of(irp) {
         violation(
             7,
             routine as usize,
@@ -128,7 +128,7 @@ fn wanted_routine(irp: Irp, location: Location) -> Option<CompletionRoutine> {
     } else {
         SL_INVOKE_ON_ERROR
     };
-    let cancelled = irp.get(CANCEL) != 0 && control & SL_INVOKE_ON_CANCEL != 0;
+    let cancelled = cancel::is_cancelled(irp) && control & SL_INVOKE_ON_CANCEL != 0;
     let wanted = control & outcome != 0 || cancelled;
     location.get(COMPLETION_ROUTINE).filter(|_| wanted)
 }
