@@ -1,6 +1,6 @@
 //! The seam under `kmdf`: the C names of NT and KMDF, wherever they come from.
 //!
-//! On Windows with a WDK this crate re-exports [`wdk-sys`](https://crates.io/crates/wdk-sys).
+//! On Windows with a WDK this crate re-exports `wdk-sys`.
 //! Anywhere else, and on Windows when built with `--cfg wdk_free`, it declares the same names with
 //! the same types, table indices and layouts: just those that this project uses. The same source
 //! compiles against either.
