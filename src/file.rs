@@ -23,8 +23,7 @@ impl FileHandler for FileState {
         self.empty(file, irql);
     }
 
-    /// For a system that sends no cleanup. A list refers to the file object, as the parent of its memory,
-    /// and would keep it for ever.
+    /// For a system that sends no cleanup.
     fn close(&self, file: FileObject<'_>, irql: &mut Passive) {
         self.empty(file, irql);
     }

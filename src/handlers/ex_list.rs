@@ -33,13 +33,10 @@ fn list<P: ExPool>(
 
 /// Allocate an entry.
 pub fn allocate(scope: &mut Scope<'_>, list: Handle) -> Result<wire::CreatedAnswer> {
-    let slot = scope.table.get(list)?;
-    if !matches!(slot.object, Object::ExList(_)) {
+    if !matches!(scope.table.get(list)?.object, Object::ExList(_)) {
         return Err(mismatch());
     }
-    let before = slot.taken;
-    scope.table.take_from(scope.state, list)?;
-    let taken = scope.create(0, before.size, Some(list), |scope| {
+    scope.take_from(list, |scope| {
         Ok(Object::Entry(match &scope.table.get(list)?.object {
             Object::ExList(Pooled::NonPaged(list)) => {
                 Pooled::NonPaged(list.allocate(&*scope.irql)?)
@@ -47,11 +44,7 @@ pub fn allocate(scope: &mut Scope<'_>, list: Handle) -> Result<wire::CreatedAnsw
             Object::ExList(Pooled::Paged(list)) => Pooled::Paged(list.allocate(&*scope.irql)?),
             _ => return Err(mismatch()),
         }))
-    });
-    if taken.is_err() {
-        scope.table.return_to(scope.state, list, before);
-    }
-    taken
+    })
 }
 
 /// Free an entry: dropping it gives it back to its own list.

@@ -25,13 +25,10 @@ pub fn create(scope: &mut Scope<'_>, ask: CreateList) -> Result<wire::CreatedAns
 
 /// Create memory from a WDF lookaside list.
 pub fn take(scope: &mut Scope<'_>, list: Handle) -> Result<wire::CreatedAnswer> {
-    let slot = scope.table.get(list)?;
-    if !matches!(slot.object, Object::Lookaside(_)) {
+    if !matches!(scope.table.get(list)?.object, Object::Lookaside(_)) {
         return Err(mismatch());
     }
-    let before = slot.taken;
-    scope.table.take_from(scope.state, list)?;
-    let taken = scope.create(0, before.size, Some(list), |scope| {
+    scope.take_from(list, |scope| {
         Ok(Object::LookasideMemory(
             match &scope.table.get(list)?.object {
                 Object::Lookaside(Pooled::NonPaged(list)) => {
@@ -43,9 +40,5 @@ pub fn take(scope: &mut Scope<'_>, list: Handle) -> Result<wire::CreatedAnswer> 
                 _ => return Err(mismatch()),
             },
         ))
-    });
-    if taken.is_err() {
-        scope.table.return_to(scope.state, list, before);
-    }
-    taken
+    })
 }

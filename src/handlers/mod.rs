@@ -54,6 +54,21 @@ impl Scope<'_> {
             }
         }
     }
+
+    /// Makes an object out of what `make` takes from a list, which counts it as out.
+    fn take_from(
+        &mut self,
+        list: Handle,
+        make: impl FnOnce(&mut Self) -> Result<Object>,
+    ) -> Result<wire::CreatedAnswer> {
+        let before = self.table.get(list)?.taken;
+        self.table.take_from(self.state, list)?;
+        let taken = self.create(0, before.size, Some(list), make);
+        if taken.is_err() {
+            self.table.return_to(self.state, list, before);
+        }
+        taken
+    }
 }
 
 /// A size that an object may have. Zero is for the call to refuse that is asked for it.
