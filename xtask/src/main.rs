@@ -25,6 +25,7 @@ mod tools;
 mod tree;
 mod unsafe_code;
 mod verify;
+mod wdk_route;
 mod wine;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +52,8 @@ enum Task {
     Audit(audit::Options),
     /// Run the driver image in Wine's kernel, driven by the Windows client
     Wine(wine::Options),
+    /// Compile the driver as the WDK route does, over a stand-in for what a WDK generates
+    WdkRoute,
     /// Make a signed driver package in target/package, from what `image` made
     Package,
     /// Check an INF file against the documented rules; the stamped driver.inx if none is named
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Task::Image(options) => image::run(&options).map(say),
         Task::Audit(options) => audit::run(&options).map(say),
         Task::Wine(options) => wine::run(&options).map(say),
+        Task::WdkRoute => wdk_route::run().map(say),
         Task::Package => package::run(),
         Task::Inf { rules: true, .. } => inf::task::list(),
         Task::Inf { file, .. } => inf::task::run(file.as_deref()),

@@ -29,7 +29,13 @@ pub use free::*;
 #[cfg(all(windows, not(wdk_free)))]
 pub use wdk::*;
 
+mod functions;
 mod status;
+
+#[doc(hidden)]
+pub use functions::framework_calls;
+#[cfg(not(all(windows, not(wdk_free))))]
+pub use functions::*;
 pub use status::*;
 
 /// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the

@@ -160,14 +160,11 @@
 //!
 //! * Prevent deadlock between two locks taken in different orders, or a request that is kept for
 //!   ever.
-//! * Find leaks: a value that is forgotten with `mem::forget` stays allocated, at the latest until
+//! * Find leaks: a value that is forgotten with `mem::forget` keeps what it owns, at the latest until
 //!   the driver is unloaded, and nobody says so.
 //! * Allocate infallibly, panic, or link `core::fmt` into the driver.
 
 #![no_std]
-
-// The call macro of `wdk-sys` names its own crate in what it expands to.
-extern crate kmdf_sys as wdk_sys;
 
 mod boxed;
 pub mod context;

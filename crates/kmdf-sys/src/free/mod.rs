@@ -25,7 +25,6 @@ mod callbacks;
 mod constants;
 pub mod entry;
 mod enums;
-mod functions;
 #[cfg(image)]
 mod image;
 pub mod loader;
@@ -39,19 +38,7 @@ pub use callbacks::*;
 pub use constants::*;
 pub use entry::{WdfDriverGlobals, WdfFunctions};
 pub use enums::*;
-pub use functions::*;
 pub use nt::*;
 pub use registry::*;
 pub use types::*;
 pub use wdf_structures::*;
-
-/// Calls the named framework function through the table that the driver bound to.
-///
-/// Has the shape of `wdk_sys::call_unsafe_wdf_function_binding!`: the driver globals are passed by
-/// the macro, the other arguments follow the name, and the call needs an `unsafe` block.
-#[macro_export]
-macro_rules! call_unsafe_wdf_function_binding {
-    ($name:ident $(, $argument:expr)* $(,)?) => {
-        $crate::__private::$name($($argument),*)
-    };
-}

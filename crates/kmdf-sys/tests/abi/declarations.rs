@@ -267,7 +267,7 @@ impl Parse for Entry {
 }
 
 fn entries() -> Vec<Entry> {
-    let table = items("free/functions.rs")
+    let table = items("functions.rs")
         .into_iter()
         .find_map(|item| match item {
             Item::Macro(item) if item.mac.path.is_ident("wdf_functions") => Some(item.mac.tokens),

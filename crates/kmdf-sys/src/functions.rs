@@ -1,6 +1,17 @@
 //! The framework's function table: a pointer type for each entry, and the call through it.
+//!
+//! Both routes call through this table rather than by the macro of `wdk-sys`, which looks each
+//! entry up in a slice: a panic path in every call, for a check that says nothing about a table
+//! which the loader has bound.
 
-use super::*;
+#![allow(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    reason = "the names and their documentation are those of the WDK headers"
+)]
+
+use crate::*;
 
 macro_rules! wdf_functions {
     ($(
@@ -8,13 +19,15 @@ macro_rules! wdf_functions {
             $pointer:ident at $index:ident;
     )*) => {
         $(
+            // `wdk-sys` has its own.
+            #[cfg(not(all(windows, not(wdk_free))))]
             pub type $pointer = Option<
                 unsafe extern "C" fn(DriverGlobals: PWDF_DRIVER_GLOBALS $(, $parameter: $type)*) $(-> $result)?,
             >;
         )*
 
         #[doc(hidden)]
-        pub mod __private {
+        pub mod framework_calls {
             use super::*;
 
             $(
@@ -163,4 +176,15 @@ wdf_functions! {
     fn WdfWorkItemEnqueue(WorkItem: WDFWORKITEM), PFN_WDFWORKITEMENQUEUE at WdfWorkItemEnqueueTableIndex;
     fn WdfWorkItemGetParentObject(WorkItem: WDFWORKITEM) -> WDFOBJECT, PFN_WDFWORKITEMGETPARENTOBJECT at WdfWorkItemGetParentObjectTableIndex;
     fn WdfWorkItemFlush(WorkItem: WDFWORKITEM), PFN_WDFWORKITEMFLUSH at WdfWorkItemFlushTableIndex;
+}
+
+/// Calls the named framework function through the table that the driver is bound to.
+///
+/// Has the shape of the macro of this name in `wdk-sys`: the driver globals are passed by the macro,
+/// the other arguments follow the name, and the call needs an `unsafe` block.
+#[macro_export]
+macro_rules! call_unsafe_wdf_function_binding {
+    ($name:ident $(, $argument:expr)* $(,)?) => {
+        $crate::framework_calls::$name($($argument),*)
+    };
 }

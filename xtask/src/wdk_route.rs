@@ -1,0 +1,132 @@
+//! The WDK route, checked by the compiler as far as that goes without a WDK.
+//!
+//! `wdk-sys` generates its declarations from the headers of a WDK. Here a crate of its name stands
+//! in for it, which gives the declarations of `kmdf-sys` (tests hold them against facts about the
+//! real ones) instead of generating them. The driver, the wrappers and the seam are then compiled
+//! for Windows as the WDK route compiles them. Nothing is linked or run.
+
+use crate::toolchain::{Choice, Target, Toolchain};
+use crate::{process, project};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+
+/// A file of the packages that are made for the check; `ROOT` is where the repository lies.
+struct File {
+    name: &'static str,
+    text: &'static str,
+}
+
+const FILES: [File; 6] = [
+    // The driver's own package asks wdk-build how to link, which needs a WDK. This one does not.
+    File {
+        name: "Cargo.toml",
+        text: r##"
+[package]
+name = "wdfmem"
+version = "0.0.0"
+edition = "2024"
+
+[lib]
+path = 'ROOT/src/lib.rs'
+crate-type = ["cdylib"]
+
+[dependencies]
+kmdf = { path = 'ROOT/crates/kmdf' }
+wdfmem-ioctl = { path = 'ROOT/crates/wdfmem-ioctl' }
+zerocopy = "0.8"
+
+[lints.rust]
+unexpected_cfgs = { level = "warn", check-cfg = ["cfg(image)"] }
+
+[profile.dev]
+panic = "abort"
+
+[patch.crates-io]
+wdk-panic = { path = "wdk-panic" }
+wdk-sys = { path = "wdk-sys" }
+
+[workspace]
+"##,
+    },
+    File {
+        name: "wdk-sys/Cargo.toml",
+        text: r##"
+[package]
+name = "wdk-sys"
+version = "0.5.2"
+edition = "2024"
+"##,
+    },
+    File {
+        name: "wdk-sys/build.rs",
+        text: r##"
+fn main() {
+    println!("cargo::rustc-cfg=wdk_free");
+}
+"##,
+    },
+    File {
+        name: "wdk-sys/src/lib.rs",
+        text: r##"
+#![no_std]
+#![allow(unexpected_cfgs, unused_imports)]
+#[path = r"ROOT/crates/kmdf-sys/src/free/mod.rs"]
+mod free;
+#[path = r"ROOT/crates/kmdf-sys/src/functions.rs"]
+mod functions;
+pub use free::*;
+pub use functions::*;
+"##,
+    },
+    File {
+        name: "wdk-panic/Cargo.toml",
+        text: r##"
+[package]
+name = "wdk-panic"
+version = "0.5.0"
+edition = "2024"
+"##,
+    },
+    File {
+        name: "wdk-panic/src/lib.rs",
+        text: r##"
+#![no_std]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+"##,
+    },
+];
+
+/// Compiles the WDK route.
+pub fn run() -> Result<String> {
+    let root = project::root();
+    let folder = project::target(&root).join("wdk-route");
+    for File { name, text } in FILES {
+        write(
+            &folder.join(name),
+            &text.replace("ROOT", &root.to_string_lossy()),
+        )?;
+    }
+    // The versions that everything else is built with.
+    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))
+        .context("Cargo.lock could not be copied")?;
+    let mut command = Toolchain::find(Choice::Auto)?.cargo("check", Target::Kernel);
+    command
+        .arg("--manifest-path")
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(folder.join("target"))
+        .env("RUSTFLAGS", "-Dwarnings");
+    process::run(&mut command)?;
+    Ok("the driver compiles as on the WDK route; wdk-sys is a stand-in".to_owned())
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    let folder = file.parent().context("a file outside of any folder")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(file, text.trim_start()))
+        .with_context(|| format!("{} could not be written", file.display()))
+}
