@@ -32,19 +32,20 @@ unsafe impl Sync for LabelType {}
 static LABEL: LabelType = LabelType(WDF_OBJECT_CONTEXT_TYPE_INFO {
     Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
     ContextName: c"LABEL".as_ptr(),
-    ContextSize: size_of::<&str>(),
+    ContextSize: size_of::<Option<&str>>(),
     UniqueType: null(),
     EvtDriverGetUniqueContextType: None,
 });
 
-fn label_of(object: WDFOBJECT) -> *mut &'static str {
+/// The room for a label, which starts as zeroes: none.
+fn label_of(object: WDFOBJECT) -> *mut Option<&'static str> {
     let context = wdf!(WdfObjectGetTypedContextWorker(object, &raw const LABEL.0));
     context.cast()
 }
 
 fn text_of(object: WDFOBJECT) -> &'static str {
-    // SAFETY: Objects with these callbacks have the context, which has a text.
-    unsafe { *label_of(object) }
+    // SAFETY: Objects with these callbacks have the context.
+    unsafe { *label_of(object) }.unwrap_or_default()
 }
 
 /// The public globals of the bound driver.
@@ -81,7 +82,7 @@ pub(crate) fn label_address(object: WDFOBJECT) -> *mut u8 {
 /// Gives an object created with [`logged`] attributes its label.
 pub(crate) fn label<T>(object: *mut T, text: &'static str) {
     // SAFETY: The object has the context.
-    unsafe { label_of(object.cast()).write(text) };
+    unsafe { label_of(object.cast()).write(Some(text)) };
 }
 
 /// An object that logs its end.
