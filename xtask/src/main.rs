@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Task::Inf { file, .. } => inf::task::run(file.as_deref()),
         Task::Rules(options) => rules::run(&project::root(), options).map(drop),
         Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
-        Task::Sanitize { sanitizer } => sanitize::run(sanitizer),
+        Task::Sanitize { sanitizer } => sanitize::run(sanitizer).map(say),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,24 +27,30 @@ struct Compiler {
     sources: bool,
 }
 
-/// Runs the tests under one sanitizer, or under both in turn. A sanitizer that this machine cannot
-/// run is skipped, which is no failure.
-pub fn run(which: Option<Sanitizer>) -> Result<()> {
+/// Runs the tests under one sanitizer, or under both in turn, and says how it went. A sanitizer that
+/// this machine cannot run is skipped, which is no failure.
+pub fn run(which: Option<Sanitizer>) -> Result<String> {
     let compiler = nightly();
+    let mut outcomes = Vec::new();
     for sanitizer in [Sanitizer::Address, Sanitizer::Thread] {
         if which.is_some_and(|wanted| wanted != sanitizer) {
             continue;
         }
         let name = sanitizer.name();
-        match &compiler {
-            Ok(compiler) => match sanitizer.obstacle(compiler) {
-                None => sanitizer.run(compiler)?,
-                Some(obstacle) => println!("{name} sanitizer: skipped, {obstacle}"),
-            },
-            Err(obstacle) => println!("{name} sanitizer: skipped, {obstacle:#}"),
-        }
+        let able = compiler
+            .as_ref()
+            .map_err(|missing| format!("{missing:#}"))
+            .and_then(|compiler| sanitizer.obstacle(compiler).map_or(Ok(compiler), Err));
+        let outcome = match able {
+            Ok(compiler) => {
+                sanitizer.run(compiler)?;
+                "found nothing".to_owned()
+            }
+            Err(obstacle) => format!("skipped, {obstacle}"),
+        };
+        outcomes.push(format!("{name} sanitizer: {outcome}"));
     }
-    Ok(())
+    Ok(outcomes.join("; "))
 }
 
 /// A program of the nightly toolchain.

@@ -1,6 +1,8 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
-use crate::{audit, image, package, project, rules, source, unsafe_code, wdk_route, wine};
+use crate::{
+    audit, image, package, project, rules, sanitize, source, unsafe_code, wdk_route, wine,
+};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 15] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 16] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -65,6 +67,7 @@ pub fn run() -> Result<()> {
             package::run()?;
             Ok("made, signed and verified".to_owned())
         }),
+        ("sanitizers", &|| sanitize::run(None)),
     ];
     let mut summary: Vec<(&str, String, Duration)> = Vec::new();
     for (name, step) in steps {
