@@ -41,7 +41,34 @@ unsafe impl<T: Sync> Sync for PoolBox<T> {}
 impl<T> PoolBox<T> {
     /// `ExAllocatePoolWithTag`: puts `value` in an allocation of its own.
     ///
-    /// An alignment above that of pool memory, or a type without a size, does not compile.
+    /// Pool memory is aligned to 16 bytes:
+    ///
+    /// ```
+    /// # use kmdf_model as _;
+    /// #[repr(align(16))]
+    /// struct Line([u8; 64]);
+    /// # use kmdf::{PoolBox, Result, Tag};
+    ///
+    /// fn line(tag: Tag) -> Result<PoolBox<Line>> {
+    ///     PoolBox::new(tag, Line([0; 64]))
+    /// }
+    /// # let _: fn(_) -> _ = line;
+    /// ```
+    ///
+    /// A greater alignment, or a type without a size, is refused when the program is built, though
+    /// not yet by `cargo check`:
+    ///
+    /// ```compile_fail,E0080
+    /// # use kmdf_model as _;
+    /// #[repr(align(32))]
+    /// struct Line([u8; 64]);
+    /// # use kmdf::{PoolBox, Result, Tag};
+    ///
+    /// fn line(tag: Tag) -> Result<PoolBox<Line>> {
+    ///     PoolBox::new(tag, Line([0; 64]))
+    /// }
+    /// # let _: fn(_) -> _ = line;
+    /// ```
     ///
     /// # Errors
     ///
@@ -50,13 +77,7 @@ impl<T> PoolBox<T> {
     ///
     /// Source: "ExAllocatePoolWithTag function (wdm.h)".
     pub fn new(tag: Tag, value: T) -> Result<Self> {
-        const {
-            assert!(
-                align_of::<T>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
-                "pool memory is aligned to 16 bytes, not more"
-            );
-            assert!(size_of::<T>() > 0, "there is nothing to allocate");
-        }
+        const { assert_fits::<T>() };
         if tag == Tag::DEFAULT {
             return Err(Error::INVALID_PARAMETER);
         }
@@ -78,6 +99,16 @@ impl<T> PoolBox<T> {
         // INVARIANT: Allocated, initialised and entered above.
         Ok(Self { block })
     }
+}
+
+/// As [`Fits::check`](crate::plain::Fits::check), for what stands behind a node and is dropped.
+#[track_caller]
+const fn assert_fits<T>() {
+    assert!(
+        align_of::<T>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
+        "pool memory is aligned to 16 bytes, not more"
+    );
+    assert!(size_of::<T>() > 0, "there is nothing to allocate");
 }
 
 /// Frees a block, whose value is left alone.

@@ -34,15 +34,20 @@ pub trait Context: Send + Sync + Sized + 'static {
 /// kmdf::context!(DeviceState);
 /// ```
 ///
-/// An alignment above 16 bytes, which the framework does not give, does not compile:
+/// An alignment above 16 bytes, which the framework does not give (rule OBJ-10), does not compile:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// #[repr(align(32))]
 /// struct TooAligned(u8);
 /// kmdf::context!(TooAligned);
 /// ```
 #[macro_export]
 macro_rules! context {
+    ($type:ident<'_>) => {
+        ::core::compile_error!(
+            "an object context outlives every callback, so it borrows from none"
+        );
+    };
     ($type:ty) => {
         const _: () = {
             static TYPE_INFO: $crate::context::TypeInfo<$type> = $crate::context::TypeInfo::new(
@@ -78,13 +83,16 @@ unsafe impl<T> Sync for TypeInfo<T> {}
 
 impl<T> TypeInfo<T> {
     /// Describes the context type for the static `unique`, which is the one being initialised.
+    ///
+    /// # Panics
+    ///
+    /// On a type of an alignment above 16 bytes: in the static, that is a compile error.
+    #[track_caller]
     pub const fn new(unique: &'static Self, name: &'static CStr) -> Self {
-        const {
-            assert!(
-                align_of::<Slot<T>>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
-                "object contexts are aligned to 16 bytes, not more"
-            );
-        }
+        assert!(
+            align_of::<Slot<T>>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
+            "an object context is aligned to 16 bytes, not more (rule OBJ-10)"
+        );
         let unique: *const Self = unique;
         // INVARIANT: Size and unique type are of `T`.
         Self(

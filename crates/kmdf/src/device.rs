@@ -2,7 +2,7 @@
 
 use crate::context::{self, Context};
 use crate::file::{self, FileHandler};
-use crate::irql::Passive;
+use crate::irql::AtPassive;
 use crate::object::{self, Parent};
 use crate::queue::{self, IoHandler, ManualQueue, Presentation, Queue};
 use crate::status::{Error, Result, check};
@@ -161,7 +161,7 @@ impl<'a> DeviceInit<'a> {
     /// returns.
     ///
     /// Source: "WdfDeviceCreate function (wdfdevice.h)".
-    pub fn create<D: Context>(self, state: D, _irql: &mut Passive) -> Result<Device<'a>> {
+    pub fn create<D: Context>(self, state: D, _irql: &mut impl AtPassive) -> Result<Device<'a>> {
         let mut init = self.init;
         let mut attributes = context::attributes::<D>(null_mut());
         let mut device = null_mut();
@@ -243,7 +243,7 @@ impl<'a> Device<'a> {
     /// [`Error::INSUFFICIENT_RESOURCES`]; what registering returns.
     ///
     /// Source: "WdfDeviceCreateDeviceInterface function (wdfdevice.h)".
-    pub fn create_interface(self, class: &Guid, _irql: &mut Passive) -> Result<()> {
+    pub fn create_interface(self, class: &Guid, _irql: &mut impl AtPassive) -> Result<()> {
         // SAFETY: By the type invariant; the reference string may be NULL.
         check(unsafe {
             call_unsafe_wdf_function_binding!(
@@ -264,7 +264,7 @@ impl<'a> Device<'a> {
     /// [`Error::OBJECT_NAME_COLLISION`] if the name is taken; [`Error::INSUFFICIENT_RESOURCES`].
     ///
     /// Source: "WdfDeviceCreateSymbolicLink function (wdfdevice.h)".
-    pub fn create_symbolic_link(self, name: WideText, _irql: &mut Passive) -> Result<()> {
+    pub fn create_symbolic_link(self, name: WideText, _irql: &mut impl AtPassive) -> Result<()> {
         let name = name.unicode_string();
         // SAFETY: By the type invariant; the framework copies the string.
         check(unsafe {
@@ -289,7 +289,7 @@ impl<'a> Device<'a> {
         self,
         presentation: Presentation,
         handler: Q,
-        _irql: &mut Passive,
+        _irql: &mut impl AtPassive,
     ) -> Result<Queue<'a>> {
         queue::create(self, presentation, handler)
     }
@@ -303,7 +303,10 @@ impl<'a> Device<'a> {
     /// [`Error::INSUFFICIENT_RESOURCES`].
     ///
     /// Source: "WdfIoQueueCreate function (wdfio.h)".
-    pub fn create_manual_queue<D: Context>(self, _irql: &mut Passive) -> Result<ManualQueue<D>> {
+    pub fn create_manual_queue<D: Context>(
+        self,
+        _irql: &mut impl AtPassive,
+    ) -> Result<ManualQueue<D>> {
         queue::create_manual(self)
     }
 

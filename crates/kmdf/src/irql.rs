@@ -12,6 +12,10 @@
 //! | [`Apc`] | <= APC_LEVEL | yes | yes |
 //! | [`Dispatch`] | <= DISPATCH_LEVEL | no | yes |
 //!
+//! A call names the witnesses that it takes by a trait: [`AtPassive`], [`AtMostApc`],
+//! [`AtMostDispatch`], or [`Allows`] for the memory that it touches. With another witness it does not
+//! compile, and the error says at which level the call is allowed.
+//!
 //! Witnesses are neither `Send` nor `Sync`, cannot be cloned, and cost nothing.
 
 use crate::pool::{NonPagedNx, PoolKind};
@@ -22,7 +26,7 @@ macro_rules! witnesses {
     ($($(#[$meta:meta])* $name:ident;)*) => {$(
         $(#[$meta])*
         #[derive(Debug)]
-        pub struct $name(PhantomData<*mut ()>);
+        pub struct $name(OnThisThread<$name>);
 
         impl $name {
             /// Claims that the processor runs at this witness's level or below.
@@ -32,15 +36,36 @@ macro_rules! witnesses {
             /// For as long as the witness is reachable, the current IRQL satisfies it whenever code
             /// that can reach it runs.
             pub const unsafe fn assume() -> Self {
-                Self(PhantomData)
+                Self(OnThisThread(PhantomData))
             }
         }
-
-        impl Sealed for $name {}
     )*};
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no witness of an IRQL: only `Passive`, `Apc` and `Dispatch` are",
+    note = "a witness proves a level because only a callback or a spin lock lends one (rule C13: \
+            KmdfIrql)"
+)]
 trait Sealed {}
+
+/// What makes a witness neither `Send` nor `Sync`, and the compiler say why.
+#[derive(Debug)]
+struct OnThisThread<W>(PhantomData<W>);
+
+#[diagnostic::on_unimplemented(
+    message = "the IRQL witness `{Self}` holds on the thread that it was lent to, and no other",
+    label = "this takes the witness to another thread",
+    note = "another thread may run at another IRQL: there, use the witness that its own callback is \
+            lent (rule C13: KmdfIrql)"
+)]
+trait HoldsOnOtherThreads {}
+
+// SAFETY: Nothing holds on other threads: no type implements the trait, and none outside of this
+// module could.
+unsafe impl<W: HoldsOnOtherThreads> Send for OnThisThread<W> {}
+// SAFETY: As above.
+unsafe impl<W: HoldsOnOtherThreads> Sync for OnThisThread<W> {}
 
 witnesses! {
     /// The processor runs at PASSIVE_LEVEL.
@@ -63,11 +88,25 @@ witnesses! {
     Dispatch;
 }
 
+/// Witnesses of PASSIVE_LEVEL, at which a thread may wait and all framework calls may be made.
+#[diagnostic::on_unimplemented(
+    message = "this call is allowed at PASSIVE_LEVEL only, and `{Self}` does not prove that",
+    label = "may be above PASSIVE_LEVEL here",
+    note = "do it before taking the spin lock, or in a handler whose `Level` is `Passive` (rule C13: \
+            KmdfIrql)"
+)]
+#[expect(
+    private_bounds,
+    reason = "sealed: a witness from elsewhere proves nothing"
+)]
+pub trait AtPassive: AtMostApc + Sealed {}
+
 /// Witnesses of an IRQL at which pageable memory and pageable code may be used.
 #[diagnostic::on_unimplemented(
     message = "this call is allowed at IRQL <= APC_LEVEL only, and `{Self}` does not prove that",
     label = "may be at DISPATCH_LEVEL here",
-    note = "do it before taking the spin lock, or on a queue whose level is `Passive`"
+    note = "do it before taking the spin lock, or in a handler whose `Level` is `Passive` (rule C13: \
+            KmdfIrql)"
 )]
 #[expect(
     private_bounds,
@@ -77,7 +116,8 @@ pub trait AtMostApc: AtMostDispatch + Sealed {}
 
 /// Witnesses of an IRQL at which framework calls may be made.
 #[diagnostic::on_unimplemented(
-    message = "this call is allowed at IRQL <= DISPATCH_LEVEL only, and `{Self}` does not prove that"
+    message = "this call is allowed at IRQL <= DISPATCH_LEVEL only, and `{Self}` does not prove that",
+    note = "pass on the witness that the callback was lent (rule C13: KmdfIrql)"
 )]
 #[expect(
     private_bounds,
@@ -85,6 +125,11 @@ pub trait AtMostApc: AtMostDispatch + Sealed {}
 )]
 pub trait AtMostDispatch: Sealed {}
 
+impl Sealed for Passive {}
+impl Sealed for Apc {}
+impl Sealed for Dispatch {}
+
+impl AtPassive for Passive {}
 impl AtMostApc for Passive {}
 impl AtMostApc for Apc {}
 impl AtMostDispatch for Passive {}
@@ -93,9 +138,10 @@ impl AtMostDispatch for Dispatch {}
 
 /// Witnesses of an IRQL at which memory of the kind `P` may be allocated and touched.
 #[diagnostic::on_unimplemented(
-    message = "memory of kind `{P}` must not be touched here: pageable memory needs IRQL <= APC_LEVEL",
+    message = "`{P}` memory is neither allocated nor touched here: that needs IRQL <= APC_LEVEL",
     label = "`{Self}` may be DISPATCH_LEVEL",
-    note = "use it before taking the spin lock, or take the memory from `NonPagedNx`"
+    note = "do it before taking the spin lock, or take the memory from `NonPagedNx` (rules C2, L6, \
+            E5, E6)"
 )]
 #[expect(
     private_bounds,
@@ -122,6 +168,10 @@ impl Passive {
 /// `Passive` makes the framework call the handler at PASSIVE_LEVEL only
 /// (`WdfExecutionLevelPassive`); `Dispatch` lets it call at whatever level the request arrives
 /// (`WdfExecutionLevelDispatch`).
+#[diagnostic::on_unimplemented(
+    message = "the framework cannot be told to call a handler at `{Self}`",
+    note = "the `Level` of a handler is `Passive` or `Dispatch`"
+)]
 #[expect(private_bounds, reason = "sealed: the framework has these two levels")]
 pub trait ExecutionLevel: AtMostDispatch + Sealed + Sized {
     #[doc(hidden)]

@@ -68,6 +68,7 @@
 //!
 //! const INTERFACE: Guid = Guid::from_u128(0x5E1F2C3A_7B4D_4E9A_8C21_0A1B2C3D4E5F);
 //! const REVERSE: u32 = 0x0022_2000;
+//! const TAG: Tag = Tag::new(b"Rev1");
 //!
 //! impl IoHandler for Requests {
 //!     type Level = Passive;
@@ -84,8 +85,7 @@
 //!                 return Err(Error::INVALID_DEVICE_REQUEST);
 //!             }
 //!             let input = transfer.input(1)?;
-//!             let mut memory =
-//!                 Memory::<Paged>::new(&DriverParent, Tag::new(b"Rev1"), input.len(), irql)?;
+//!             let mut memory = Memory::<Paged>::new(&DriverParent, TAG, input.len(), irql)?;
 //!             memory.copy_from(0, input, irql)?;
 //!             memory.bytes_mut(irql).reverse();
 //!             transfer.into_output()?.write(memory.bytes(irql))
@@ -194,7 +194,9 @@ pub use context::Context;
 pub use device::{Device, DeviceInit};
 pub use driver::Driver;
 pub use file::{FileHandler, FileObject};
-pub use irql::{Allows, Apc, AtMostApc, AtMostDispatch, Dispatch, ExecutionLevel, Passive};
+pub use irql::{
+    Allows, Apc, AtMostApc, AtMostDispatch, AtPassive, Dispatch, ExecutionLevel, Passive,
+};
 pub use lock::{SpinLock, WaitLock};
 pub use lookaside::{
     Counters, Entry, ExLookaside, ExPool, LookasideList, NonPagedLookaside, PagedLookaside, Supply,

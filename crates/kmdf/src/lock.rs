@@ -5,7 +5,7 @@
 //! out a guard: a guard that is forgotten, or dropped after another one, would leave the processor
 //! at the wrong IRQL or the thread in a critical region.
 
-use crate::irql::{AtMostDispatch, Dispatch, Passive};
+use crate::irql::{AtMostDispatch, AtPassive, Dispatch};
 use crate::object::{self, Owned, Parent};
 use crate::status::{Error, Result, check};
 use core::cell::UnsafeCell;
@@ -195,10 +195,10 @@ impl<T> WaitLock<T> {
     /// `body`.
     ///
     /// Source: "WdfWaitLockAcquire function (wdfsync.h)".
-    pub fn with<R>(
+    pub fn with<W: AtPassive, R>(
         &self,
-        irql: &mut Passive,
-        body: impl FnOnce(&mut T, &mut Passive) -> R,
+        irql: &mut W,
+        body: impl FnOnce(&mut T, &mut W) -> R,
     ) -> Result<R> {
         self.owner.check_not_current()?;
         // SAFETY: The lock is alive, this thread does not hold it, and the witness is of

@@ -17,6 +17,12 @@ pub(crate) mod sealed {
     use kmdf_sys::WDFOBJECT;
 
     /// Names the framework object that a parent stands for.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no parent of framework objects: only `Device`, `FileObject` and \
+                   `DriverParent` are",
+        note = "a parent is a framework object that is there while its children are made (rules C9, \
+                C13: ParentObjectCheck)"
+    )]
     pub trait ParentHandle {
         /// The handle, or NULL for the framework's own choice. It is live while `self` is borrowed.
         fn parent_handle(&self) -> WDFOBJECT;
@@ -31,6 +37,12 @@ pub(crate) mod sealed {
 ///
 /// When the framework deletes the parent it disposes of the object as well, buffer included. A Rust
 /// value that owns the object stays valid all the same: see [Ownership](crate#ownership).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no parent of framework objects: only `Device`, `FileObject` and \
+               `DriverParent` are",
+    note = "memory with a queue or a request as its parent could go while it is used: take the \
+            queue's device, or `Transfer::create_memory` (rules C9, QUE-60)"
+)]
 pub trait Parent: sealed::ParentHandle {}
 
 /// The parent of an object that names none: the driver object, whose children live until unload

@@ -1,5 +1,7 @@
 //! Values that may stand in memory which the framework frees: plain data of a suitable alignment.
 
+use core::marker::PhantomData;
+use core::mem::needs_drop;
 use kmdf_sys::{MEMORY_ALLOCATION_ALIGNMENT, PAGE_SHIFT};
 
 /// The size of a page of memory, from which on buffers are page-aligned (rule C12).
@@ -12,7 +14,8 @@ pub const PAGE_SIZE: usize = 1 << PAGE_SHIFT;
 /// use kmdf::{DriverParent, Memory, NonPagedNx, Page, Passive, Tag};
 ///
 /// fn four_pages(irql: &Passive) -> kmdf::Result<Memory<NonPagedNx, [Page]>> {
-///     Memory::zeroed(&DriverParent, Tag::new(b"Page"), 4, irql)
+///     const TAG: Tag = Tag::new(b"Page");
+///     Memory::zeroed(&DriverParent, TAG, 4, irql)
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +57,31 @@ const fn is_aligned<T>() -> bool {
         || (size_of::<T>() >= PAGE_SIZE && alignment <= PAGE_SIZE)
 }
 
-/// Checks at compile time that a buffer of the framework may hold a `T`, or several: it is aligned,
-/// and nothing is lost when the framework frees it.
-pub(crate) const fn assert_fits<T>() {
-    const {
-        assert!(size_of::<T>() > 0, "there is nothing to allocate");
+/// A proof that a buffer of the framework may hold a `T`, or several: it is aligned, and nothing is
+/// lost when the framework frees it.
+///
+/// # Invariants
+///
+/// It was made by [`Fits::check`].
+pub(crate) struct Fits<T>(PhantomData<T>);
+
+impl<T> Fits<T> {
+    /// Checks that. To be called in a `const` block of the very function that a driver calls: then a
+    /// type that does not fit does not compile, and the error names the driver's line.
+    #[track_caller]
+    pub(crate) const fn check() -> Self {
+        assert!(size_of::<T>() > 0, "there is nothing to allocate (rule C5)");
         assert!(
             is_aligned::<T>(),
-            "memory is aligned to 16 bytes below PAGE_SIZE and to PAGE_SIZE from there on"
+            "memory is aligned to 16 bytes below PAGE_SIZE, and to PAGE_SIZE from there on (rules \
+             C11, C12)"
         );
         assert!(
-            !core::mem::needs_drop::<T>(),
-            "the framework frees the memory without dropping what is in it"
+            !needs_drop::<T>(),
+            "the framework frees the memory without dropping what is in it (rule C10)"
         );
+        // INVARIANT: This is `check`.
+        Self(PhantomData)
     }
 }
 
@@ -83,7 +98,7 @@ mod tests {
     #[repr(align(8192))]
     struct TwoPages;
 
-    /// C11, C12: what `assert_fits` refuses to compile.
+    /// C11, C12: what `Fits::check` refuses to compile.
     #[test]
     fn alignments_above_16_need_a_page() {
         assert!(is_aligned::<u8>() && is_aligned::<u128>() && is_aligned::<Sixteen>());

@@ -11,12 +11,20 @@ use core::ptr::{NonNull, without_provenance_mut};
 use core::slice;
 use kmdf_sys::{_POOL_TYPE, POOL_TYPE, ntddk};
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of pool memory: only `Paged` and `NonPagedNx` are",
+    note = "with each kind go the levels at which it may be touched (rule C2)"
+)]
 trait Sealed {}
 
 /// A kind of system memory, chosen by type so that the compiler knows where it may be touched.
 ///
 /// Executable nonpaged memory (`NonPagedPool`) is not offered: a driver that allocates it fails
 /// memory integrity (HVCI).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of pool memory: only `Paged` and `NonPagedNx` are",
+    note = "the kind comes first, then what is in the memory, if not bytes: `Memory<Paged, u64>`"
+)]
 #[expect(
     private_bounds,
     reason = "sealed: each kind comes with its rules in `Allows`"
@@ -31,7 +39,8 @@ pub trait PoolKind: Sealed + 'static {
 /// Pool kinds that may be touched and freed at DISPATCH_LEVEL.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is pageable, and this memory may be deleted at DISPATCH_LEVEL",
-    note = "memory that a request owns dies when the request is completed, at whatever IRQL that is"
+    note = "memory that a request owns is deleted when the request is completed, at whatever IRQL \
+            that is (rule REQ-39)"
 )]
 pub trait NonPageable: PoolKind {}
 

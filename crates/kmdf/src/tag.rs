@@ -13,22 +13,22 @@ use core::fmt;
 ///
 /// A zero tag or one that is not ASCII does not compile:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// const TAG: kmdf::Tag = kmdf::Tag::new(&[0, 0, 0, 0]);
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// const TAG: kmdf::Tag = kmdf::Tag::new(b"caf\xE9");
 /// ```
 ///
 /// Nor does one that the pool stops the system for: one without a letter or digit, which Driver
 /// Verifier cannot track, or `BIG`, which the kernel keeps for itself.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// const TAG: kmdf::Tag = kmdf::Tag::new(b"+-+-");
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// const TAG: kmdf::Tag = kmdf::Tag::new(b"BIG");
 /// ```
 ///
@@ -44,18 +44,26 @@ impl Tag {
     /// one made from the driver's service name (rules C3, C4).
     pub const DEFAULT: Self = Self(0);
 
-    /// Makes a tag of one to four ASCII bytes, first character first; meant for a `const`, where a
-    /// bad tag is a compile error.
+    /// Makes a tag of one to four ASCII characters, the first one first.
+    ///
+    /// For a constant, where a bad tag is a compile error: `const TAG: Tag = Tag::new(b"Mem1");`, or
+    /// `const { Tag::new(b"Mem1") }` in the middle of an expression. Bytes that are only known when
+    /// the driver runs are not `'static`, and go to [`Tag::try_from_bytes`].
     ///
     /// # Panics
     ///
-    /// Outside of a constant: on a tag that [`Tag::try_from_bytes`] refuses.
-    pub const fn new<const N: usize>(bytes: &[u8; N]) -> Self {
-        match Self::try_from_bytes(bytes) {
+    /// Never in a constant. Elsewhere a bad literal is found when it is reached: no stable Rust
+    /// confines a function to constants, and to go on with another tag would hide the mistake. A
+    /// good literal leaves nothing of this in an optimised image, so that looking for panics in the
+    /// image finds the bad one: see [No panic path](crate#no-panic-path).
+    #[track_caller]
+    pub const fn new<const N: usize>(characters: &'static [u8; N]) -> Self {
+        match Self::try_from_bytes(characters) {
             Ok(tag) => tag,
-            Err(_) => {
-                panic!("a pool tag is one to four ASCII characters, a letter or digit among them")
-            }
+            Err(_) => panic!(
+                "a pool tag is one to four ASCII characters, a letter or digit among them, and \
+                 not `BIG` (rule C3)"
+            ),
         }
     }
 
@@ -65,6 +73,8 @@ impl Tag {
     ///
     /// [`Error::INVALID_PARAMETER`] if there are none or more than four, if one exceeds 127, if none
     /// is a letter or digit, or if they are `BIG`.
+    // So that the check of a literal is done by the compiler, wherever it stands.
+    #[inline]
     pub const fn try_from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut value = [0; 4];
         match bytes {

@@ -14,6 +14,7 @@ impl WideText {
     ///
     /// On a string that `UNICODE_STRING` cannot hold, of 32767 units or more: in a constant, as
     /// [`wide!`](crate::wide) makes it, that is a compile error.
+    #[track_caller]
     pub const fn new(units: &'static [u16]) -> Self {
         assert!(units.len() < 0x7FFF, "too long for a UNICODE_STRING");
         Self(units)
@@ -62,10 +63,14 @@ macro_rules! wide {
 ///
 /// If the text is not ASCII or not `N` bytes long: in a constant, a compile error.
 #[doc(hidden)]
+#[track_caller]
 pub const fn widen<const N: usize>(text: &str) -> [u16; N] {
     let bytes = text.as_bytes();
     assert!(bytes.len() == N, "the length is the text's");
-    assert!(text.is_ascii(), "only ASCII text");
+    assert!(
+        text.is_ascii(),
+        "a wide text is made of ASCII characters only"
+    );
     let mut units = [0; N];
     let mut index = 0;
     while index < N {

@@ -4,8 +4,8 @@ use super::routines::{
     AllocateExport, FreeExport, Routines, Supply, allocate_supplied, counter, free_supplied,
 };
 use crate::deferred::{self, Record};
-use crate::irql::{Allows, Passive};
-use crate::plain::assert_fits;
+use crate::irql::{Allows, AtPassive};
+use crate::plain::Fits;
 use crate::pool::{NonPagedNx, Paged, PoolKind};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -131,7 +131,8 @@ struct Storage {
 /// use kmdf::{PagedLookaside, Passive, Tag};
 ///
 /// fn an_entry(irql: &Passive) -> kmdf::Result<()> {
-///     let list = PagedLookaside::new(Tag::new(b"Page"), 256, irql)?;
+///     const TAG: Tag = Tag::new(b"Page");
+///     let list = PagedLookaside::new(TAG, 256, irql)?;
 ///     let mut entry = list.allocate(irql)?;
 ///     entry.bytes_mut(irql).fill(0xFF);
 ///     drop(entry); // Back to its list.
@@ -167,7 +168,7 @@ impl<P: ExPool> ExLookaside<P> {
     /// for [`Tag::DEFAULT`], which only the framework knows; [`Error::INSUFFICIENT_RESOURCES`].
     ///
     /// Source: "ExInitializePagedLookasideList function (wdm.h)".
-    pub fn new(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
+    pub fn new(tag: Tag, entry_size: usize, _irql: &impl AtPassive) -> Result<Self> {
         Self::with_routines(tag, entry_size, Routines::Inline, (None, None))
     }
 
@@ -178,7 +179,11 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::new`].
-    pub fn with_system_routines(tag: Tag, entry_size: usize, irql: &Passive) -> Result<Self> {
+    pub fn with_system_routines(
+        tag: Tag,
+        entry_size: usize,
+        irql: &impl AtPassive,
+    ) -> Result<Self> {
         let allocate = system_routine(P::ALLOCATE, irql);
         let free = system_routine(P::FREE, irql);
         let routines = match (allocate, free) {
@@ -201,7 +206,11 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::new`].
-    pub fn with_supply<S: Supply>(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
+    pub fn with_supply<S: Supply>(
+        tag: Tag,
+        entry_size: usize,
+        _irql: &impl AtPassive,
+    ) -> Result<Self> {
         let pair: RoutinePair = (Some(allocate_supplied::<S>), Some(free_supplied::<S>));
         Self::with_routines(tag, entry_size, Routines::Inline, pair)
     }
@@ -283,13 +292,13 @@ impl<P: ExPool> ExLookaside<P> {
     ///
     /// As [`ExLookaside::allocate`]; [`Error::INVALID_BUFFER_SIZE`] if the entries are too small.
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
-        assert_fits::<T>();
+        const { Fits::<T>::check() };
         if self.entry_size() < size_of::<T>() {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
         self.allocate_with(irql, |start| {
             let content = start.cast::<T>();
-            // SAFETY: The entry is long enough and ours, and aligned as `assert_fits` checks: pool
+            // SAFETY: The entry is long enough and ours, and aligned as `Fits` checks: pool
             // memory of PAGE_SIZE or more is page-aligned. The witness allows touching it.
             unsafe { content.write(value) };
             content
@@ -381,7 +390,7 @@ impl<P: ExPool> Drop for ExLookaside<P> {
 }
 
 /// `MmGetSystemRoutineAddress`.
-fn system_routine(name: WideText, _irql: &Passive) -> Option<NonNull<c_void>> {
+fn system_routine(name: WideText, _irql: &impl AtPassive) -> Option<NonNull<c_void>> {
     let name = name.unicode_string();
     // SAFETY: The kernel only reads the name; the witness is of PASSIVE_LEVEL.
     NonNull::new(unsafe { ntddk::MmGetSystemRoutineAddress(name.as_ptr().cast_mut()) })

@@ -1,9 +1,9 @@
 //! `WdfLookasideListCreate` and `WdfMemoryCreateFromLookaside`.
 
-use crate::irql::{Allows, Passive};
+use crate::irql::{Allows, AtPassive};
 use crate::memory::{Memory, UninitMemory, buffer_raw};
 use crate::object::{self, Owned, Parent};
-use crate::plain::PAGE_SIZE;
+use crate::plain::{Fits, PAGE_SIZE};
 use crate::pool::PoolKind;
 use crate::status::{Result, check};
 use crate::tag::Tag;
@@ -24,7 +24,8 @@ use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 /// use kmdf::{DriverParent, LookasideList, NonPagedNx, Passive, Tag};
 ///
 /// fn memory_from_a_list(irql: &Passive) -> kmdf::Result<()> {
-///     let list = LookasideList::<NonPagedNx>::new(&DriverParent, Tag::new(b"Look"), 512, irql)?;
+///     const TAG: Tag = Tag::new(b"Look");
+///     let list = LookasideList::<NonPagedNx>::new(&DriverParent, TAG, 512, irql)?;
 ///     let mut memory = list.allocate(irql)?;
 ///     memory.bytes_mut(irql).fill(0xFF);
 ///     drop(memory); // Back to the list.
@@ -35,7 +36,7 @@ use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 ///
 /// There is no other way to one, so that an invalid handle cannot be made (rule L4):
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// fn forged() -> kmdf::LookasideList<kmdf::Paged> {
 ///     kmdf::LookasideList::from(core::ptr::null_mut())
 /// }
@@ -65,7 +66,12 @@ impl<P: PoolKind> LookasideList<P> {
     /// whatever else the framework returns (rule L3).
     ///
     /// Source: "WdfLookasideListCreate function (wdfmemory.h)".
-    pub fn new(parent: &impl Parent, tag: Tag, entry_size: usize, irql: &Passive) -> Result<Self> {
+    pub fn new(
+        parent: &impl Parent,
+        tag: Tag,
+        entry_size: usize,
+        irql: &impl AtPassive,
+    ) -> Result<Self> {
         Self::with_memory_parent(parent, &object::DriverParent, tag, entry_size, irql)
     }
 
@@ -85,7 +91,7 @@ impl<P: PoolKind> LookasideList<P> {
         memory_parent: &impl Parent,
         tag: Tag,
         entry_size: usize,
-        _irql: &Passive,
+        _irql: &impl AtPassive,
     ) -> Result<Self> {
         let memory_parent = memory_parent.parent_handle();
         let gate = if memory_parent.is_null() {
@@ -149,8 +155,8 @@ impl<P: PoolKind> LookasideList<P> {
     /// `WdfMemoryCreateFromLookaside`: memory that holds `value`. IRQL: as
     /// [`LookasideList::allocate`].
     ///
-    /// The type must not need dropping, and its alignment must be one that the framework gives;
-    /// else this does not compile. Bytes of the buffer past the value cannot be reached.
+    /// The type is one that [`Memory::with_value`] takes. Bytes of the buffer past the value cannot
+    /// be reached.
     ///
     /// # Errors
     ///
@@ -158,7 +164,8 @@ impl<P: PoolKind> LookasideList<P> {
     /// [`Error::INVALID_BUFFER_SIZE`](crate::Error::INVALID_BUFFER_SIZE) if the list's buffers are
     /// too small.
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Memory<P, T>> {
-        self.allocate_uninit(irql)?.holding(value, irql)
+        let fits = const { Fits::check() };
+        self.allocate_uninit(irql)?.holding(value, fits, irql)
     }
 
     fn allocate_uninit(&self, _irql: &impl Allows<P>) -> Result<UninitMemory<P>> {

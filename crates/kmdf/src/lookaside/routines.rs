@@ -43,7 +43,8 @@ use kmdf_sys::{GENERAL_LOOKASIDE, POOL_TYPE, PVOID, SIZE_T, ULONG, ntddk};
 /// }
 ///
 /// # fn with_a_limit(irql: &kmdf::Passive) -> kmdf::Result<kmdf::PagedLookaside> {
-/// kmdf::PagedLookaside::with_supply::<Hundred>(kmdf::Tag::new(b"100 "), 256, irql)
+/// const TAG: kmdf::Tag = kmdf::Tag::new(b"100 ");
+/// kmdf::PagedLookaside::with_supply::<Hundred>(TAG, 256, irql)
 /// # }
 /// ```
 pub trait Supply: 'static {

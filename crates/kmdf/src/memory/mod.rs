@@ -10,7 +10,7 @@ pub use uninit::UninitMemory;
 
 use crate::irql::Allows;
 use crate::object::{Owned, Parent};
-use crate::plain::{Zeroable, assert_fits};
+use crate::plain::{Fits, Zeroable};
 use crate::pool::PoolKind;
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -29,8 +29,8 @@ use kmdf_sys::WDFMEMORY;
 /// use kmdf::{DriverParent, Memory, Paged, Passive, Tag};
 ///
 /// fn checksum_of_a_copy(bytes: &[u8], irql: &mut Passive) -> kmdf::Result<u64> {
-///     let mut memory =
-///         Memory::<Paged>::new(&DriverParent, Tag::new(b"Mem1"), bytes.len(), irql)?;
+///     const TAG: Tag = Tag::new(b"Mem1");
+///     let mut memory = Memory::<Paged>::new(&DriverParent, TAG, bytes.len(), irql)?;
 ///     memory.copy_from(0, bytes, irql)?;
 ///     Ok(memory.bytes(irql).iter().map(|&byte| u64::from(byte)).sum())
 /// }
@@ -38,7 +38,7 @@ use kmdf_sys::WDFMEMORY;
 ///
 /// Pageable bytes are out of reach while a spin lock is held:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn reads_paged_memory_under_a_spin_lock(
 ///     memory: &kmdf::Memory<kmdf::Paged>,
 ///     lock: &kmdf::SpinLock<u8>,
@@ -114,8 +114,35 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
 impl<P: PoolKind, T> Memory<P, T> {
     /// `WdfMemoryCreate`: memory that holds `value`. IRQL and errors: as [`Memory::new`].
     ///
-    /// The type must not need dropping, and its alignment must be one that the framework gives;
-    /// else this does not compile.
+    /// The type has a size and does not need dropping, and its alignment is one that the framework
+    /// gives (rules C5, C10, C11, C12):
+    ///
+    /// ```
+    /// # use kmdf_model as _;
+    /// #[repr(align(16))]
+    /// struct Line([u8; 64]);
+    /// # use kmdf::{DriverParent, Memory, Paged, Passive, Result, Tag};
+    ///
+    /// fn line(irql: &Passive) -> Result<Memory<Paged, Line>> {
+    ///     Memory::with_value(&DriverParent, Tag::DEFAULT, Line([0; 64]), irql)
+    /// }
+    /// # let _: fn(&Passive) -> _ = line;
+    /// ```
+    ///
+    /// Others are refused when the program is built, though not yet by `cargo check`: below
+    /// PAGE_SIZE, memory is aligned to 16 bytes, not more (rule C11).
+    ///
+    /// ```compile_fail,E0080
+    /// # use kmdf_model as _;
+    /// #[repr(align(32))]
+    /// struct Line([u8; 64]);
+    /// # use kmdf::{DriverParent, Memory, Paged, Passive, Result, Tag};
+    ///
+    /// fn line(irql: &Passive) -> Result<Memory<Paged, Line>> {
+    ///     Memory::with_value(&DriverParent, Tag::DEFAULT, Line([0; 64]), irql)
+    /// }
+    /// # let _: fn(&Passive) -> _ = line;
+    /// ```
     ///
     /// # Errors
     ///
@@ -128,7 +155,8 @@ impl<P: PoolKind, T> Memory<P, T> {
         value: T,
         irql: &impl Allows<P>,
     ) -> Result<Self> {
-        UninitMemory::new(parent, tag, size_of::<T>(), irql)?.holding(value, irql)
+        let fits = const { Fits::check() };
+        UninitMemory::new(parent, tag, size_of::<T>(), irql)?.holding(value, fits, irql)
     }
 }
 
@@ -146,7 +174,7 @@ impl<P: PoolKind, T: Zeroable> Memory<P, [T]> {
         count: usize,
         irql: &impl Allows<P>,
     ) -> Result<Self> {
-        assert_fits::<T>();
+        const { Fits::<T>::check() };
         let length = size_of::<T>()
             .checked_mul(count)
             .ok_or(Error::INTEGER_OVERFLOW)?;

@@ -18,6 +18,11 @@ use kmdf_sys::{WDFMEMORY, call_unsafe_wdf_function_binding};
 /// `start` and `length` always give the same buffer: initialised bytes of the kind `Pool` that stay
 /// valid, and unused by others, until the value is dropped or its lifetime ends. Dropping it does
 /// not need the bytes untouched.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no buffer that a memory object could be put over",
+    note = "lend a slice as `BorrowedBuffer::from(&mut bytes[..])`, or give away a `PoolBuffer` (rule \
+            P2)"
+)]
 pub unsafe trait Buffer {
     /// Where the bytes may be touched.
     type Pool: PoolKind;

@@ -3,7 +3,7 @@
 use super::{Memory, create_raw};
 use crate::irql::Allows;
 use crate::object::{self, Owned, Parent};
-use crate::plain::assert_fits;
+use crate::plain::Fits;
 use crate::pool::PoolKind;
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -118,13 +118,17 @@ impl<P: PoolKind> UninitMemory<P> {
     }
 
     /// Puts `value` at the start, for which there must be room.
-    pub(crate) fn holding<T>(self, value: T, _irql: &impl Allows<P>) -> Result<Memory<P, T>> {
-        assert_fits::<T>();
+    pub(crate) fn holding<T>(
+        self,
+        value: T,
+        _fits: Fits<T>,
+        _irql: &impl Allows<P>,
+    ) -> Result<Memory<P, T>> {
         if self.length < size_of::<T>() {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
         let content = self.start.cast::<T>();
-        // SAFETY: There is room as checked above, at an alignment as checked by `assert_fits`: a
+        // SAFETY: There is room as checked above, at an alignment as `Fits` proves: a
         // buffer of PAGE_SIZE or more is page-aligned. The witness allows touching the kind.
         unsafe { content.write(value) };
         // SAFETY: As above, and written just now.

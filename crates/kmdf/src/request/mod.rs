@@ -269,7 +269,7 @@ impl<'r> Request<'r> {
     ///
     /// Forwarding consumes the request, as completing does:
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0382
     /// fn reads_a_forwarded_request<'r>(
     ///     request: kmdf::Request<'r>,
     ///     queue: kmdf::WaitingRequests<'_>,
@@ -323,7 +323,7 @@ impl<'r> Request<'r> {
     ///
     /// Everything that `answer` makes from the [`Transfer`] ends with it, before the completion.
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0521
     /// fn keeps_memory_of_a_request<'r>(request: kmdf::Request<'r>) -> kmdf::Handled<'r> {
     ///     let mut kept = None;
     ///     request.answer(|transfer| {

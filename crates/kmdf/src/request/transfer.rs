@@ -18,7 +18,7 @@ use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 /// With `METHOD_BUFFERED` both are the same bytes. Asking for the output consumes the transfer, so
 /// that reading the input after output was written does not compile:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0505
 /// fn reads_input_after_output(transfer: kmdf::Transfer<'_>) -> kmdf::Result<()> {
 ///     let input = transfer.input(4)?;
 ///     let mut output = transfer.into_output()?;

@@ -1,11 +1,15 @@
 //! The file object that a request came through may be closed once it is completed.
 
-use kmdf::{FileObject, Handled, Request, Result};
+use kmdf::{Handled, Request};
 
-fn handler(request: Request<'_>) -> Result<(FileObject<'_>, Handled<'_>)> {
-    let file = request.file_object()?;
+struct State;
+kmdf::context!(State);
+
+fn handler(request: Request<'_>) -> Handled<'_> {
+    let file = request.file_object();
     let handled = request.complete(Ok(()));
-    Ok((file, handled))
+    let _ = file.map(|file| file.context::<State>().is_ok());
+    handled
 }
 
 fn main() {}

@@ -3,7 +3,7 @@
 use kmdf::{Dispatch, NonPagedLookaside, Result, Tag};
 
 fn make(irql: &Dispatch) -> Result<NonPagedLookaside> {
-    NonPagedLookaside::new(Tag::new(b"List"), 64, irql)
+    NonPagedLookaside::new(const { Tag::new(b"List") }, 64, irql)
 }
 
 fn main() {}

@@ -1,13 +1,14 @@
-//! A witness is lent for the time of a callback.
+//! C13 (KmdfIrql): a witness is lent for the time of a callback.
 
+use core::cell::Cell;
 use kmdf::Passive;
 
-struct Kept<'a> {
-    irql: Option<&'a Passive>,
+thread_local! {
+    static KEPT: Cell<Option<&'static Passive>> = const { Cell::new(None) };
 }
 
-fn keep<'a>(kept: &mut Kept<'a>, irql: &Passive) {
-    kept.irql = Some(irql);
+fn callback(irql: &Passive) {
+    KEPT.set(Some(irql));
 }
 
 fn main() {}

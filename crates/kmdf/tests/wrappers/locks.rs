@@ -27,7 +27,8 @@ fn a_lock_held_by_this_thread_is_refused() {
 #[test]
 fn a_wait_lock_guards_pageable_memory() {
     inside(|device, irql| {
-        let memory = Memory::<Paged>::new(&device, Tag::new(b"Lock"), 16, irql).expect("memory");
+        let memory =
+            Memory::<Paged>::new(&device, const { Tag::new(b"Lock") }, 16, irql).expect("memory");
         let lock = WaitLock::new(&device, memory).expect("lock");
         lock.with(irql, |memory, irql| memory.bytes_mut(irql).fill(4))
             .expect("not recursive");

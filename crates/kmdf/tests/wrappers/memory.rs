@@ -84,7 +84,7 @@ fn tag_zero_is_the_drivers_default() {
         let memory = super::driver::run_body(file, |_, irql| {
             Memory::<Paged>::new(&DriverParent, Tag::DEFAULT, 77, irql).expect("memory")
         });
-        let expected = Tag::new(b"wrap").value();
+        let expected = const { Tag::new(b"wrap") }.value();
         let found = (kernel.verifier().tags.iter())
             .any(|tag| tag.tag == expected && tag.pool == Pool::Paged && tag.bytes == 77);
         assert!(found, "{:?}", kernel.verifier().tags);

@@ -154,8 +154,10 @@ impl IoHandler for Requests {
         _irql: &mut kmdf::Dispatch,
     ) -> Handled<'r> {
         request.answer(|transfer| {
-            let mut memory =
-                transfer.create_memory::<NonPagedNx>(Tag::new(b"Writ"), transfer.input_length())?;
+            let mut memory = transfer.create_memory::<NonPagedNx>(
+                const { Tag::new(b"Writ") },
+                transfer.input_length(),
+            )?;
             memory.bytes_mut().copy_from_slice(transfer.input(1)?);
             if memory.bytes() == b"good" {
                 Ok(())

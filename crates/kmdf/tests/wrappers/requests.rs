@@ -118,8 +118,10 @@ fn memory_of_a_request_is_deleted_when_it_is_answered() {
         let before = kernel.verifier().live_blocks;
         on_requests(|_, request, _| {
             request.answer(|mut transfer| {
-                let mut scratch = transfer
-                    .create_memory::<NonPagedNx>(Tag::new(b"Scra"), transfer.input_length())?;
+                let mut scratch = transfer.create_memory::<NonPagedNx>(
+                    const { Tag::new(b"Scra") },
+                    transfer.input_length(),
+                )?;
                 assert!(scratch.bytes().iter().all(|&byte| byte == 0));
                 let mut wrapped = transfer.wrap_input()?;
                 wrapped.bytes_mut().make_ascii_uppercase();

@@ -28,3 +28,10 @@ fn a_tag_that_the_pool_stops_the_system_for_is_refused() {
         );
     }
 }
+
+/// C3: `Tag::new` is for constants; elsewhere a bad tag is found when it is reached.
+#[test]
+#[should_panic(expected = "a pool tag is one to four ASCII characters")]
+fn a_bad_tag_outside_of_a_constant_is_not_taken_in_silence() {
+    let _ = Tag::new(b"BIG");
+}

@@ -1,9 +1,9 @@
 //! What the types promise: checked by the compiler, whichever its version and its words.
 
 use kmdf::{
-    Allows, Apc, AtMostApc, AtMostDispatch, Device, Dispatch, Entry, Error, Handled, LookasideList,
-    Memory, NonPageable, NonPagedNx, Paged, Passive, PoolBuffer, PreallocatedMemory, Request,
-    Result, SpinLock, Tag, UninitMemory,
+    Allows, Apc, AtMostApc, AtMostDispatch, AtPassive, Device, Dispatch, Entry, Error, Handled,
+    LookasideList, Memory, NonPageable, NonPagedNx, Paged, Passive, PoolBuffer, PreallocatedMemory,
+    Request, Result, SpinLock, Tag, UninitMemory,
 };
 
 /// Compiles only if the type does not implement the trait: otherwise two implementations apply, and
@@ -24,13 +24,16 @@ macro_rules! not_implemented {
 /// is none of a higher level.
 #[test]
 fn witnesses_allow_what_their_level_does() {
+    fn waits<W: AtPassive>() {}
     fn opens_all<W: AtMostApc + AtMostDispatch + Allows<Paged> + Allows<NonPagedNx>>() {}
     fn opens_nonpaged<W: AtMostDispatch + Allows<NonPagedNx>>() {}
+    waits::<Passive>();
     opens_all::<Passive>();
     opens_all::<Apc>();
     opens_nonpaged::<Dispatch>();
     not_implemented! {
-        Dispatch: AtMostApc, Allows<Paged>;
+        Apc: AtPassive;
+        Dispatch: AtPassive, AtMostApc, Allows<Paged>;
         Paged: NonPageable;
         u8: AtMostDispatch;
     }
