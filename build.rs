@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ) {
             ("macos", _) => Some("-Wl,-undefined,dynamic_lookup"),
             ("windows", "msvc") => Some("/FORCE:UNRESOLVED"),
-            ("windows", _) => Some("-Wl,--unresolved-symbols=ignore-all"),
+            ("windows", _) => Some("-Wl,--noinhibit-exec"),
             _ => None,
         };
         if let Some(argument) = open_symbols {

@@ -1,6 +1,6 @@
 //! Loading, adding, removing, surprise removal and unloading, again and again.
 
-#![cfg(not(windows))]
+#![cfg(any(not(windows), wdk_free))]
 
 mod common;
 

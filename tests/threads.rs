@@ -1,6 +1,6 @@
 //! Two file objects at once, each used from several threads.
 
-#![cfg(not(windows))]
+#![cfg(any(not(windows), wdk_free))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Bad input of every sort, for every call: the documented status, and nothing else.
 
-#![cfg(not(windows))]
+#![cfg(any(not(windows), wdk_free))]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,6 +1,6 @@
 //! Every call of the contract, through the whole driver: what it does when it may.
 
-#![cfg(not(windows))]
+#![cfg(any(not(windows), wdk_free))]
 
 #[path = "../common/mod.rs"]
 mod common;
