@@ -1,6 +1,6 @@
 //! Addresses, control codes and callers that the driver does not serve.
 
-use nt_model::{Caller, NtStatus};
+use nt_model::{Access, Caller, NtStatus};
 use wdfmem_ioctl::{CALLS, Code, Status};
 
 use crate::common::*;
@@ -106,6 +106,36 @@ fn nobody_but_an_administrator_opens_the_device() {
         };
         assert_eq!(Status::from_code(status), Status::ACCESS_DENIED);
     });
+}
+
+#[test]
+fn a_handle_serves_the_calls_that_it_was_opened_for() {
+    for (access, bit) in [(Access::Read, 1), (Access::Write, 2)] {
+        with_all_checks(move |kernel| {
+            let file = open(kernel);
+            let world = World::new(&file);
+            let link = &kernel.interfaces(&interface())[0];
+            let limited = kernel
+                .open_for(Caller::Administrator, access, link)
+                .expect("the device opens");
+            for row in CALLS {
+                let call = sample(row.code, &world);
+                let before = world.state(&file);
+                let output = second_buffer(&call);
+                let reply = send(&limited, row.code.number(), &encode(&call), output);
+                // The other handle's objects are not this one's.
+                let refused = row.code.access().bits() & !bit != 0;
+                assert_eq!(
+                    reply == Reply::refused(Status::ACCESS_DENIED),
+                    refused,
+                    "{access:?} {call:?}"
+                );
+                if refused {
+                    assert_eq!(world.state(&file), before, "{access:?} {call:?}");
+                }
+            }
+        });
+    }
 }
 
 #[test]

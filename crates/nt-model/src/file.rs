@@ -3,7 +3,7 @@
 pub(crate) mod handle;
 
 use crate::device::interface;
-use crate::device::security::{self, Caller};
+use crate::device::security::{self, Access, Caller};
 use crate::device::{self, DeviceObject, known, stack};
 use crate::io::request::{IoStatus, Outgoing, Subject};
 use crate::machine::{Kernel, Machine};
@@ -126,7 +126,12 @@ fn release(machine: &Arc<Machine>, file: usize) {
 }
 
 /// Finds the device that a path leads to and takes a reference on it for a new file object.
-fn find(machine: &Machine, path: &str, caller: Caller) -> Result<(usize, String), NtStatus> {
+fn find(
+    machine: &Machine,
+    path: &str,
+    caller: Caller,
+    access: Access,
+) -> Result<(usize, String), NtStatus> {
     let tables = machine.io.tables();
     let (address, rest) = tables.names.resolve(path)?;
     if !interface::is_open(&tables, path) {
@@ -144,7 +149,7 @@ fn find(machine: &Machine, path: &str, caller: Caller) -> Result<(usize, String)
     for device in stack::whole(&tables, device) {
         let descriptor = device.get(device::SECURITY);
         // SAFETY: A device object's security descriptor is null or valid as long as it has one.
-        if !unsafe { security::grants(descriptor, caller) } {
+        if !unsafe { security::grants(descriptor, caller, access) } {
             return Err(NtStatus(STATUS_ACCESS_DENIED));
         }
     }
@@ -219,8 +224,18 @@ impl Kernel {
     ///
     /// As [`Kernel::open`].
     pub fn open_as(&self, caller: Caller, path: &str) -> Result<File, NtStatus> {
+        self.open_for(caller, Access::ReadWrite, path)
+    }
+
+    /// As [`Kernel::open_as`], for no more than `access`: requests that need another are refused
+    /// with `STATUS_ACCESS_DENIED` before the driver sees them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::open`].
+    pub fn open_for(&self, caller: Caller, access: Access, path: &str) -> Result<File, NtStatus> {
         let machine = self.enter();
-        let (device, rest) = find(machine, path, caller)?;
+        let (device, rest) = find(machine, path, caller, access)?;
         let Some(object) = create(machine, device, &rest) else {
             let device = known(device);
             device.set(device::REFERENCES, device.get(device::REFERENCES) - 1);
@@ -229,7 +244,7 @@ impl Kernel {
         let mut context = SecurityContext {
             quality_of_service: std::ptr::null_mut(),
             access_state: std::ptr::null_mut(),
-            desired_access: security::WANTED,
+            desired_access: access.mask(),
             create_options: 0,
         };
         let outcome = send(machine, object, IRP_MJ_CREATE, |location| {
@@ -245,6 +260,7 @@ impl Kernel {
         Ok(File {
             kernel: self.clone(),
             object,
+            access,
         })
     }
 

@@ -100,7 +100,7 @@ mod verifier;
 mod workitem;
 
 pub use config::{Config, LowResources, RegistryData, RegistryValue, Verifier, Windows};
-pub use device::security::Caller;
+pub use device::security::{Access, Caller};
 pub use driver::{Driver, DriverEntryPoint};
 pub use file::handle::{File, Pending};
 pub use io::request::IoStatus;

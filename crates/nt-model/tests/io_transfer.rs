@@ -4,7 +4,7 @@ mod wdm;
 
 use kmdf_sys::ntddk::*;
 use kmdf_sys::*;
-use nt_model::{File, IoStatus, Kernel};
+use nt_model::{Access, Caller, File, IoStatus, Kernel};
 use std::ptr::null_mut;
 use wdm::control::{Behaviour, PATH, entry};
 use wdm::{Request, boot, bytes, code};
@@ -160,6 +160,32 @@ impl Behaviour for Direct {
             .sum();
         request.complete(STATUS_SUCCESS, sum)
     }
+}
+
+#[test]
+fn requests_that_the_handle_was_not_opened_for_do_not_reach_the_driver() {
+    const READS: u32 = REVERSE | FILE_READ_ACCESS << 14;
+    const WRITES: u32 = REVERSE | FILE_WRITE_ACCESS << 14;
+    const BOTH: u32 = READS | WRITES;
+    let refused = done(STATUS_ACCESS_DENIED, 0);
+    with_device::<Buffered>(move |kernel, _| {
+        for (access, allowed) in [
+            (Access::Read, [true, true, false, false]),
+            (Access::Write, [true, false, true, false]),
+            (Access::ReadWrite, [true; 4]),
+        ] {
+            let file = kernel.open_for(Caller::System, access, PATH).unwrap();
+            for (code, allowed) in [REVERSE, READS, WRITES, BOTH].into_iter().zip(allowed) {
+                // The driver knows the first of the codes only.
+                let outcome = file.ioctl(code, &[1, 2], &mut [0; 2]);
+                assert_eq!(outcome == refused, !allowed, "{access:?} {code:#x}");
+            }
+            assert_eq!(
+                [file.read(&mut [0], 0), file.write(&[0], 0)].map(|outcome| outcome == refused),
+                [access == Access::Write, access == Access::Read]
+            );
+        }
+    });
 }
 
 #[test]

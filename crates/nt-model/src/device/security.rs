@@ -1,7 +1,7 @@
 //! The access check of an open: a device's security descriptor against a caller's identity.
 
 use crate::stop;
-use kmdf_sys::PSECURITY_DESCRIPTOR;
+use kmdf_sys::{FILE_READ_ACCESS, FILE_WRITE_ACCESS, PSECURITY_DESCRIPTOR};
 
 /// Who opens a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +26,51 @@ const WORLD: &[u32] = &[0];
 const WORLD_AUTHORITY: u64 = 1;
 const NT_AUTHORITY: u64 = 5;
 
-/// What opening for reading and writing asks for: file generic read and generic write.
-pub(crate) const WANTED: u32 = 0x0012_019F;
+/// What a device is opened for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// `GENERIC_READ`.
+    Read,
+    /// `GENERIC_WRITE`.
+    Write,
+    /// Both.
+    #[default]
+    ReadWrite,
+}
+
+/// `FILE_READ_DATA`.
+const READ_DATA: u32 = 1;
+/// `FILE_WRITE_DATA`.
+const WRITE_DATA: u32 = 2;
+
+impl Access {
+    /// The rights that it stands for: `FILE_GENERIC_READ`, `FILE_GENERIC_WRITE`.
+    pub(crate) const fn mask(self) -> u32 {
+        match self {
+            Self::Read => 0x0012_0089,
+            Self::Write => 0x0012_0116,
+            Self::ReadWrite => 0x0012_019F,
+        }
+    }
+
+    /// Whether a read may be sent.
+    pub(crate) const fn reads(self) -> bool {
+        self.mask() & READ_DATA != 0
+    }
+
+    /// Whether a write may be sent.
+    pub(crate) const fn writes(self) -> bool {
+        self.mask() & WRITE_DATA != 0
+    }
+
+    /// Whether a device control request with this code may be sent: the code says what its handle
+    /// must have been opened for.
+    pub(crate) const fn controls(self, code: u32) -> bool {
+        let required = code >> 14;
+        (required & FILE_READ_ACCESS == 0 || self.reads())
+            && (required & FILE_WRITE_ACCESS == 0 || self.writes())
+    }
+}
 
 impl Caller {
     fn is(self, authority: u64, sub_authorities: &[u32]) -> bool {
@@ -43,14 +86,18 @@ impl Caller {
     }
 }
 
-/// Whether the descriptor grants `caller` reading and writing.
+/// Whether the descriptor grants `caller` the access.
 ///
 /// No descriptor, or one without a DACL, grants everything to everyone.
 ///
 /// # Safety
 ///
 /// `descriptor` is null or a valid security descriptor.
-pub(crate) unsafe fn grants(descriptor: PSECURITY_DESCRIPTOR, caller: Caller) -> bool {
+pub(crate) unsafe fn grants(
+    descriptor: PSECURITY_DESCRIPTOR,
+    caller: Caller,
+    access: Access,
+) -> bool {
     if descriptor.is_null() {
         return true;
     }
@@ -74,7 +121,7 @@ pub(crate) unsafe fn grants(descriptor: PSECURITY_DESCRIPTOR, caller: Caller) ->
     let size = u16_at(unsafe { std::slice::from_raw_parts(list, 8) }, 2);
     // SAFETY: The size in the header is that of the whole list.
     let list = unsafe { std::slice::from_raw_parts(list, usize::from(size).max(8)) };
-    list_grants(list, caller)
+    list_grants(list, caller, access)
 }
 
 const DACL_PRESENT: u16 = 0x0004;
@@ -94,8 +141,8 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 /// Goes through an access control list in order until everything wanted is granted or something
 /// of it is denied.
-fn list_grants(list: &[u8], caller: Caller) -> bool {
-    let mut missing = WANTED;
+fn list_grants(list: &[u8], caller: Caller, access: Access) -> bool {
+    let mut missing = access.mask();
     let mut entries = &list[8..];
     for _ in 0..u16_at(list, 4) {
         let Some((entry, rest)) = split_entry(entries) else {
@@ -191,7 +238,12 @@ mod tests {
     }
 
     fn granted(list: &[u8]) -> [bool; 3] {
-        [Caller::System, Caller::Administrator, Caller::User].map(|who| list_grants(list, who))
+        granted_for(list, Access::ReadWrite)
+    }
+
+    fn granted_for(list: &[u8], access: Access) -> [bool; 3] {
+        [Caller::System, Caller::Administrator, Caller::User]
+            .map(|who| list_grants(list, who, access))
     }
 
     #[test]
@@ -201,6 +253,14 @@ mod tests {
             entry(ACCESS_ALLOWED, GENERIC_ALL, &identifier(5, ADMINISTRATORS)),
         ]);
         assert_eq!(granted(&acl), [true, true, false]);
+    }
+
+    #[test]
+    fn no_more_is_asked_for_than_is_wanted() {
+        let acl = list(&[entry(ACCESS_ALLOWED, GENERIC_READ, &identifier(1, WORLD))]);
+        assert_eq!(granted_for(&acl, Access::Read), [true; 3]);
+        assert_eq!(granted_for(&acl, Access::Write), [false; 3]);
+        assert_eq!(granted(&acl), [false; 3]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! [`File`] and [`Pending`]: what the owner of a handle does with it.
 
 use super::{dereference, object, send, target};
+use crate::device::security::Access;
 use crate::device::{self, DeviceObject};
 use crate::io::level;
 use crate::io::request::{IoStatus, Outgoing, Subject};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 pub struct File {
     pub(super) kernel: Kernel,
     pub(super) object: usize,
+    pub(super) access: Access,
 }
 
 impl fmt::Debug for File {
@@ -135,6 +137,9 @@ impl File {
         input: UserBuffer,
         output: UserBuffer,
     ) -> Result<(Outgoing, DeviceObject), NtStatus> {
+        if !self.access.controls(code) {
+            return Err(NtStatus(STATUS_ACCESS_DENIED));
+        }
         let (mut outgoing, target) = self.outgoing(Subject::Control(code))?;
         let transfer = Transfer::control(&self.kernel.machine, &outgoing, code, input, output);
         match transfer {
@@ -149,6 +154,14 @@ impl File {
 
     fn transfer(&self, major: u32, buffer: UserBuffer, offset: u64) -> IoStatus {
         let is_read = major == IRP_MJ_READ;
+        let may = if is_read {
+            self.access.reads()
+        } else {
+            self.access.writes()
+        };
+        if !may {
+            return IoStatus::refused(STATUS_ACCESS_DENIED);
+        }
         let (mut outgoing, target) = match self.outgoing(Subject::Major(major)) {
             Ok(sent) => sent,
             Err(status) => return IoStatus::refused(status.0),
