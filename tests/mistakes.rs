@@ -202,7 +202,6 @@ wrong_driver!(touches_at_dispatch, |_irql| {
 
 /// E5
 #[test]
-#[cfg_attr(not(unix), ignore = "needs guarded pages")]
 fn a_paged_entry_touched_at_dispatch_level_is_0xd1() {
     let stop = stopped(Config::default(), touches_at_dispatch::fx_driver_entry);
     assert_eq!((stop.code, stop.parameters[1]), (0xD1, 2), "{stop}");

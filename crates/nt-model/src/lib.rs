@@ -64,8 +64,8 @@
 //! - Waiting is for events only, exceptions are never handled, sessions and quotas do not exist;
 //!   calls that ask for such things stop the run by name ([`MODEL_STOP`]).
 //! - Paged memory that is handed to the system calls of the process is not paged in by them.
-//! - Guard pages and paging need a Unix with pages of 4 KiB. Elsewhere the checks that rest on them
-//!   are off, and [`VerifierReport::page_protection`] says so.
+//! - Guard pages and paging need a system with pages of 4 KiB. Elsewhere the checks that rest on
+//!   them are off, and [`VerifierReport::page_protection`] says so.
 
 // With a WDK there is a kernel, and `cargo wdk build` builds every member: nothing of this one.
 #![cfg(any(not(windows), wdk_free))]

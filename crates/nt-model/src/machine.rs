@@ -179,7 +179,6 @@ fn joined() -> Option<Arc<Machine>> {
 }
 
 /// Whether the calling thread belongs to a machine.
-#[cfg_attr(not(unix), expect(dead_code, reason = "only a fault handler asks"))]
 pub(crate) fn is_joined() -> bool {
     joined().is_some()
 }

@@ -1,9 +1,8 @@
 //! Page-granular memory: reserved regions whose pages are accessible, guarded, freed or paged out.
 
-#[cfg(unix)]
 mod fault;
 #[cfg_attr(unix, path = "memory/unix.rs")]
-#[cfg_attr(not(unix), path = "memory/portable.rs")]
+#[cfg_attr(windows, path = "memory/windows.rs")]
 mod system;
 
 use crate::machine::lock;
@@ -86,12 +85,10 @@ static IDLE: Mutex<Vec<&'static Region>> = Mutex::new(Vec::new());
 
 /// Prepares the calling thread for the fault handler.
 pub(crate) fn prepare_thread() {
-    #[cfg(unix)]
     fault::prepare_thread();
 }
 
 /// The region that `address` lies in. Takes no lock.
-#[cfg_attr(not(unix), expect(dead_code, reason = "only a fault handler asks"))]
 fn region_of(address: usize) -> Option<&'static Region> {
     let mut next = REGIONS.load(Ordering::Acquire);
     loop {
@@ -111,7 +108,6 @@ impl Region {
     ///
     /// If the system has no address space left.
     pub(crate) fn acquire(pages: usize, pageable: bool) -> &'static Self {
-        #[cfg(unix)]
         fault::install();
         let mut idle = lock(&IDLE);
         let fitting = |region: &&'static Self| region.pages == pages && region.pageable == pageable;
@@ -155,13 +151,11 @@ impl Region {
     }
 
     /// Whether pages of it are paged out for threads at `DISPATCH_LEVEL`.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only a fault handler asks"))]
     fn is_pageable(&self) -> bool {
         self.pageable
     }
 
     /// Whether its machine stopped.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only a fault handler asks"))]
     fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
     }
@@ -177,7 +171,6 @@ impl Region {
     }
 
     /// The page that an address of this region lies in.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only a fault handler asks"))]
     fn page(&self, address: usize) -> usize {
         (address - self.base) / PAGE
     }
@@ -242,7 +235,6 @@ impl Region {
     /// Brings a live page in for a thread below `DISPATCH_LEVEL`, once no thread is at it. False if
     /// the system cannot have it accessible.
     #[must_use]
-    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is paged out"))]
     fn page_in(&self, page: usize) -> bool {
         let deadline = Instant::now() + PATIENCE;
         let mut pager = lock(&self.pager);

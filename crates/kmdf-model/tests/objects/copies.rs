@@ -118,7 +118,6 @@ fn copies_may_end_where_the_memory_ends() {
 
 /// MEM-69, NT-5
 #[test]
-#[cfg_attr(not(unix), ignore = "needs guarded pages")]
 fn paged_memory_copied_at_dispatch_level_stops_the_run() {
     let stop = stop_of(plain(), |kernel| {
         let (memory, _) = create_memory(null_mut(), PagedPool, 0, 16).unwrap();

@@ -222,7 +222,6 @@ fn small_nonpaged_memory_is_split_under_the_verifier() {
 
 /// MEM-22, VER-9: a split buffer lies against special pool's guard page.
 #[test]
-#[cfg_attr(not(unix), ignore = "needs guarded pages")]
 fn overrun_of_a_split_buffer_stops_the_run() {
     let stop = stop_of(verified(), |kernel| {
         assert!(kernel.verifier().page_protection);
@@ -409,7 +408,6 @@ fn impossible_sizes_are_insufficient_resources() {
 
 /// MEM-24: touching a paged buffer above APC_LEVEL.
 #[test]
-#[cfg_attr(not(unix), ignore = "needs guarded pages")]
 fn paged_buffer_touched_at_dispatch_level_stops_the_run() {
     let stop = stop_of(plain(), |kernel| {
         let (_, buffer) = create_memory(null_mut(), PagedPool, 0, 16).unwrap();

@@ -1,13 +1,18 @@
 //! Special pool and forced IRQL checking: accesses that a page protection catches.
-#![cfg(unix)]
 
 use crate::kernel::*;
 use kmdf_sys::*;
 use nt_model::Config;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Whether the system tells everything about an access.
+const KNOWS_ALL: bool = cfg!(any(
+    windows,
+    all(target_os = "linux", target_arch = "x86_64")
+));
+
 fn write_bit(stop: &nt_model::Stop, index: usize, bit: u64) {
-    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    if KNOWS_ALL {
         assert_eq!(stop.parameters[index], bit);
     }
 }
@@ -253,7 +258,7 @@ fn quarantined_blocks_are_used_again_late() {
 
 /// What is read from memory that nobody wrote is no pointer.
 #[test]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(any(windows, all(target_os = "linux", target_arch = "x86_64")))]
 fn a_pointer_from_uninitialised_memory_stops() {
     let stop = stopped(Config::default(), |_| {
         let block = allocate(NX, 16, TAG);
