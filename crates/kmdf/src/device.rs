@@ -215,6 +215,8 @@ impl<'a> Device<'a> {
     ///
     /// [`Error::NOT_FOUND`] if the device was made with another type;
     /// [`Error::DEVICE_NOT_READY`] if its context is not there yet.
+    ///
+    /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(self) -> Result<&'a T> {
         // SAFETY: By the type invariant.
         unsafe { context::get(self.handle.cast()) }

@@ -178,6 +178,8 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::new`].
+    ///
+    /// Source: "MmGetSystemRoutineAddress function (wdm.h)".
     pub fn with_system_routines(tag: Tag, entry_size: usize, irql: &Passive) -> Result<Self> {
         let allocate = system_routine(P::ALLOCATE, irql);
         let free = system_routine(P::FREE, irql);
@@ -201,6 +203,8 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::new`].
+    ///
+    /// Source: "ExInitializePagedLookasideList function (wdm.h)".
     pub fn with_supply<S: Supply>(tag: Tag, entry_size: usize, _irql: &Passive) -> Result<Self> {
         let pair: RoutinePair = (Some(allocate_supplied::<S>), Some(free_supplied::<S>));
         Self::with_routines(tag, entry_size, Routines::Inline, pair)
@@ -274,7 +278,7 @@ impl<P: ExPool> ExLookaside<P> {
         })
     }
 
-    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes.
+    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes. IRQL: the same.
     ///
     /// The type is one that [`Memory::with_value`](crate::Memory::with_value) takes. Bytes
     /// of the entry past the value cannot be reached.
@@ -282,6 +286,8 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::allocate`]; [`Error::INVALID_BUFFER_SIZE`] if the entries are too small.
+    ///
+    /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
         assert_fits::<T>();
         if self.entry_size() < size_of::<T>() {

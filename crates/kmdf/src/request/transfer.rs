@@ -97,6 +97,8 @@ impl<'a> Transfer<'a> {
     ///
     /// [`Error::INVALID_DEVICE_REQUEST`] for any other method; [`Error::BUFFER_TOO_SMALL`] if there
     /// are no such bytes; [`Error::INSUFFICIENT_RESOURCES`] if the pages cannot be mapped.
+    ///
+    /// Source: "WdfRequestRetrieveOutputBuffer function (wdfrequest.h)".
     pub fn direct_input(&self) -> Result<DirectInput<'_>> {
         if self.kind.method() != Method::InDirect {
             return Err(Error::INVALID_DEVICE_REQUEST);
