@@ -153,7 +153,7 @@ pub struct Request<'r> {
 
 // SAFETY: A request belongs to no thread; this value is its only owner.
 unsafe impl Send for Request<'_> {}
-// SAFETY: Shared access reads buffers only.
+// SAFETY: Shared access reads the input and makes calls that are thread-safe: a slot is filled once.
 unsafe impl Sync for Request<'_> {}
 
 impl<'r> Request<'r> {
