@@ -38,10 +38,10 @@ impl Driver for Wdfmem {
     }
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
-        init.set_generated_name();
+        init.set_generated_name(irql);
         // All access for the system and for administrators, none for anybody else.
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
-        init.set_file_handler::<FileState>();
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_file_handler::<FileState>(irql);
         let device = init.create(DeviceState::new(self.capabilities)?, irql)?;
         device.create_default_queue(Presentation::Parallel, Requests, irql)?;
         device.create_interface(&INTERFACE, irql)

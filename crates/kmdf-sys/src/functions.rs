@@ -59,6 +59,9 @@ macro_rules! wdf_functions {
 unsafe fn table_entry(index: WDFFUNCENUM) -> WDFFUNC {
     // SAFETY: `WdfFunctions` is written by the bind alone, which came before.
     let table = unsafe { WdfFunctions };
+    // An image cannot run before it is bound; a test can forget to load its driver.
+    #[cfg(not(image))]
+    assert!(!table.is_null(), "no driver was loaded in this process");
     // SAFETY: By the contract of this function, the index lies inside the table.
     let entry = unsafe { table.add(index as usize) };
     // SAFETY: As above; the table is immutable after the bind.

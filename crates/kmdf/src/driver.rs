@@ -26,6 +26,9 @@ pub trait Driver: Context {
     /// # Errors
     ///
     /// Any error refuses the load; what had been made is deleted.
+    ///
+    /// Source: "DRIVER_INITIALIZE callback function (wdm.h)", "WdfDriverCreate function
+    /// (wdfdriver.h)".
     fn load(irql: &mut Passive) -> Result<Self>;
 
     /// `EvtDriverDeviceAdd`: called at PASSIVE_LEVEL for each device that the driver is to drive.
@@ -33,10 +36,14 @@ pub trait Driver: Context {
     /// # Errors
     ///
     /// Any error makes Plug and Play leave the device alone; a device already created is deleted.
+    ///
+    /// Source: "EVT_WDF_DRIVER_DEVICE_ADD callback function (wdfdriver.h)".
     fn add_device(&self, init: DeviceInit<'_>, irql: &mut Passive) -> Result<()>;
 
     /// `EvtDriverUnload`: called at PASSIVE_LEVEL when all devices are gone. The driver's value
     /// itself is dropped a little later, when the framework destroys the driver object.
+    ///
+    /// Source: "EVT_WDF_DRIVER_UNLOAD callback function (wdfdriver.h)".
     fn unload(&self, irql: &mut Passive) {
         let _ = irql;
     }
@@ -46,7 +53,8 @@ pub trait Driver: Context {
 ///
 /// In an image the function is exported by the name the linker starts the image at; in the model it
 /// is the public function `fx_driver_entry` of the calling module, to be handed to
-/// `nt_model::Kernel::load_driver`.
+/// `nt_model::Kernel::load_driver`. All drivers of a process share the statics that each image on
+/// Windows has for itself: one is loaded at a time, and what it left in a `static` ends with it.
 #[macro_export]
 macro_rules! driver_entry {
     ($driver:ty) => {

@@ -22,15 +22,21 @@ pub trait FileHandler: Context {
     /// # Errors
     ///
     /// Any error refuses the open; no further callback follows for this file object.
+    ///
+    /// Source: "EVT_WDF_DEVICE_FILE_CREATE callback function (wdfdevice.h)".
     fn create(device: Device<'_>, irql: &mut Passive) -> Result<Self>;
 
     /// `EvtFileCleanup`: the last handle is closed. Requests of this file object may still be
     /// running.
+    ///
+    /// Source: "EVT_WDF_FILE_CLEANUP callback function (wdfdevice.h)".
     fn cleanup(&self, file: FileObject<'_>, irql: &mut Passive) {
         let _ = (file, irql);
     }
 
     /// `EvtFileClose`: the last request is completed too; the value is dropped after this.
+    ///
+    /// Source: "EVT_WDF_FILE_CLOSE callback function (wdfdevice.h)".
     fn close(&self, file: FileObject<'_>, irql: &mut Passive) {
         let _ = (file, irql);
     }
@@ -65,6 +71,8 @@ impl<'a> FileObject<'a> {
     ///
     /// [`Error::NOT_FOUND`] if the device's file objects have another context type;
     /// [`Error::DEVICE_NOT_READY`] if the context is not there yet.
+    ///
+    /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(self) -> Result<&'a T> {
         // SAFETY: By the type invariant.
         unsafe { context::get(self.handle.cast()) }
@@ -86,6 +94,8 @@ impl<'a> FileObject<'a> {
     }
 
     /// `WdfFileObjectGetDevice`: the device that was opened. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfFileObjectGetDevice function (wdffileobject.h)".
     pub fn device(self) -> Device<'a> {
         // SAFETY: By the type invariant.
         let device =

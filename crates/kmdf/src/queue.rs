@@ -15,6 +15,8 @@ use kmdf_sys::{
 };
 
 /// How many requests of a queue the driver handles at a time: `WDF_IO_QUEUE_DISPATCH_TYPE`.
+///
+/// Source: "WDF_IO_QUEUE_DISPATCH_TYPE enumeration (wdfio.h)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presentation {
     /// `WdfIoQueueDispatchSequential`: the next one when the one before is answered.
@@ -36,7 +38,9 @@ pub trait IoHandler: Context {
     /// refuses read and write requests with STATUS_INVALID_DEVICE_REQUEST.
     const READS_AND_WRITES: bool = false;
 
-    /// `EvtIoDeviceControl`: a device control request has arrived.
+    /// `EvtIoDeviceControl`: a device control request has arrived. IRQL: as [`IoHandler::Level`].
+    ///
+    /// Source: "EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL callback function (wdfio.h)".
     fn device_control<'r>(
         &self,
         queue: Queue<'_>,
@@ -45,7 +49,10 @@ pub trait IoHandler: Context {
         irql: &mut Self::Level,
     ) -> Handled<'r>;
 
-    /// `EvtIoRead`: a read request, of more than zero bytes, has arrived.
+    /// `EvtIoRead`: a read request, of more than zero bytes, has arrived. IRQL: as
+    /// [`IoHandler::Level`].
+    ///
+    /// Source: "EVT_WDF_IO_QUEUE_IO_READ callback function (wdfio.h)".
     fn read<'r>(
         &self,
         queue: Queue<'_>,
@@ -56,7 +63,10 @@ pub trait IoHandler: Context {
         request.complete(Err(Error::INVALID_DEVICE_REQUEST))
     }
 
-    /// `EvtIoWrite`: a write request, of more than zero bytes, has arrived.
+    /// `EvtIoWrite`: a write request, of more than zero bytes, has arrived. IRQL: as
+    /// [`IoHandler::Level`].
+    ///
+    /// Source: "EVT_WDF_IO_QUEUE_IO_WRITE callback function (wdfio.h)".
     fn write<'r>(
         &self,
         queue: Queue<'_>,
@@ -101,6 +111,8 @@ impl<'a> Queue<'a> {
     ///
     /// [`Error::NOT_FOUND`] if it has none of this type; [`Error::DEVICE_NOT_READY`] if that is not
     /// there yet.
+    ///
+    /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(self) -> Result<&'a T> {
         // SAFETY: By the type invariant.
         unsafe { context::get(self.handle.cast()) }
@@ -122,6 +134,8 @@ impl<'a> Queue<'a> {
     }
 
     /// `WdfIoQueueGetDevice`: the queue's device. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfIoQueueGetDevice function (wdfio.h)".
     pub fn device(self) -> Device<'a> {
         // SAFETY: By the type invariant.
         let device = unsafe { call_unsafe_wdf_function_binding!(WdfIoQueueGetDevice, self.handle) };
@@ -157,7 +171,7 @@ unsafe impl<D: Context> Send for ManualQueue<D> {}
 unsafe impl<D: Context> Sync for ManualQueue<D> {}
 
 impl<D: Context> ManualQueue<D> {
-    /// The queue, given its device.
+    /// The queue, given its device. IRQL: any.
     ///
     /// # Errors
     ///

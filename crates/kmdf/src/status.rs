@@ -1,7 +1,7 @@
 //! `NTSTATUS` as a Rust error: a value of [`Error`] is never a success.
 
 use core::fmt;
-use kmdf_sys::{NT_SUCCESS, NTSTATUS};
+use kmdf_sys::NTSTATUS;
 
 /// The result of a call that answers with an `NTSTATUS`.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -13,7 +13,8 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 ///
 /// # Invariants
 ///
-/// The value is negative, which is to say that `NT_SUCCESS` is false for it.
+/// The value is negative, which is to say that `NT_SUCCESS` is false for it, and not -1, over which
+/// Driver Verifier stops the system when a request is completed with it (bug check 0xC9, 0x6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Error(NTSTATUS);
 
@@ -68,18 +69,19 @@ named! {
 impl Error {
     /// Makes a constant; a success code is a compile error.
     const fn constant(status: NTSTATUS) -> Self {
-        assert!(!NT_SUCCESS(status), "a success is not an error");
+        assert!(status < -1, "a success is not an error");
         // INVARIANT: Just checked.
         Self(status)
     }
 
-    /// The error in `status`, or `None` for a success or informational code.
+    /// The error in `status`, or `None` for a success or informational code. -1, which no request
+    /// may be completed with, counts as [`Error::UNSUCCESSFUL`].
     pub const fn from_status(status: NTSTATUS) -> Option<Self> {
-        if NT_SUCCESS(status) {
-            None
-        } else {
-            // INVARIANT: Just checked.
-            Some(Self(status))
+        match status {
+            -1 => Some(Self::UNSUCCESSFUL),
+            // INVARIANT: Negative, and not -1.
+            ..-1 => Some(Self(status)),
+            0.. => None,
         }
     }
 

@@ -179,6 +179,8 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::new`].
+    ///
+    /// Source: "MmGetSystemRoutineAddress function (wdm.h)".
     pub fn with_system_routines(
         tag: Tag,
         entry_size: usize,
@@ -206,6 +208,8 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::new`].
+    ///
+    /// Source: "ExInitializePagedLookasideList function (wdm.h)".
     pub fn with_supply<S: Supply>(
         tag: Tag,
         entry_size: usize,
@@ -283,7 +287,7 @@ impl<P: ExPool> ExLookaside<P> {
         })
     }
 
-    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes.
+    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes. IRQL: the same.
     ///
     /// The type is one that [`Memory::with_value`](crate::Memory::with_value) takes. Bytes
     /// of the entry past the value cannot be reached.
@@ -291,6 +295,8 @@ impl<P: ExPool> ExLookaside<P> {
     /// # Errors
     ///
     /// As [`ExLookaside::allocate`]; [`Error::INVALID_BUFFER_SIZE`] if the entries are too small.
+    ///
+    /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
         const { Fits::<T>::check() };
         if self.entry_size() < size_of::<T>() {

@@ -79,13 +79,16 @@ impl<P: PoolKind> LookasideList<P> {
     ///
     /// The framework remembers that parent by its bare handle (MEM-54, MEM-58). The list does not
     /// keep it alive, but learns of its deletion before anything of it is freed: from then on,
-    /// allocations fail with [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING).
+    /// allocations fail with [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING). IRQL:
+    /// PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// As [`LookasideList::new`]; for pageable kinds also
     /// [`Error::INVALID_PARAMETER`](crate::Error::INVALID_PARAMETER) if the two parents belong to
     /// different devices.
+    ///
+    /// Source: "WdfLookasideListCreate function (wdfmemory.h)".
     pub fn with_memory_parent(
         parent: &impl Parent,
         memory_parent: &impl Parent,
@@ -163,6 +166,8 @@ impl<P: PoolKind> LookasideList<P> {
     /// As [`LookasideList::allocate`];
     /// [`Error::INVALID_BUFFER_SIZE`](crate::Error::INVALID_BUFFER_SIZE) if the list's buffers are
     /// too small.
+    ///
+    /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Memory<P, T>> {
         let fits = const { Fits::check() };
         self.allocate_uninit(irql)?.holding(value, fits, irql)

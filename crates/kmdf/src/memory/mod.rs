@@ -112,7 +112,7 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
 }
 
 impl<P: PoolKind, T> Memory<P, T> {
-    /// `WdfMemoryCreate`: memory that holds `value`. IRQL and errors: as [`Memory::new`].
+    /// `WdfMemoryCreate`: memory that holds `value`. IRQL: as [`Memory::new`].
     ///
     /// The type has a size and does not need dropping, and its alignment is one that the framework
     /// gives (rules C5, C10, C11, C12):
@@ -190,7 +190,7 @@ impl<P: PoolKind> Memory<P> {
     /// `WdfMemoryCreate`: memory of `length` bytes, all zero.
     ///
     /// IRQL: <= APC_LEVEL for [`Paged`](crate::Paged), <= DISPATCH_LEVEL for
-    /// [`NonPagedNx`](crate::NonPagedNx). Below PAGE_SIZE the buffer is aligned to 16 bytes, from
+    /// [`NonPagedNx`](crate::NonPagedNx). `Drop` frees it. Below PAGE_SIZE the buffer is aligned to 16 bytes, from
     /// there on to a page (rules C11, C12).
     ///
     /// # Errors
@@ -210,11 +210,14 @@ impl<P: PoolKind> Memory<P> {
         Ok(UninitMemory::new(parent, tag, length, irql)?.zeroed(irql))
     }
 
-    /// `WdfMemoryCreate`: memory of `length` bytes that hold whatever was there before.
+    /// `WdfMemoryCreate`: memory of `length` bytes that hold whatever was there before. IRQL: as
+    /// [`Memory::new`].
     ///
     /// # Errors
     ///
     /// As [`Memory::new`].
+    ///
+    /// Source: "WdfMemoryCreate function (wdfmemory.h)".
     pub fn new_uninit(
         parent: &impl Parent,
         tag: Tag,

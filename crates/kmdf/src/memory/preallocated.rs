@@ -155,7 +155,10 @@ impl<B: Buffer> PreallocatedMemory<B> {
         Ok(mem::replace(&mut self.buffer, buffer))
     }
 
-    /// Deletes the memory object and gives the buffer back.
+    /// `WdfObjectDelete`: deletes the memory object and gives the buffer back (rule P8). IRQL: <=
+    /// DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfObjectDelete function (wdfobject.h)".
     pub fn into_buffer(self) -> B {
         self.buffer
     }
@@ -169,7 +172,10 @@ impl<B: Buffer> PreallocatedMemory<B> {
         self.buffer.length()
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes, for as long as the witness stays borrowed (rule C6).
+    /// `WdfMemoryGetBuffer`: the bytes, for as long as the witness stays borrowed (rule C6). IRQL:
+    /// as the buffer's kind.
+    ///
+    /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<B::Pool>) -> &'a [u8] {
         // SAFETY: By the type invariant.
         let (start, length) = unsafe { buffer_raw(self.object.handle()) };
@@ -178,7 +184,9 @@ impl<B: Buffer> PreallocatedMemory<B> {
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes, for writing.
+    /// `WdfMemoryGetBuffer`: the bytes, for writing. IRQL: as the buffer's kind.
+    ///
+    /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<B::Pool>) -> &'a mut [u8] {
         // SAFETY: By the type invariant.
         let (start, length) = unsafe { buffer_raw(self.object.handle()) };
@@ -186,11 +194,14 @@ impl<B: Buffer> PreallocatedMemory<B> {
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), length) }
     }
 
-    /// `WdfMemoryCopyToBuffer`.
+    /// `WdfMemoryCopyToBuffer`: copies from `offset` on until `target` is full. IRQL: as the
+    /// buffer's kind.
     ///
     /// # Errors
     ///
     /// As [`Memory::copy_to`](crate::Memory::copy_to).
+    ///
+    /// Source: "WdfMemoryCopyToBuffer function (wdfmemory.h)".
     pub fn copy_to(
         &self,
         offset: usize,
@@ -201,11 +212,13 @@ impl<B: Buffer> PreallocatedMemory<B> {
         unsafe { copy_to_raw(self.object.handle(), offset, target) }
     }
 
-    /// `WdfMemoryCopyFromBuffer`.
+    /// `WdfMemoryCopyFromBuffer`: copies all of `source` to `offset`. IRQL: as the buffer's kind.
     ///
     /// # Errors
     ///
     /// As [`Memory::copy_from`](crate::Memory::copy_from).
+    ///
+    /// Source: "WdfMemoryCopyFromBuffer function (wdfmemory.h)".
     pub fn copy_from(
         &mut self,
         offset: usize,

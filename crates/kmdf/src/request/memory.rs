@@ -91,35 +91,43 @@ impl WrappedInput<'_> {
         })
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes.
+    /// `WdfMemoryGetBuffer`: the bytes. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes(&self) -> &[u8] {
         let (start, length) = self.buffer();
         // SAFETY: By the type invariant.
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes, for writing.
+    /// `WdfMemoryGetBuffer`: the bytes, for writing. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let (start, length) = self.buffer();
         // SAFETY: By the type invariant; the exclusive borrow makes this the only access.
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), length) }
     }
 
-    /// `WdfMemoryCopyToBuffer`: copies from the buffer.
+    /// `WdfMemoryCopyToBuffer`: copies from the buffer. IRQL: <= DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// As [`Memory::copy_to`](crate::Memory::copy_to).
+    ///
+    /// Source: "WdfMemoryCopyToBuffer function (wdfmemory.h)".
     pub fn copy_to(&self, offset: usize, target: &mut [u8]) -> Result<()> {
         // SAFETY: By the type invariant the object is alive and its buffer resident.
         unsafe { memory::copy_to_raw(self.handle, offset, target) }
     }
 
-    /// `WdfMemoryCopyFromBuffer`: copies into the buffer.
+    /// `WdfMemoryCopyFromBuffer`: copies into the buffer. IRQL: <= DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// As [`Memory::copy_from`](crate::Memory::copy_from).
+    ///
+    /// Source: "WdfMemoryCopyFromBuffer function (wdfmemory.h)".
     pub fn copy_from(&mut self, offset: usize, source: &[u8]) -> Result<()> {
         // SAFETY: As in `copy_to`, and the exclusive borrow makes this the only access.
         unsafe { memory::copy_from_raw(self.handle, offset, source) }

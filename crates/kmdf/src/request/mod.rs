@@ -37,6 +37,8 @@ pub(crate) enum Kind {
 }
 
 /// How the I/O manager passes the buffers of a request: the low two bits of a control code.
+///
+/// Source: "Buffer Descriptions for I/O Control Codes".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `METHOD_BUFFERED`: one system buffer for input and output.
@@ -151,7 +153,7 @@ pub struct Request<'r> {
 
 // SAFETY: A request belongs to no thread; this value is its only owner.
 unsafe impl Send for Request<'_> {}
-// SAFETY: Shared access reads buffers only.
+// SAFETY: Shared access reads the input and makes calls that are thread-safe: a slot is filled once.
 unsafe impl Sync for Request<'_> {}
 
 impl<'r> Request<'r> {
@@ -221,6 +223,8 @@ impl<'r> Request<'r> {
     /// # Errors
     ///
     /// [`Error::NOT_FOUND`] or [`Error::DEVICE_NOT_READY`] if nothing of this type was.
+    ///
+    /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(&self) -> Result<&T> {
         // SAFETY: By the type invariant; the borrow ends before the completion, before which the
         // request is not destroyed.

@@ -10,6 +10,7 @@ use core::cell::Cell;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::slice;
+use core::sync::atomic::{AtomicU8, Ordering};
 use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 
 /// A request's buffers while [`Request::answer`](crate::Request::answer) runs: first the input,
@@ -96,17 +97,18 @@ impl<'a> Transfer<'a> {
     ///
     /// [`Error::INVALID_DEVICE_REQUEST`] for any other method; [`Error::BUFFER_TOO_SMALL`] if there
     /// are no such bytes; [`Error::INSUFFICIENT_RESOURCES`] if the pages cannot be mapped.
+    ///
+    /// Source: "WdfRequestRetrieveOutputBuffer function (wdfrequest.h)".
     pub fn direct_input(&self) -> Result<DirectInput<'_>> {
         if self.kind.method() != Method::InDirect {
             return Err(Error::INVALID_DEVICE_REQUEST);
         }
         let (start, length) = self.retrieve_output()?;
-        // INVARIANT: Mapped until the completion, which `'a` outlasts.
-        Ok(DirectInput {
-            start,
-            length,
-            borrow: PhantomData,
-        })
+        let bytes = NonNull::slice_from_raw_parts(start.cast::<AtomicU8>(), length);
+        // SAFETY: The pages stay mapped until the completion, before which `'a` ends. They may
+        // change meanwhile, as what is atomic may.
+        let bytes = unsafe { bytes.as_ref() };
+        Ok(DirectInput { bytes })
     }
 
     /// `WdfMemoryCreate` with the request as parent: memory that the framework deletes when the
@@ -193,14 +195,11 @@ impl<'a> Transfer<'a> {
 /// Input in the caller's own pages, which user mode may change at any time: it can be copied, never
 /// referred to.
 ///
-/// # Invariants
-///
-/// `start` is readable for `length` bytes for `'a`.
+/// The bytes are atomic, so that each is read once for each copy. Of a plain copy the compiler may
+/// leave out the target and read the source again where the target is used, after it was checked.
 #[derive(Debug)]
 pub struct DirectInput<'a> {
-    start: NonNull<u8>,
-    length: usize,
-    borrow: PhantomData<&'a ()>,
+    bytes: &'a [AtomicU8],
 }
 
 impl DirectInput<'_> {
@@ -210,24 +209,24 @@ impl DirectInput<'_> {
         reason = "an absent buffer is an error instead"
     )]
     pub const fn len(&self) -> usize {
-        self.length
+        self.bytes.len()
     }
 
     /// Copies the bytes from `offset` on; two calls may see different bytes at the same place.
+    /// IRQL: <= DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// [`Error::BUFFER_TOO_SMALL`] if the input ends before `target` is full.
     pub fn copy_to(&self, offset: usize, target: &mut [u8]) -> Result<()> {
-        if self.length.checked_sub(offset) < Some(target.len()) {
-            return Err(Error::BUFFER_TOO_SMALL);
+        let source = self
+            .bytes
+            .get(offset..)
+            .and_then(|bytes| bytes.get(..target.len()))
+            .ok_or(Error::BUFFER_TOO_SMALL)?;
+        for (target, source) in target.iter_mut().zip(source) {
+            *target = source.load(Ordering::Relaxed);
         }
-        // SAFETY: The offset lies in the buffer.
-        let source = unsafe { self.start.add(offset) };
-        // SAFETY: By the type invariant and the check above the source is readable; pages of user
-        // mode do not overlap a slice of the driver. A concurrent change by user mode gives other
-        // bytes, but every byte is valid.
-        unsafe { source.copy_to_nonoverlapping(NonNull::from_mut(target).cast(), target.len()) };
         Ok(())
     }
 }

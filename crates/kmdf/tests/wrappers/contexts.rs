@@ -45,9 +45,9 @@ impl Driver for Root {
     }
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
-        init.set_generated_name();
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
-        init.set_file_handler::<Opened>();
+        init.set_generated_name(irql);
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_file_handler::<Opened>(irql);
         let device = init.create(
             State {
                 _end: Noted("device dropped"),

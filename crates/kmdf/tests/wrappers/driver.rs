@@ -33,8 +33,8 @@ impl Driver for TestDriver {
     }
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
-        init.set_generated_name();
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
+        init.set_generated_name(irql);
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
         let device = init.create(State, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         device.create_default_queue(Presentation::Parallel, Requests, irql)?;

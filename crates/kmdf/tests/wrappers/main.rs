@@ -11,6 +11,8 @@ mod contexts;
 mod driver;
 mod everything;
 mod executive;
+mod greedy;
+mod hostile;
 mod loading;
 mod locks;
 mod lookaside;

@@ -21,9 +21,9 @@ impl Driver for Root {
     }
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
-        init.set_name(wide!("\\Device\\Queues"))?;
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"))?;
-        init.set_request_context::<Noted>();
+        init.set_name(wide!("\\Device\\Queues"), irql)?;
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_request_context::<Noted>(irql);
         let device = init.create(State, irql)?;
         device.create_symbolic_link(wide!("\\DosDevices\\Queues"), irql)?;
         let waiting = device.create_manual_queue(irql)?;

@@ -1,10 +1,13 @@
 //! What the types promise: checked by the compiler, whichever its version and its words.
 
 use kmdf::{
-    Allows, Apc, AtMostApc, AtMostDispatch, AtPassive, Device, Dispatch, Entry, Error, Handled,
-    LookasideList, Memory, NonPageable, NonPagedNx, Paged, Passive, PoolBuffer, PreallocatedMemory,
-    Request, Result, SpinLock, Tag, UninitMemory,
+    Allows, Apc, AtMostApc, AtMostDispatch, AtPassive, Device, DeviceInit, Dispatch, Entry, Error,
+    Handled, LookasideList, Memory, NonPageable, NonPagedNx, Output, Paged, Passive, PoolBox,
+    PoolBuffer, PreallocatedMemory, Request, RequestMemory, Result, SpinLock, Tag, Transfer,
+    UninitMemory, WaitLock, WrappedInput,
 };
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// Compiles only if the type does not implement the trait: otherwise two implementations apply, and
 /// the compiler cannot choose.
@@ -48,6 +51,29 @@ fn witnesses_are_neither_sent_nor_copied() {
         Dispatch: Send, Sync, Copy, Clone, Default;
     }
     assert_eq!(size_of::<(Passive, Apc, Dispatch)>(), 0);
+}
+
+/// What a value holds decides on which threads it may be used and dropped; a lock shares what may
+/// be sent. What a request lends stays on the thread that answers it.
+#[test]
+fn values_go_where_their_content_may() {
+    fn shared<T: Sync>() {}
+    shared::<(SpinLock<Cell<u8>>, WaitLock<Cell<u8>>)>();
+    not_implemented! {
+        Memory<Paged, Cell<u8>>: Sync;
+        Memory<Paged, *const u8>: Send, Sync;
+        Entry<Paged, Cell<u8>>: Sync;
+        Entry<Paged, *const u8>: Send, Sync;
+        PoolBox<Cell<u8>>: Sync;
+        PoolBox<Rc<u8>>: Send, Sync;
+        SpinLock<Rc<u8>>: Send, Sync;
+        WaitLock<Rc<u8>>: Send, Sync;
+        Transfer<'static>: Send, Sync;
+        Output<'static>: Send, Sync;
+        RequestMemory<'static, NonPagedNx>: Send, Sync;
+        WrappedInput<'static>: Send, Sync;
+        DeviceInit<'static>: Send, Sync;
+    }
 }
 
 /// C10, P7, P8, L4, L5, E4: what is deleted or given back on drop exists once.

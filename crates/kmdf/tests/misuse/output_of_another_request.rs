@@ -1,0 +1,24 @@
+//! P10: what belongs to one request cannot take the place of the same thing of another, which is
+//! completed first.
+
+use kmdf::{Dispatch, Handled, Request, WaitingRequests};
+use std::mem::swap;
+
+fn handler<'r>(
+    request: Request<'r>,
+    waiting: WaitingRequests<'_>,
+    irql: &mut Dispatch,
+) -> Handled<'r> {
+    request.answer(|transfer| {
+        let mut output = transfer.into_output()?;
+        waiting.take_next(irql, |other| {
+            other.answer(|transfer| {
+                swap(&mut output, &mut transfer.into_output()?);
+                Ok(())
+            })
+        })?;
+        output.write(b"to freed memory")
+    })
+}
+
+fn main() {}
