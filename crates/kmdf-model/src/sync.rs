@@ -5,8 +5,9 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kmdf_sys::ntddk::{
-    KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeInitializeEvent, KeLeaveCriticalRegion,
-    KeReleaseSpinLock, KeResetEvent, KeSetEvent, KeWaitForSingleObject, PsGetCurrentThreadId,
+    KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeGetCurrentProcessorNumberEx,
+    KeInitializeEvent, KeLeaveCriticalRegion, KeReleaseSpinLock, KeResetEvent, KeSetEvent,
+    KeWaitForSingleObject, PsGetCurrentThreadId,
 };
 use kmdf_sys::{
     _EVENT_TYPE, _KWAIT_REASON, _MODE, EVENT_TYPE, IO_NO_INCREMENT, KEVENT, KIRQL, KPRIORITY,
@@ -135,10 +136,17 @@ impl Drop for CriticalRegion {
     }
 }
 
-/// The thread that runs, as a number that no other live thread has.
+/// The thread that runs, as a number that no other live thread has. Never 0.
 pub(crate) fn current_thread() -> u64 {
     // SAFETY: No preconditions.
-    unsafe { PsGetCurrentThreadId() as u64 }
+    let thread = unsafe { PsGetCurrentThreadId() } as u64;
+    if thread != 0 {
+        return thread;
+    }
+    // The idle threads share the number 0; each stays on its processor. Other numbers are even.
+    // SAFETY: No preconditions; the pointer is optional.
+    let processor = unsafe { KeGetCurrentProcessorNumberEx(null_mut()) };
+    u64::from(processor) << 1 | 1
 }
 
 /// The lock that a driver's callbacks are made under: of the kind that their level allows (QUE-37).

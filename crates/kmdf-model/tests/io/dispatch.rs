@@ -370,6 +370,42 @@ fn presentation_is_deferred_while_the_thread_holds_the_lock() {
     });
 }
 
+/// QUE-32, QUE-36, QUE-40: what a DPC sends is presented on its idle thread, which is no holder of a
+/// free lock for having no identity; several of them take turns.
+#[test]
+fn idle_threads_present_under_the_lock() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    let hooks = Hooks::default()
+        .created(|device| {
+            let level = Level::WdfExecutionLevelDispatch;
+            let attributes = attributes_with(level, Scope::WdfSynchronizationScopeQueue);
+            let config = default_config(PARALLEL);
+            try_create_queue(device, config, Some(attributes)).expect("is created");
+            STATUS_SUCCESS
+        })
+        .control(|_, request, _, _, _| {
+            // SAFETY: No preconditions.
+            assert!(unsafe { ntddk::PsGetCurrentThreadId() }.is_null());
+            assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
+            std::thread::yield_now();
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            complete(request, STATUS_SUCCESS);
+        });
+    with_file(verified(), hooks, |file| {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let sent = file.ioctl_from_dpc(BUFFERED, &[], 0);
+                        assert!(sent.is_complete(), "presented at once");
+                        assert_eq!(sent.wait().0.status, STATUS_SUCCESS);
+                    }
+                });
+            }
+        });
+    });
+}
+
 /// QUE-25, DEV-29
 #[test]
 fn a_queue_inherits_level_and_scope_from_its_device() {
