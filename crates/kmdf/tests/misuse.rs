@@ -3,8 +3,8 @@
 //!
 //! What is not here is no compile error but made harmless, and shown to be so by running it:
 //!
-//! * memory, locks and lists that outlive their parent (`wrappers/ownership.rs`): the value holds a
-//!   reference on its object, so that the buffer stays until the value goes;
+//! * memory, locks and lists that outlive their parent (`wrappers/ownership.rs`): the object gets a
+//!   reference for its value then, so that the buffer stays until the value goes;
 //! * memory and entries that outlive the value of their list (`wrappers/lookaside.rs`,
 //!   `wrappers/executive.rs`): they keep the list;
 //! * pageable values dropped at DISPATCH_LEVEL (`wrappers/executive.rs`, `wrappers/memory.rs`,

@@ -11,6 +11,7 @@ mod contexts;
 mod driver;
 mod everything;
 mod executive;
+mod levels;
 mod loading;
 mod locks;
 mod lookaside;
