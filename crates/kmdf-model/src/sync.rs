@@ -1,5 +1,7 @@
 //! What the I/O half waits on and locks with: spin-locked state, events, callback locks.
 
+use crate::globals::Globals;
+use crate::verifier;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
@@ -11,7 +13,7 @@ use kmdf_sys::ntddk::{
 };
 use kmdf_sys::{
     _EVENT_TYPE, _KWAIT_REASON, _MODE, EVENT_TYPE, IO_NO_INCREMENT, KEVENT, KIRQL, KPRIORITY,
-    KPROCESSOR_MODE, KSPIN_LOCK,
+    KPROCESSOR_MODE, KSPIN_LOCK, LARGE_INTEGER, NTSTATUS, PLARGE_INTEGER, STATUS_TIMEOUT,
 };
 
 /// State that is reached only with its spin lock held, at DISPATCH_LEVEL.
@@ -110,11 +112,29 @@ impl Event {
 
     /// Waits without a time limit. PASSIVE_LEVEL only.
     pub(crate) fn wait(&self) {
+        let _ = self.wait_for(null_mut());
+    }
+
+    /// As [`Event::wait`], and says so each time that it has taken long (VER-29).
+    pub(crate) fn wait_reported(&self, globals: &Globals) {
+        let seconds = i64::from(globals.settings.wait_report_seconds.get());
+        loop {
+            // In units of 100 ns; negative is from now on.
+            let mut limit = LARGE_INTEGER {
+                QuadPart: seconds * -10_000_000,
+            };
+            if self.wait_for(&mut limit) != STATUS_TIMEOUT {
+                return;
+            }
+            verifier::break_point(globals, c"the framework is still waiting");
+        }
+    }
+
+    fn wait_for(&self, limit: PLARGE_INTEGER) -> NTSTATUS {
         let object = self.0.get().cast();
         let mode = _MODE::KernelMode as KPROCESSOR_MODE;
-        // SAFETY: Initialised, by the invariant.
-        let _ =
-            unsafe { KeWaitForSingleObject(object, _KWAIT_REASON::Executive, mode, 0, null_mut()) };
+        // SAFETY: Initialised, by the invariant; the limit is NULL or the caller's.
+        unsafe { KeWaitForSingleObject(object, _KWAIT_REASON::Executive, mode, 0, limit) }
     }
 }
 

@@ -406,6 +406,83 @@ fn idle_threads_present_under_the_lock() {
     });
 }
 
+/// DEV-22: what everything inherits that names nothing: callbacks at the level of whoever triggers
+/// them, as many at once as there are.
+#[test]
+fn the_driver_asks_for_no_level_and_no_scope() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        // SAFETY: No preconditions.
+        let irql = unsafe { ntddk::KeGetCurrentIrql() };
+        assert_eq!(first_byte(request), irql);
+        if irql == 0 {
+            INSIDE.fetch_add(1, Ordering::SeqCst);
+            let start = std::time::Instant::now();
+            while INSIDE.load(Ordering::SeqCst) < 2 {
+                assert!(start.elapsed().as_secs() < 10, "one at a time");
+                std::thread::yield_now();
+            }
+        }
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        assert!(file.ioctl_from_dpc(BUFFERED, &[2], 0).is_complete());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| file.ioctl(BUFFERED, &[0], &mut []));
+            }
+        });
+    });
+}
+
+/// DEV-22: a scope of the driver serialises EvtDriverDeviceAdd.
+#[test]
+fn a_scope_of_the_driver_serialises_the_adding_of_devices() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    for scope in [
+        Scope::WdfSynchronizationScopeDevice,
+        Scope::WdfSynchronizationScopeQueue,
+    ] {
+        let hooks = Hooks {
+            driver_attributes: Some(attributes_with(
+                Level::WdfExecutionLevelInheritFromParent,
+                scope,
+            )),
+            ..Hooks::default()
+        };
+        let hooks = hooks.created(|_| {
+            assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            STATUS_SUCCESS
+        });
+        let added = run(verified(), hooks, |machine| {
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| machine.add().remove().expect("is removed"));
+                }
+            });
+        });
+        added.unwrap_or_else(|stop| panic!("{stop}"));
+    }
+}
+
+/// REQ-4: what arrives at or below APC_LEVEL is presented inside of a critical region: it can be
+/// left, and entered again. Outside of any, leaving one stops the run.
+#[test]
+fn requests_are_dispatched_in_a_critical_region() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        // SAFETY: The framework's region, which is entered again below.
+        unsafe { ntddk::KeLeaveCriticalRegion() };
+        // SAFETY: No preconditions.
+        unsafe { ntddk::KeEnterCriticalRegion() };
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        assert_eq!(file.ioctl(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
+    });
+}
+
 /// QUE-25, DEV-29
 #[test]
 fn a_queue_inherits_level_and_scope_from_its_device() {
