@@ -362,7 +362,7 @@ impl Driver {
         };
         let serialised = self.constraints.scope != Scope::None;
         if serialised {
-            self.lock.acquire();
+            self.lock.acquire(self.object.globals());
         }
         let init = core::ptr::from_mut(init).cast();
         // SAFETY: The driver's callback, with a live handle and an init that lasts for the call.

@@ -1,6 +1,7 @@
 //! What the I/O half waits on and locks with: spin-locked state, events, callback locks.
 
 use crate::globals::Globals;
+use crate::stop;
 use crate::verifier;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::{Deref, DerefMut};
@@ -12,8 +13,9 @@ use kmdf_sys::ntddk::{
     KeWaitForSingleObject, PsGetCurrentThreadId,
 };
 use kmdf_sys::{
-    _EVENT_TYPE, _KWAIT_REASON, _MODE, EVENT_TYPE, IO_NO_INCREMENT, KEVENT, KIRQL, KPRIORITY,
-    KPROCESSOR_MODE, KSPIN_LOCK, LARGE_INTEGER, NTSTATUS, PLARGE_INTEGER, STATUS_TIMEOUT,
+    _EVENT_TYPE, _KWAIT_REASON, _MODE, _WDF_BUGCHECK_CODES, EVENT_TYPE, IO_NO_INCREMENT, KEVENT,
+    KIRQL, KPRIORITY, KPROCESSOR_MODE, KSPIN_LOCK, LARGE_INTEGER, NTSTATUS, PLARGE_INTEGER,
+    STATUS_TIMEOUT, ULONG_PTR,
 };
 
 /// State that is reached only with its spin lock held, at DISPATCH_LEVEL.
@@ -199,7 +201,12 @@ impl CallbackLock {
             .initialize_as(_EVENT_TYPE::SynchronizationEvent, true);
     }
 
-    pub(crate) fn acquire(&self) {
+    /// OBJ-64
+    pub(crate) fn acquire(&self, globals: &Globals) {
+        if self.is_held() {
+            let address = core::ptr::from_ref(self).addr() as ULONG_PTR;
+            stop::violation(globals, _WDF_BUGCHECK_CODES::WDF_RECURSIVE_LOCK, address, 0);
+        }
         if self.passive {
             // SAFETY: Left in `release`, by the same thread.
             unsafe { KeEnterCriticalRegion() };

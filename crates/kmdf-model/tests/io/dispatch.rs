@@ -370,6 +370,37 @@ fn presentation_is_deferred_while_the_thread_holds_the_lock() {
     });
 }
 
+/// OBJ-64
+#[test]
+fn acquiring_a_callback_lock_twice_is_a_bug_check() {
+    for level in [
+        Level::WdfExecutionLevelPassive,
+        Level::WdfExecutionLevelDispatch,
+    ] {
+        for config in [plain(), verified()] {
+            let kept = Slot::default();
+            let slot = kept.clone();
+            let hooks = Hooks::default().created(move |device| {
+                let attributes = attributes_with(level, Scope::WdfSynchronizationScopeQueue);
+                let config = default_config(SEQUENTIAL);
+                let queue = try_create_queue(device, config, Some(attributes));
+                slot.set(queue.expect("is created"));
+                STATUS_SUCCESS
+            });
+            let stop = stop_with_file(config, hooks, move |_| {
+                let queue: WDFQUEUE = kept.get();
+                wdf!(WdfObjectAcquireLock(queue.cast()));
+                wdf!(WdfObjectReleaseLock(queue.cast()));
+                wdf!(WdfObjectAcquireLock(queue.cast()));
+                wdf!(WdfObjectAcquireLock(queue.cast()));
+            });
+            assert_eq!(stop.code, WDF_VIOLATION, "{stop}");
+            assert_eq!((stop.parameters[0], stop.parameters[2]), (2, 0), "{stop}");
+            assert_ne!(stop.parameters[1], 0, "{stop}");
+        }
+    }
+}
+
 /// QUE-32, QUE-36, QUE-40: what a DPC sends is presented on its idle thread, which is no holder of a
 /// free lock for having no identity; several of them take turns.
 #[test]
