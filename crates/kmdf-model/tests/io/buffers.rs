@@ -337,6 +337,28 @@ fn buffers_are_retrieved_when_nothing_can_be_allocated() {
     });
 }
 
+/// FLT-12: the pages of a direct request that cannot be mapped; they can be a moment later.
+#[test]
+fn pages_that_cannot_be_mapped_are_insufficient_resources() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let mut memory = null_mut();
+        fail_next_mapping();
+        assert_eq!(output(request, 1), Err(STATUS_INSUFFICIENT_RESOURCES));
+        fail_next_mapping();
+        let refused = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));
+        assert_eq!(refused, STATUS_INSUFFICIENT_RESOURCES);
+        assert!(output(request, 1).is_ok());
+        fail_next_mapping();
+        let mapped = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));
+        assert_eq!(mapped, STATUS_SUCCESS, "mapped already");
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(plain(), hooks, |file| {
+        let outcome = file.ioctl(ioctl(METHOD_OUT_DIRECT), &[1], &mut [2]);
+        assert_eq!(outcome.status, STATUS_SUCCESS);
+    });
+}
+
 fn unsafe_buffers(request: WDFREQUEST) -> [(NTSTATUS, *mut u8, usize); 2] {
     let (mut buffer, mut length) = (null_mut(), 0);
     let status = wdf!(WdfRequestRetrieveUnsafeUserInputBuffer(

@@ -207,13 +207,19 @@ impl Machine {
 /// The machine that runs, for hooks.
 static KERNEL: Mutex<Option<Kernel>> = Mutex::new(None);
 
+fn kernel() -> Kernel {
+    let kernel = KERNEL.lock().unwrap_or_else(PoisonError::into_inner);
+    kernel.clone().expect("a machine runs")
+}
+
 /// Has the `nth` allocation from now on fail, from inside a hook.
 pub(crate) fn fail_nth_allocation(nth: u64) {
-    let kernel = KERNEL
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    kernel.expect("a machine runs").fail_nth_allocation(nth);
+    kernel().fail_nth_allocation(nth);
+}
+
+/// Has the next mapping of pages fail, from inside a hook.
+pub(crate) fn fail_next_mapping() {
+    kernel().fail_next_mapping();
 }
 
 /// Loads the driver, runs the test at PASSIVE_LEVEL and unloads it. Devices are the test's to remove.
