@@ -7,7 +7,7 @@ mod page;
 
 use crate::tree::{self, SourceFile};
 use anyhow::{Result, bail};
-use book::{Book, Call, Rule};
+use book::{Book, Call, EXCEPTIONS, Exception, Rule};
 use discovery::Test;
 use ids::Known;
 use page::PAGE;
@@ -26,14 +26,14 @@ pub struct Options {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Look at the numbered rules of the framework, docs/framework-rules.md, instead: how many of
-    /// them have a test. A rule without one is no failure.
+    /// Look at the numbered rules of the framework, docs/framework-rules.md, instead. One that no
+    /// test can show is in docs/framework-exceptions.toml, with the reason.
     #[arg(long)]
     pub framework: bool,
 }
 
 impl Options {
-    /// The coverage of the framework's rules.
+    /// The framework's rules.
     pub const FRAMEWORK: Self = Self {
         write: false,
         json: false,
@@ -207,48 +207,76 @@ fn unknown_items(book: &Book, files: &[SourceFile]) -> Vec<String> {
     unknown
 }
 
-/// The coverage of the framework's rules.
+/// Checks that each rule of the framework has a test, or a reason why none can show it.
 fn framework(root: &Path, tests: &[Test], options: Options) -> Result<String> {
     let ids = book::framework_ids(root)?;
+    let exceptions = book::exceptions(root)?;
     let claims = Claims::of(tests, &Known::new(ids.iter().cloned()));
-    let mut families = BTreeMap::<&str, (usize, Vec<&str>)>::new();
-    for id in &ids {
-        let family = id.split('-').next().unwrap_or(id);
-        let (count, without) = families.entry(family).or_default();
-        *count += 1;
-        if !claims.by_id.contains_key(id) {
-            without.push(id);
+    let is_shown = |id: &str| claims.by_id.contains_key(id);
+    let is_excepted = |id: &str| exceptions.iter().any(|exception| exception.id == id);
+    let missing: Vec<_> = (ids.iter().map(String::as_str))
+        .filter(|id| !is_shown(id) && !is_excepted(id))
+        .collect();
+    let shown = ids.iter().filter(|id| is_shown(id)).count();
+    let summary = format!(
+        "{} framework rules, {shown} shown, {} excepted with reasons, {} missing",
+        ids.len(),
+        exceptions.len(),
+        missing.len()
+    );
+    let mut problems = claims.unknown.clone();
+    for Exception { id, .. } in &exceptions {
+        if !ids.contains(id) {
+            problems.push(format!("{EXCEPTIONS} excepts {id}, which is no rule"));
+        } else if is_shown(id) {
+            problems.push(format!("{EXCEPTIONS} excepts {id}, which a test shows"));
         }
     }
-    let without: Vec<_> = families.values().flat_map(|(_, ids)| ids).collect();
-    let shown = ids.len() - without.len();
-    let summary = format!(
-        "{} framework rules, {shown} with a test, {} without",
-        ids.len(),
-        without.len()
-    );
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        problems.push(format!(
+            "no test shows {missing}, and {EXCEPTIONS} does not say why"
+        ));
+    }
     if options.json {
+        let excepted: BTreeMap<_, _> = (exceptions.iter())
+            .map(|exception| (&exception.id, &exception.reason))
+            .collect();
         let report = json!({
-            "rules": ids.len(), "shown": shown, "without": without, "unknown": claims.unknown,
-            "ranges": claims.ranges, "ok": claims.unknown.is_empty(),
+            "rules": ids.len(), "shown": shown, "excepted": excepted, "missing": missing,
+            "unknown": claims.unknown, "ranges": claims.ranges, "ok": problems.is_empty(),
         });
         println!("{report:#}");
     } else {
-        for (family, (count, without)) in &families {
-            println!("{family:<4} {:>3} of {count:>3}", count - without.len());
-            for ids in without.chunks(10) {
-                println!("       without: {}", ids.join(" "));
-            }
-        }
-        if !claims.ranges.is_empty() {
-            println!("Ranges do not count, because they show nothing of what lies inside:");
-        }
-        for range in &claims.ranges {
-            println!("       {range}");
-        }
+        print_families(&ids, &exceptions, &claims);
         println!("{summary}");
     }
-    judge(summary, &claims.unknown)
+    judge(summary, &problems)
+}
+
+/// Prints how many rules of each family have a test, the exceptions, and what looks like a test of
+/// a rule and is none.
+fn print_families(ids: &[String], exceptions: &[Exception], claims: &Claims<'_>) {
+    let mut families = BTreeMap::<&str, (usize, usize)>::new();
+    for id in ids {
+        let family = id.split('-').next().unwrap_or(id);
+        let (count, shown) = families.entry(family).or_default();
+        *count += 1;
+        *shown += usize::from(claims.by_id.contains_key(id));
+    }
+    for (family, (count, shown)) in families {
+        println!("{family:<4} {shown:>3} of {count:>3}");
+    }
+    println!("No test can show:");
+    for Exception { id, reason } in exceptions {
+        println!("{id:<7} {reason}");
+    }
+    if !claims.ranges.is_empty() {
+        println!("Ranges do not count, because they show nothing of what lies inside:");
+    }
+    for range in &claims.ranges {
+        println!("        {range}");
+    }
 }
 
 #[cfg(test)]

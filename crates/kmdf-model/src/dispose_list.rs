@@ -81,10 +81,10 @@ impl DisposeList {
     ///
     /// Came from [`DisposeList::create`]; nobody adds to it or knows it any more; not called by the
     /// list's own worker.
-    pub(crate) unsafe fn destroy(this: NonNull<Self>) {
+    pub(crate) unsafe fn destroy(this: NonNull<Self>, globals: &Globals) {
         // SAFETY: By the contract of this function it is still there.
         let list = unsafe { this.as_ref() };
-        list.wait_until_empty();
+        list.wait_until_empty(globals);
         if let Some(work_item) = list.work_item {
             // SAFETY: Nothing queues it any more.
             unsafe { SystemWorkItem::destroy(work_item) };
@@ -119,7 +119,7 @@ impl DisposeList {
 
     /// Waits until everything on the list is done. PASSIVE_LEVEL. In the list's own worker it
     /// works the list off.
-    pub(crate) fn wait_until_empty(&self) {
+    pub(crate) fn wait_until_empty(&self, globals: &Globals) {
         if self.worker.load(Ordering::Relaxed) == current_thread() {
             while let Some(object) = self.take_first() {
                 // SAFETY: Just taken from the list.
@@ -127,7 +127,7 @@ impl DisposeList {
             }
             return;
         }
-        self.empty.wait();
+        self.empty.wait_reported(globals);
         // The worker signals with the lock held.
         drop(self.waiting.lock());
     }

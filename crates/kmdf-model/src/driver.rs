@@ -61,11 +61,13 @@ pub(crate) struct Driver {
 unsafe impl FrameworkObject for Driver {
     const KIND: &'static Kind = &Kind {
         marks: CANNOT_DELETE | PASSIVE_CALLBACKS,
+        disposed_before_destroyed: true,
         lockable: true,
         dispose: |object| {
             // DEV-23
             if object.globals().dispose_list.get().is_some() {
-                object.globals().driver_dispose_list().wait_until_empty();
+                let globals = object.globals();
+                globals.driver_dispose_list().wait_until_empty(globals);
             }
             Cleanup::Now
         },
@@ -88,7 +90,7 @@ impl Driver {
         }
         if let Some(list) = globals.dispose_list.take() {
             // SAFETY: The driver's objects are gone.
-            unsafe { DisposeList::destroy(list) };
+            unsafe { DisposeList::destroy(list, globals) };
         }
     }
 }
@@ -360,7 +362,7 @@ impl Driver {
         };
         let serialised = self.constraints.scope != Scope::None;
         if serialised {
-            self.lock.acquire();
+            self.lock.acquire(self.object.globals());
         }
         let init = core::ptr::from_mut(init).cast();
         // SAFETY: The driver's callback, with a live handle and an init that lasts for the call.

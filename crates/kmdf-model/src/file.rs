@@ -12,7 +12,7 @@ use crate::object::{
 };
 use crate::queue::{self, Config, Handler, Kind as QueueKind, Scope};
 use crate::request::Request;
-use crate::sync::{CallbackLock, Locked};
+use crate::sync::Locked;
 use crate::verifier;
 use core::cell::Cell;
 use core::ffi::CStr;
@@ -275,10 +275,10 @@ impl Device {
         let lock = self
             .callback_lock()
             .filter(|_| self.files.constraints.scope == Scope::Device);
-        lock.inspect(|lock| CallbackLock::acquire(lock));
+        lock.inspect(|lock| lock.acquire(self.globals()));
         // SAFETY: The driver's callback, with a live handle or none.
         unsafe { callback(handle) };
-        lock.inspect(|lock| CallbackLock::release(lock));
+        lock.inspect(|lock| lock.release());
     }
 
     /// DEV-48

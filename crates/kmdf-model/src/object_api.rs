@@ -350,7 +350,7 @@ pub(crate) unsafe extern "C" fn wdf_object_acquire_lock(
     // SAFETY: By the contract of this function.
     let globals = unsafe { Globals::from_public(globals) };
     // SAFETY: As above.
-    unsafe { callback_lock(globals, c"WdfObjectAcquireLock", object) }.acquire();
+    unsafe { callback_lock(globals, c"WdfObjectAcquireLock", object) }.acquire(globals);
 }
 
 /// # Safety

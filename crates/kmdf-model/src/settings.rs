@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) break_on_error: Cell<bool>,
     /// Checks of newer versions apply to older clients too (VER-4).
     pub(crate) down_level: Cell<bool>,
+    /// After how many seconds a wait is reported (VER-29).
+    pub(crate) wait_report_seconds: Cell<u32>,
     /// How many more allocations of the framework's allocator succeed (VER-21).
     pub(crate) allocations_left: AtomicU32,
     /// The kernel's check of pool types, if it has one (MEM-6).
@@ -37,6 +39,7 @@ impl Settings {
             on: Cell::new(false),
             break_on_error: Cell::new(false),
             down_level: Cell::new(false),
+            wait_report_seconds: Cell::new(60),
             allocations_left: AtomicU32::new(UNLIMITED),
             pool_type_check: Cell::new(None),
         }
@@ -58,7 +61,7 @@ impl Settings {
 }
 
 /// Reads the switches from the service key of the driver, once, in WdfDriverCreate (VER-1 to
-/// VER-4). A key or value that is missing leaves its switch at the default. PASSIVE_LEVEL.
+/// VER-4, VER-29). A key or value that is missing leaves its switch at the default. PASSIVE_LEVEL.
 ///
 /// # Safety
 ///
@@ -82,6 +85,9 @@ pub(crate) unsafe fn read(globals: &Globals, registry_path: PUNICODE_STRING) {
     settings
         .down_level
         .set(is_set("VerifyDownLevel").unwrap_or(false));
+    if let Some(seconds) = value("DbgWaitForSignalTimeoutInSec") {
+        settings.wait_report_seconds.set(seconds);
+    }
     settings.allocations_left.store(
         value("VerifierAllocateFailCount").unwrap_or(UNLIMITED),
         Ordering::Relaxed,
@@ -100,7 +106,8 @@ pub(crate) unsafe fn read(globals: &Globals, registry_path: PUNICODE_STRING) {
     }
 }
 
-/// Object leak detection, handle tracking, callback wrapping (VER-24 to VER-26).
+/// Object leak detection, handle tracking, callback wrapping (VER-24 to VER-26), reports of every
+/// wait (VER-29), requests that are children of their device (REQ-2).
 fn refuse_what_is_not_modelled(key: &Key) {
     match key.value("ObjectLeakDetectionLimit") {
         None | Some(Value::Number(u32::MAX)) => {}
@@ -108,6 +115,12 @@ fn refuse_what_is_not_modelled(key: &Key) {
     }
     if key.value("TrackHandles").is_some() {
         stop::not_modelled(c"the registry value TrackHandles");
+    }
+    if let Some(Value::Number(0)) = key.value("DbgWaitForSignalTimeoutInSec") {
+        stop::not_modelled(c"the registry value DbgWaitForSignalTimeoutInSec of 0");
+    }
+    if let Some(Value::Number(0)) = key.value("RequestParentOptimizationOn") {
+        stop::not_modelled(c"the registry value RequestParentOptimizationOn of 0");
     }
     match key.value("EnhancedVerifierOptions") {
         None | Some(Value::Number(0)) => {}

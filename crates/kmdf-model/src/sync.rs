@@ -1,16 +1,21 @@
 //! What the I/O half waits on and locks with: spin-locked state, events, callback locks.
 
+use crate::globals::Globals;
+use crate::stop;
+use crate::verifier;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kmdf_sys::ntddk::{
-    KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeInitializeEvent, KeLeaveCriticalRegion,
-    KeReleaseSpinLock, KeResetEvent, KeSetEvent, KeWaitForSingleObject, PsGetCurrentThreadId,
+    KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeGetCurrentProcessorNumberEx,
+    KeInitializeEvent, KeLeaveCriticalRegion, KeReleaseSpinLock, KeResetEvent, KeSetEvent,
+    KeWaitForSingleObject, PsGetCurrentThreadId,
 };
 use kmdf_sys::{
-    _EVENT_TYPE, _KWAIT_REASON, _MODE, EVENT_TYPE, IO_NO_INCREMENT, KEVENT, KIRQL, KPRIORITY,
-    KPROCESSOR_MODE, KSPIN_LOCK,
+    _EVENT_TYPE, _KWAIT_REASON, _MODE, _WDF_BUGCHECK_CODES, EVENT_TYPE, IO_NO_INCREMENT, KEVENT,
+    KIRQL, KPRIORITY, KPROCESSOR_MODE, KSPIN_LOCK, LARGE_INTEGER, NTSTATUS, PLARGE_INTEGER,
+    STATUS_TIMEOUT, ULONG_PTR,
 };
 
 /// State that is reached only with its spin lock held, at DISPATCH_LEVEL.
@@ -109,11 +114,29 @@ impl Event {
 
     /// Waits without a time limit. PASSIVE_LEVEL only.
     pub(crate) fn wait(&self) {
+        let _ = self.wait_for(null_mut());
+    }
+
+    /// As [`Event::wait`], and says so each time that it has taken long (VER-29).
+    pub(crate) fn wait_reported(&self, globals: &Globals) {
+        let seconds = i64::from(globals.settings.wait_report_seconds.get());
+        loop {
+            // In units of 100 ns; negative is from now on.
+            let mut limit = LARGE_INTEGER {
+                QuadPart: seconds * -10_000_000,
+            };
+            if self.wait_for(&mut limit) != STATUS_TIMEOUT {
+                return;
+            }
+            verifier::break_point(globals, c"the framework is still waiting");
+        }
+    }
+
+    fn wait_for(&self, limit: PLARGE_INTEGER) -> NTSTATUS {
         let object = self.0.get().cast();
         let mode = _MODE::KernelMode as KPROCESSOR_MODE;
-        // SAFETY: Initialised, by the invariant.
-        let _ =
-            unsafe { KeWaitForSingleObject(object, _KWAIT_REASON::Executive, mode, 0, null_mut()) };
+        // SAFETY: Initialised, by the invariant; the limit is NULL or the caller's.
+        unsafe { KeWaitForSingleObject(object, _KWAIT_REASON::Executive, mode, 0, limit) }
     }
 }
 
@@ -135,10 +158,17 @@ impl Drop for CriticalRegion {
     }
 }
 
-/// The thread that runs, as a number that no other live thread has.
+/// The thread that runs, as a number that no other live thread has. Never 0.
 pub(crate) fn current_thread() -> u64 {
     // SAFETY: No preconditions.
-    unsafe { PsGetCurrentThreadId() as u64 }
+    let thread = unsafe { PsGetCurrentThreadId() } as u64;
+    if thread != 0 {
+        return thread;
+    }
+    // The idle threads share the number 0; each stays on its processor. Other numbers are even.
+    // SAFETY: No preconditions; the pointer is optional.
+    let processor = unsafe { KeGetCurrentProcessorNumberEx(null_mut()) };
+    u64::from(processor) << 1 | 1
 }
 
 /// The lock that a driver's callbacks are made under: of the kind that their level allows (QUE-37).
@@ -171,7 +201,12 @@ impl CallbackLock {
             .initialize_as(_EVENT_TYPE::SynchronizationEvent, true);
     }
 
-    pub(crate) fn acquire(&self) {
+    /// OBJ-64
+    pub(crate) fn acquire(&self, globals: &Globals) {
+        if self.is_held() {
+            let address = core::ptr::from_ref(self).addr() as ULONG_PTR;
+            stop::violation(globals, _WDF_BUGCHECK_CODES::WDF_RECURSIVE_LOCK, address, 0);
+        }
         if self.passive {
             // SAFETY: Left in `release`, by the same thread.
             unsafe { KeEnterCriticalRegion() };

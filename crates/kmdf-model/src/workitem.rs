@@ -89,7 +89,7 @@ impl WorkItem {
         self.thread.store(current_thread(), Ordering::Relaxed);
         let lock = self.device.callback_lock().filter(|_| self.serialised);
         if let Some(lock) = lock {
-            lock.acquire();
+            lock.acquire(self.object.globals());
         }
         // SAFETY: The driver's callback, with a live handle: disposal waits for this routine.
         unsafe { callback(self.handle().cast()) };

@@ -121,7 +121,7 @@
 //! * **A Rust value**: [`Memory`], [`PreallocatedMemory`], [`LookasideList`], [`SpinLock`],
 //!   [`WaitLock`]. `Drop` deletes the object. If the object's parent is deleted first, the object is
 //!   disposed of, but its memory stays valid until the value is dropped: no order is wrong, and
-//!   nothing dangles. A forgotten value leaves its object to the parent.
+//!   nothing dangles.
 //! * **A parent**: [`Device`], [`Queue`], [`FileObject`], borrowed for the time of a callback; and
 //!   [`RequestMemory`], [`WrappedInput`], borrowed from a request. They have a lifetime and no
 //!   `Drop`.
@@ -129,9 +129,8 @@
 //!
 //! A [`Request`] is a value that completing consumes; whatever borrows from it has ended by then.
 //!
-//! What is forgotten with `mem::forget` or left in a `static`, and has no parent that would delete
-//! it, is released when the driver is unloaded, after the last code of the driver's own. The whole
-//! argument is in `docs/soundness.md`.
+//! What is forgotten with `mem::forget` or left in a `static` is released when the driver is
+//! unloaded, after the last code of the driver's own. The whole argument is in `docs/soundness.md`.
 //!
 //! # IRQL
 //!

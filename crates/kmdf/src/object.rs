@@ -268,8 +268,8 @@ unsafe extern "C" fn destroy(object: WDFOBJECT) {
 /// and buffer stay valid until the value is dropped (OBJ-46, OBJ-53). There is no moment without
 /// either: not even between the object's creation and the call that answers with its handle.
 ///
-/// A forgotten value thus leaves its object to the parent. If that is gone first, the reference is
-/// in the [`registry`] and given up when the driver is unloaded.
+/// A forgotten value cannot be told from one that exists. The reference that its object gets when the
+/// parent goes is in the [`registry`], and is given up when the driver is unloaded.
 ///
 /// An object with pageable parts is disposed of at PASSIVE_LEVEL by the framework, whatever the
 /// IRQL of the drop (OBJ-58, OBJ-59).

@@ -3,16 +3,16 @@
 //!
 //! | what is forbidden | shown by |
 //! | --- | --- |
-//! | a request or its buffers after completing | `request_read_after_complete`, `request_bytes_after_complete`, `request_answered_twice`, `output_outlives_request`, `file_object_kept_beyond_request` |
+//! | a request or its buffers after completing | `request_read_after_complete`, `request_bytes_after_complete`, `request_answered_twice`, `output_outlives_request`, `output_of_another_request`, `requests_swapped`, `file_object_kept_beyond_request` |
 //! | the same after forwarding | `request_read_after_forward`, `request_completed_after_forward` |
-//! | memory that outlives its request | `request_memory_outlives_request`, `wrapped_input_outlives_request` |
+//! | memory that outlives its request | `request_memory_outlives_request`, `request_memory_of_another_request`, `wrapped_input_outlives_request` |
 //! | memory that outlives its buffer | `memory_outlives_buffer`, `buffer_used_while_lent` |
 //! | memory that outlives its list or its device | harmless: see below |
 //! | freeing to another list | `entry_freed_to_another_list` |
 //! | deleting or freeing twice, use afterwards | `memory_deleted_twice`, `memory_used_after_delete`, `memory_bytes_after_delete`, `entry_freed_twice`, `entry_bytes_after_free`, `entry_duplicated` |
-//! | pageable memory under a spin lock | `paged_memory_under_a_spin_lock`, `paged_bytes_held_across_a_spin_lock`, `paged_memory_lent_across_a_spin_lock`, and all `paged_..._at_dispatch` |
+//! | pageable memory under a spin lock | `paged_memory_under_a_spin_lock`, `paged_bytes_held_across_a_spin_lock`, `paged_memory_lent_across_a_spin_lock`, `paged_bytes_hidden_in_...`, and all `paged_..._at_dispatch` |
 //! | pageable memory freed at DISPATCH_LEVEL | `request_memory_pageable`; else harmless: see below |
-//! | calls of PASSIVE_LEVEL above it | `lookaside_list_made_at_dispatch`, `framework_list_made_at_dispatch`, `queue_made_at_dispatch`, `wait_lock_at_dispatch` |
+//! | calls of PASSIVE_LEVEL above it | `lookaside_list_made_at_dispatch`, `framework_list_made_at_dispatch`, `queue_made_at_dispatch`, `device_set_up_under_a_spin_lock`, `wait_lock_at_dispatch` |
 //! | a witness on another thread | `witness_sent_to_another_thread`, `witness_shared_with_another_thread` |
 //! | reading what nobody wrote | `memory_read_before_it_is_written`, `memory_taken_for_initialised`, `memory_declared_initialised`, `output_read` |
 //! | a tag that is zero, not ASCII, or else none | `tag_zero`, `tag_not_ascii`, `tag_too_long`, `tag_untrackable`, `tag_kept_by_the_kernel`, `tag_of_bytes_at_run_time` |
@@ -22,8 +22,8 @@
 //! What is not here is no compile error but made harmless, and shown to be so by running it:
 //!
 //! * memory, locks and lists that outlive their parent (`wrappers/ownership.rs`,
-//!   `values_survive_the_deletion_of_their_parent`): the value holds a reference on its object, so
-//!   that the buffer stays until the value goes;
+//!   `values_survive_the_deletion_of_their_parent`): the object gets a reference for its value then,
+//!   so that the buffer stays until the value goes;
 //! * memory and entries that outlive the value of their list (`wrappers/lookaside.rs`,
 //!   `memory_outlives_its_list`; `wrappers/executive.rs`,
 //!   `an_entry_outlives_the_value_of_its_list`): they keep the list;

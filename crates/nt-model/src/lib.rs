@@ -60,7 +60,8 @@
 //!
 //! - Every image of the process counts as verified, the framework under a driver included: all
 //!   pool that is not the kernel's own must be freed when the last driver is unloaded.
-//! - A DPC runs on the thread that queues it. There are no interrupts, APCs, timers or processes.
+//! - A DPC runs on the thread that queues it, or is the test's own ([`File::ioctl_from_dpc`]). There
+//!   are no interrupts, APCs, timers or processes.
 //! - Waiting is for events only, exceptions are never handled, sessions and quotas do not exist;
 //!   calls that ask for such things stop the run by name ([`MODEL_STOP`]).
 //! - Paged memory that is handed to the system calls of the process is not paged in by them.

@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) events: event::State,
     pub(crate) io: io::State,
     pub(crate) lookaside: lookaside::State,
+    /// Whether the next mapping of locked pages is to fail.
+    pub(crate) mapping_fails: AtomicBool,
     pub(crate) pool: pool::State,
     pub(crate) registry: registry::State,
     pub(crate) slists: slist::State,
@@ -68,6 +70,7 @@ impl Machine {
             events: event::State::default(),
             io: io::State::default(),
             lookaside: lookaside::State::default(),
+            mapping_fails: AtomicBool::new(false),
             pool: pool::State::boot(&config),
             registry: registry::State::default(),
             slists: slist::State::default(),

@@ -9,6 +9,7 @@ use crate::pool::{self, Owner, Pool};
 use crate::{irql, stop};
 use kmdf_sys::*;
 use std::ptr::null_mut;
+use std::sync::atomic::Ordering;
 
 const PAGE: usize = 1 << PAGE_SHIFT;
 
@@ -248,6 +249,9 @@ unsafe extern "C" fn MmMapLockedPagesSpecifyCache(
             [0x85, mdl.address() as u64, 0, 0],
             "MmMapLockedPagesSpecifyCache was given an MDL whose pages are not locked".into(),
         );
+    }
+    if machine.mapping_fails.swap(false, Ordering::Relaxed) {
+        return null_mut();
     }
     let mapped = mdl.first();
     mdl.set(MAPPED, mapped);

@@ -1,7 +1,13 @@
 //! The performance counter, and who the calling thread is.
 
+use crate::irql;
 use crate::machine::{enter, thread_number};
-use kmdf_sys::{HANDLE, LARGE_INTEGER, LONGLONG, PLARGE_INTEGER, PPROCESSOR_NUMBER, ULONG};
+use kmdf_sys::{
+    DISPATCH_LEVEL, HANDLE, KIRQL, LARGE_INTEGER, LONGLONG, PLARGE_INTEGER, PPROCESSOR_NUMBER,
+    ULONG,
+};
+use std::cell::Cell;
+use std::ptr::null_mut;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -26,6 +32,20 @@ unsafe extern "C" fn KeQueryPerformanceCounter(frequency: PLARGE_INTEGER) -> LAR
     }
 }
 
+thread_local! {
+    /// Whether the calling thread stands for the idle thread of its processor.
+    static IDLE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `action` as a DPC that interrupted the idle thread of this processor.
+pub(crate) fn on_idle_thread(action: impl FnOnce()) {
+    let before = irql::raise(DISPATCH_LEVEL as KIRQL);
+    IDLE.set(true);
+    action();
+    irql::lower(before);
+    IDLE.set(false);
+}
+
 /// Ids are multiples of four, as on Windows.
 fn id(number: u32) -> HANDLE {
     (number as usize * 4) as HANDLE
@@ -34,6 +54,9 @@ fn id(number: u32) -> HANDLE {
 #[unsafe(no_mangle)]
 extern "C" fn PsGetCurrentThreadId() -> HANDLE {
     enter();
+    if IDLE.get() {
+        return null_mut();
+    }
     id(thread_number())
 }
 

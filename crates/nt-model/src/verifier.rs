@@ -6,6 +6,7 @@ use crate::stop::bug_check;
 use crate::{irql, lookaside};
 use kmdf_sys::{DRIVER_VERIFIER_DETECTED_VIOLATION, TIMER_OR_DPC_INVALID};
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 /// A broken rule that Driver Verifier reports in its own way.
 #[derive(Clone, Copy)]
@@ -172,6 +173,12 @@ impl Kernel {
     /// A test that goes through all failures sweeps n from 1 until no fault was injected.
     pub fn fail_nth_allocation(&self, n: u64) {
         self.enter().pool.fail_nth(n);
+    }
+
+    /// Has the next call of `MmMapLockedPagesSpecifyCache` fail, as it does when the system is out
+    /// of addresses.
+    pub fn fail_next_mapping(&self) {
+        self.enter().mapping_fails.store(true, Ordering::Relaxed);
     }
 }
 

@@ -5,6 +5,7 @@ mod wdm;
 use kmdf_sys::ntddk::*;
 use kmdf_sys::*;
 use nt_model::MODEL_STOP;
+use std::ptr::null_mut;
 use std::sync::Mutex;
 use std::time::Duration;
 use wdm::control::{Behaviour, PATH, entry};
@@ -131,6 +132,44 @@ fn requests_complete_in_the_order_of_the_driver() {
         let (outcome, output) = first.wait();
         assert_eq!((outcome.ok(), output), (Ok(3), vec![5; 3]));
         assert_eq!(second.wait().1, vec![5; 2]);
+        drop(file);
+        driver.unload().unwrap();
+    });
+}
+
+/// The thread, IRQL and processor that a request came on.
+static CALLER: Mutex<(usize, u8, u32)> = Mutex::new((0, 0, 0));
+
+/// Notes who it is called by.
+struct Observer;
+
+impl Behaviour for Observer {
+    fn handle(_device: PDEVICE_OBJECT, request: Request) -> NTSTATUS {
+        // SAFETY: No requirements.
+        let thread = unsafe { PsGetCurrentThreadId() };
+        // SAFETY: No requirements.
+        let level = unsafe { KeGetCurrentIrql() };
+        // SAFETY: No requirements; the pointer is optional.
+        let processor = unsafe { KeGetCurrentProcessorNumberEx(null_mut()) };
+        *CALLER.lock().unwrap() = (thread.addr(), level, processor);
+        request.complete(STATUS_SUCCESS, 0)
+    }
+}
+
+#[test]
+fn a_request_from_a_dpc_comes_at_dispatch_level_on_an_idle_thread() {
+    boot(|kernel| {
+        let driver = kernel.load_driver("test", entry::<Observer>).unwrap();
+        let file = kernel.open(PATH).unwrap();
+        let caller = || *CALLER.lock().unwrap();
+        assert_eq!(file.ioctl(KEEP, &[], &mut []).ok(), Ok(0));
+        let (thread, level, processor) = caller();
+        assert!(thread != 0 && level == 0);
+        assert_eq!(file.ioctl_from_dpc(KEEP, &[], 0).wait().0.ok(), Ok(0));
+        assert_eq!(caller(), (0, 2, processor));
+        assert_eq!(kernel.irql(), 0);
+        assert_eq!(file.ioctl(KEEP, &[], &mut []).ok(), Ok(0));
+        assert_eq!(caller(), (thread, level, processor));
         drop(file);
         driver.unload().unwrap();
     });

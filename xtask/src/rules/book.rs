@@ -11,6 +11,9 @@ pub const BOOK: &str = "docs/rules.toml";
 /// Where the rules of the framework are.
 pub const FRAMEWORK: &str = "docs/framework-rules.md";
 
+/// Which of them no test shows, and why.
+pub const EXCEPTIONS: &str = "docs/framework-exceptions.toml";
+
 /// All rules of the calls.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,9 +142,42 @@ pub fn framework_ids(root: &Path) -> Result<Vec<String>> {
     Ok(ids)
 }
 
+/// A rule of the framework that no test shows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    pub id: String,
+    /// Why no test can.
+    pub reason: String,
+}
+
+/// Reads [`EXCEPTIONS`] and checks its form.
+pub fn exceptions(root: &Path) -> Result<Vec<Exception>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        #[serde(default)]
+        exception: Vec<Exception>,
+    }
+
+    let text = fs::read_to_string(root.join(EXCEPTIONS))
+        .with_context(|| format!("{EXCEPTIONS} is missing"))?;
+    let file: File =
+        toml::from_str(&text).with_context(|| format!("{EXCEPTIONS} is not in its form"))?;
+    let mut ids = BTreeSet::new();
+    for Exception { id, reason } in &file.exception {
+        ensure!(ids.insert(id), "{EXCEPTIONS}: `{id}` is there twice");
+        ensure!(
+            !reason.trim().is_empty(),
+            "{EXCEPTIONS}: `{id}` is there without a reason"
+        );
+    }
+    Ok(file.exception)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BOOK, Book, FRAMEWORK, Held, framework_ids};
+    use super::{BOOK, Book, EXCEPTIONS, FRAMEWORK, Held, exceptions, framework_ids};
     use crate::tree::Scratch;
 
     fn book(rules: &str) -> Result<Book, String> {
@@ -205,5 +241,25 @@ mod tests {
         tree.write(FRAMEWORK, "- **OBJ-1** a\n- **OBJ-1** b\n");
         let error = framework_ids(tree.root()).expect_err("twice").to_string();
         assert!(error.contains("`OBJ-1` is there twice"), "{error}");
+    }
+
+    #[test]
+    fn an_exception_has_a_reason() {
+        let one = "[[exception]]\nid = \"OBJ-1\"\n";
+        let tree = Scratch::new(&[(EXCEPTIONS, &format!("{one}reason = \"inside\"\n"))]);
+        let read = exceptions(tree.root()).expect("reads");
+        assert_eq!(
+            (read[0].id.as_str(), read[0].reason.as_str()),
+            ("OBJ-1", "inside")
+        );
+        for (text, says) in [
+            (one.to_owned(), "missing field `reason`"),
+            (format!("{one}reason = \" \"\n"), "without a reason"),
+            (format!("{one}reason = \"a\"\n").repeat(2), "twice"),
+        ] {
+            tree.write(EXCEPTIONS, &text);
+            let error = format!("{:#}", exceptions(tree.root()).expect_err(says));
+            assert!(error.contains(says), "{error}");
+        }
     }
 }

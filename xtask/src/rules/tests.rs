@@ -1,6 +1,6 @@
 //! Each check of `cargo xtask rules`, holding and failing, on small trees.
 
-use super::book::{BOOK, FRAMEWORK};
+use super::book::{BOOK, EXCEPTIONS, FRAMEWORK};
 use super::page::PAGE;
 use super::{Options, run};
 use crate::tree::Scratch;
@@ -118,17 +118,45 @@ fn an_item_that_is_not_there_fails() {
     assert!(error.contains("C1 is said to be held by `made`"), "{error}");
 }
 
+/// Exceptions for two rules.
+const EXCEPTED: &str = "[[exception]]\nid = \"OBJ-1\"\nreason = \"r\"\n\
+                        [[exception]]\nid = \"MEM-3\"\nreason = \"r\"\n";
+
 #[test]
-fn the_frameworks_rules_need_no_tests_but_must_exist() {
+fn the_frameworks_rules_have_tests_or_reasons() {
     let tree = workspace(BOTH);
-    let summary = run(tree.root(), Options::FRAMEWORK).expect("no failure");
-    assert_eq!(summary, "3 framework rules, 1 with a test, 2 without");
-    tree.write("src/lib.rs", "/// OBJ-3\n#[test]\nfn other() {}\n");
-    let error = run(tree.root(), Options::FRAMEWORK)
-        .expect_err("no rule")
-        .to_string();
-    assert!(
-        error.contains("`other` names OBJ-3, which is no rule"),
-        "{error}"
-    );
+    tree.write(EXCEPTIONS, EXCEPTED);
+    let summary = run(tree.root(), Options::FRAMEWORK).expect("holds");
+    let expected = "3 framework rules, 1 shown, 2 excepted with reasons, 0 missing";
+    assert_eq!(summary, expected);
+}
+
+#[test]
+fn a_rule_of_the_framework_without_test_and_reason_fails() {
+    for (exceptions, tests, says) in [
+        ("", "", "no test shows OBJ-1, MEM-3, and docs/framework-e"),
+        (
+            EXCEPTED,
+            "/// OBJ-3",
+            "`other` names OBJ-3, which is no rule",
+        ),
+        (EXCEPTED, "/// OBJ-1", "excepts OBJ-1, which a test shows"),
+        (
+            &EXCEPTED.replace("MEM-3", "MEM-4"),
+            "/// MEM-3",
+            "excepts MEM-4, which is no rule",
+        ),
+    ] {
+        let tree = workspace(BOTH);
+        tree.write(EXCEPTIONS, exceptions);
+        tree.write(
+            "src/lib.rs",
+            &format!("{tests}\n#[test]\nfn other() {{}}\n"),
+        );
+        let error = run(tree.root(), Options::FRAMEWORK)
+            .expect_err(says)
+            .to_string();
+        assert!(error.contains(says), "{error}");
+        assert_eq!(error.lines().count(), 2, "{error}");
+    }
 }

@@ -253,7 +253,7 @@ impl Device {
         object::call_cleanup(&self.object);
         object::destroy_children(&self.object);
         if let Some(list) = self.own_dispose_list() {
-            list.wait_until_empty();
+            list.wait_until_empty(self.object.globals());
         }
         self.delete_symbolic_link();
         self.delete_wdm_device();
@@ -263,7 +263,7 @@ impl Device {
     fn destroy(&self) {
         if let Some(list) = self.dispose_list.take() {
             // SAFETY: Made in `create`; the device's objects are gone.
-            unsafe { DisposeList::destroy(list) };
+            unsafe { DisposeList::destroy(list, self.object.globals()) };
         }
         self.requests.delete();
         self.interfaces.free();
@@ -289,7 +289,7 @@ impl Device {
         let _ = unsafe { object::early_dispose(pointer) };
         object::destroy_children(&self.object);
         if let Some(list) = self.own_dispose_list() {
-            list.wait_until_empty();
+            list.wait_until_empty(self.object.globals());
         }
     }
 

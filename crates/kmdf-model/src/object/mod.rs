@@ -88,6 +88,8 @@ pub(crate) struct Kind {
     pub(crate) type_code: u16,
     /// Marks that every object of the type has from birth.
     pub(crate) marks: u32,
+    /// Whether the verifier minds that it is destroyed without having been disposed of (VER-19).
+    pub(crate) disposed_before_destroyed: bool,
     /// Whether its internal lock gets a record under the verifier: one more allocation (FLT).
     pub(crate) lockable: bool,
     /// Whether the object answers for another type code, with the handle's offset (OBJ-5 d).
@@ -130,6 +132,7 @@ impl Kind {
             free: create::free_to_pool,
             count_embedded: None,
             callback_lock: None,
+            disposed_before_destroyed: false,
             dispose_list: |_| None,
         }
     }

@@ -55,7 +55,11 @@ pub(super) unsafe fn destroy(pointer: NonNull<Object>) {
         }
     }
     (object.kind.destroy)(object);
-    if object.is_linked() {
+    // VER-19
+    let disposal_is_due = object.kind.disposed_before_destroyed
+        && object.has(COMMITTED)
+        && object.globals().verifier_on();
+    if object.is_linked() || (disposal_is_due && object.state() == State::Created) {
         let address = pointer.as_ptr().addr() as ULONG_PTR;
         stop::violation(
             object.globals(),

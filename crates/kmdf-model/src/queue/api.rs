@@ -51,7 +51,7 @@ impl Queue {
         if let Err(status) = operation(self, Some(Completion::Waiter(NonNull::from(&done)))) {
             self.fatal_error(status);
         }
-        done.wait();
+        done.wait_reported(self.globals());
     }
 }
 

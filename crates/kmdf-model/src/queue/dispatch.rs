@@ -354,7 +354,7 @@ impl Queue {
     fn locked(&self, callback: impl FnOnce()) {
         let lock = self.callback_lock();
         if let Some(lock) = lock {
-            lock.acquire();
+            lock.acquire(self.globals());
         }
         callback();
         if let Some(lock) = lock {

@@ -57,7 +57,7 @@ impl Queue {
         }
         state.power = Power::Stopping { purge };
         self.dispatch(state, None);
-        self.power_settled.wait();
+        self.power_settled.wait_reported(self.globals());
         // Signalled with the lock held.
         drop(self.state.lock());
     }

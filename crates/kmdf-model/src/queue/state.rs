@@ -204,7 +204,7 @@ impl Queue {
         state.cancels_dispatched = true;
         state = self.cancel_requests(state);
         self.dispatch(state, None);
-        self.finished.wait();
+        self.finished.wait_reported(self.globals());
         // Signalled with the lock held, by a thread that is done with the queue once it is free.
         drop(self.state.lock());
     }

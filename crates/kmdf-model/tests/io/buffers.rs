@@ -290,6 +290,75 @@ fn an_mdl_of_a_buffered_request_is_made_once_and_one_of_a_direct_request_is_its_
     });
 }
 
+/// FLT-13: the one allocation, until there is an MDL.
+#[test]
+fn an_mdl_that_cannot_be_allocated_is_refused_and_may_be_asked_for_again() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let mut mdl = null_mut();
+        fail_nth_allocation(1);
+        let refused = wdf!(WdfRequestRetrieveInputWdmMdl(request, &mut mdl));
+        assert_eq!(refused, STATUS_INSUFFICIENT_RESOURCES);
+        for retrieved in 0..2 {
+            let status = wdf!(WdfRequestRetrieveInputWdmMdl(request, &mut mdl));
+            assert_eq!(status, STATUS_SUCCESS, "{retrieved}");
+            fail_nth_allocation(1);
+        }
+        fail_nth_allocation(0);
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(plain(), hooks, |file| {
+        let outcome = file.ioctl(BUFFERED, &[1], &mut [2]);
+        assert_eq!(outcome.status, STATUS_SUCCESS);
+    });
+}
+
+/// FLT-12: buffers and memory are retrieved without an allocation, of whatever transfer method.
+#[test]
+fn buffers_are_retrieved_when_nothing_can_be_allocated() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let (mut first, mut second) = (null_mut(), null_mut());
+        fail_nth_allocation(1);
+        assert!(input(request, 1).is_ok() && output(request, 1).is_ok());
+        let statuses = [
+            wdf!(WdfRequestRetrieveInputMemory(request, &mut first)),
+            wdf!(WdfRequestRetrieveOutputMemory(request, &mut second)),
+        ];
+        assert_eq!(statuses, [STATUS_SUCCESS; 2]);
+        let mut mdl = null_mut();
+        let direct = wdf!(WdfRequestRetrieveInputWdmMdl(request, &mut mdl));
+        assert_eq!(direct, STATUS_INSUFFICIENT_RESOURCES, "not used up before");
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(plain(), hooks, |file| {
+        for method in [METHOD_BUFFERED, METHOD_OUT_DIRECT] {
+            let outcome = file.ioctl(ioctl(method), &[1], &mut [2]);
+            assert_eq!(outcome.status, STATUS_SUCCESS);
+        }
+    });
+}
+
+/// FLT-12: the pages of a direct request that cannot be mapped; they can be a moment later.
+#[test]
+fn pages_that_cannot_be_mapped_are_insufficient_resources() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        let mut memory = null_mut();
+        fail_next_mapping();
+        assert_eq!(output(request, 1), Err(STATUS_INSUFFICIENT_RESOURCES));
+        fail_next_mapping();
+        let refused = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));
+        assert_eq!(refused, STATUS_INSUFFICIENT_RESOURCES);
+        assert!(output(request, 1).is_ok());
+        fail_next_mapping();
+        let mapped = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));
+        assert_eq!(mapped, STATUS_SUCCESS, "mapped already");
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(plain(), hooks, |file| {
+        let outcome = file.ioctl(ioctl(METHOD_OUT_DIRECT), &[1], &mut [2]);
+        assert_eq!(outcome.status, STATUS_SUCCESS);
+    });
+}
+
 fn unsafe_buffers(request: WDFREQUEST) -> [(NTSTATUS, *mut u8, usize); 2] {
     let (mut buffer, mut length) = (null_mut(), 0);
     let status = wdf!(WdfRequestRetrieveUnsafeUserInputBuffer(

@@ -2,8 +2,9 @@
 
 use crate::driver::*;
 use kmdf_sys::*;
-use nt_model::{File, Pending};
+use nt_model::{Config, File, Pending, RegistryData, RegistryValue, Stop};
 use std::ptr::null_mut;
+use std::time::Duration;
 
 /// A device with one default queue, whose handle the slot gets.
 fn with_queue(kind: WDF_IO_QUEUE_DISPATCH_TYPE, slot: &Slot) -> Hooks {
@@ -481,6 +482,97 @@ fn the_requests_of_one_file_can_be_taken() {
             assert_eq!(status_of(pending), STATUS_SUCCESS);
         }
     });
+}
+
+/// VER-29, VER-5: a wait of the framework that takes long is reported again and again, and goes on;
+/// with the verifier's breaks on that is the end.
+#[test]
+fn a_wait_that_takes_long_is_reported() {
+    fn purge(config: Config) -> Result<usize, Stop> {
+        let mut config = config;
+        config.registry.push(RegistryValue {
+            key: r"Parameters\Wdf".into(),
+            name: "DbgWaitForSignalTimeoutInSec".into(),
+            data: RegistryData::Dword(1),
+        });
+        let (queue, owned) = (Slot::default(), Slot::default());
+        let kept = owned.clone();
+        let hooks =
+            with_queue(SEQUENTIAL, &queue).control(move |_, request, _, _, _| kept.set(request));
+        run(config, hooks, move |machine| {
+            let device = machine.add();
+            let file = machine.open();
+            let pending = send(&file, 1);
+            std::thread::scope(|scope| {
+                scope.spawn(|| wdf!(WdfIoQueuePurgeSynchronously(queue.get())));
+                std::thread::sleep(Duration::from_millis(2200));
+                complete(owned.get(), STATUS_SUCCESS);
+            });
+            assert_eq!(status_of(pending), STATUS_SUCCESS);
+            file.close();
+            device.remove().expect("is removed");
+            let output = machine.kernel.debug_output();
+            let reports = output.iter().filter(|line| line.contains("still waiting"));
+            reports.count()
+        })
+    }
+    let reports = purge(plain()).unwrap_or_else(|stop| panic!("{stop}"));
+    assert!(reports >= 2, "{reports} reports");
+    let stop = purge(Config::default()).expect_err("a breakpoint without a debugger");
+    assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
+}
+
+/// VER-4, VER-7: whether the driver owns a request, and has marked it, is for the verifier to check;
+/// of clients that are older than a check only if it is told so.
+#[test]
+fn checks_are_the_verifiers_and_of_newer_clients() {
+    let down_level = |mut config: Config| {
+        config.registry.push(RegistryValue {
+            key: r"Parameters\Wdf".into(),
+            name: "VerifyDownLevel".into(),
+            data: RegistryData::Dword(1),
+        });
+        config
+    };
+    for (config, old_client, checked) in [
+        (plain(), false, false),
+        (verified(), false, true),
+        (verified(), true, false),
+        (down_level(verified()), true, true),
+        (down_level(plain()), true, false),
+    ] {
+        let verifies = config.verifier.wdf;
+        let queue = Slot::default();
+        let hooks = Hooks {
+            old_client,
+            ..with_queue(MANUAL, &queue)
+        };
+        let hooks = hooks.init(|init| {
+            let mut config = WDF_FILEOBJECT_CONFIG {
+                Size: size_of::<WDF_FILEOBJECT_CONFIG>() as ULONG,
+                AutoForwardCleanupClose: _WDF_TRI_STATE::WdfUseDefault,
+                FileObjectClass: _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCannotUseFsContexts,
+                ..WDF_FILEOBJECT_CONFIG::default()
+            };
+            let none = null_mut();
+            wdf!(WdfDeviceInitSetFileObjectConfig(init, &mut config, none));
+        });
+        with_file(config, hooks, move |file| {
+            let queue: WDFQUEUE = queue.get();
+            let pending = send(file, 1);
+            let found = find(queue, null_mut()).expect("there is one");
+            let object = wdf!(WdfRequestGetFileObject(found));
+            assert_eq!(object.is_null(), checked, "still the queue's");
+            let unmarked = wdf!(WdfRequestUnmarkCancelable(found));
+            let refused = STATUS_INVALID_DEVICE_REQUEST;
+            assert_eq!(unmarked, if verifies { refused } else { STATUS_CANCELLED });
+            dereference(found);
+            let request = next(queue).expect("there is one");
+            assert!(!wdf!(WdfRequestGetFileObject(request)).is_null());
+            complete(request, STATUS_SUCCESS);
+            assert_eq!(status_of(pending), STATUS_SUCCESS);
+        });
+    }
 }
 
 /// VER-20

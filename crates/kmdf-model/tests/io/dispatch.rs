@@ -370,6 +370,150 @@ fn presentation_is_deferred_while_the_thread_holds_the_lock() {
     });
 }
 
+/// OBJ-64
+#[test]
+fn acquiring_a_callback_lock_twice_is_a_bug_check() {
+    for level in [
+        Level::WdfExecutionLevelPassive,
+        Level::WdfExecutionLevelDispatch,
+    ] {
+        for config in [plain(), verified()] {
+            let kept = Slot::default();
+            let slot = kept.clone();
+            let hooks = Hooks::default().created(move |device| {
+                let attributes = attributes_with(level, Scope::WdfSynchronizationScopeQueue);
+                let config = default_config(SEQUENTIAL);
+                let queue = try_create_queue(device, config, Some(attributes));
+                slot.set(queue.expect("is created"));
+                STATUS_SUCCESS
+            });
+            let stop = stop_with_file(config, hooks, move |_| {
+                let queue: WDFQUEUE = kept.get();
+                wdf!(WdfObjectAcquireLock(queue.cast()));
+                wdf!(WdfObjectReleaseLock(queue.cast()));
+                wdf!(WdfObjectAcquireLock(queue.cast()));
+                wdf!(WdfObjectAcquireLock(queue.cast()));
+            });
+            assert_eq!(stop.code, WDF_VIOLATION, "{stop}");
+            assert_eq!((stop.parameters[0], stop.parameters[2]), (2, 0), "{stop}");
+            assert_ne!(stop.parameters[1], 0, "{stop}");
+        }
+    }
+}
+
+/// QUE-32, QUE-36, QUE-40: what a DPC sends is presented on its idle thread, which is no holder of a
+/// free lock for having no identity; several of them take turns.
+#[test]
+fn idle_threads_present_under_the_lock() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    let hooks = Hooks::default()
+        .created(|device| {
+            let level = Level::WdfExecutionLevelDispatch;
+            let attributes = attributes_with(level, Scope::WdfSynchronizationScopeQueue);
+            let config = default_config(PARALLEL);
+            try_create_queue(device, config, Some(attributes)).expect("is created");
+            STATUS_SUCCESS
+        })
+        .control(|_, request, _, _, _| {
+            // SAFETY: No preconditions.
+            assert!(unsafe { ntddk::PsGetCurrentThreadId() }.is_null());
+            assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
+            std::thread::yield_now();
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            complete(request, STATUS_SUCCESS);
+        });
+    with_file(verified(), hooks, |file| {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let sent = file.ioctl_from_dpc(BUFFERED, &[], 0);
+                        assert!(sent.is_complete(), "presented at once");
+                        assert_eq!(sent.wait().0.status, STATUS_SUCCESS);
+                    }
+                });
+            }
+        });
+    });
+}
+
+/// DEV-22: what everything inherits that names nothing: callbacks at the level of whoever triggers
+/// them, as many at once as there are.
+#[test]
+fn the_driver_asks_for_no_level_and_no_scope() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        // SAFETY: No preconditions.
+        let irql = unsafe { ntddk::KeGetCurrentIrql() };
+        assert_eq!(first_byte(request), irql);
+        if irql == 0 {
+            INSIDE.fetch_add(1, Ordering::SeqCst);
+            let start = std::time::Instant::now();
+            while INSIDE.load(Ordering::SeqCst) < 2 {
+                assert!(start.elapsed().as_secs() < 10, "one at a time");
+                std::thread::yield_now();
+            }
+        }
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        assert!(file.ioctl_from_dpc(BUFFERED, &[2], 0).is_complete());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| file.ioctl(BUFFERED, &[0], &mut []));
+            }
+        });
+    });
+}
+
+/// DEV-22: a scope of the driver serialises EvtDriverDeviceAdd.
+#[test]
+fn a_scope_of_the_driver_serialises_the_adding_of_devices() {
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    for scope in [
+        Scope::WdfSynchronizationScopeDevice,
+        Scope::WdfSynchronizationScopeQueue,
+    ] {
+        let hooks = Hooks {
+            driver_attributes: Some(attributes_with(
+                Level::WdfExecutionLevelInheritFromParent,
+                scope,
+            )),
+            ..Hooks::default()
+        };
+        let hooks = hooks.created(|_| {
+            assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            STATUS_SUCCESS
+        });
+        let added = run(verified(), hooks, |machine| {
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| machine.add().remove().expect("is removed"));
+                }
+            });
+        });
+        added.unwrap_or_else(|stop| panic!("{stop}"));
+    }
+}
+
+/// REQ-4: what arrives at or below APC_LEVEL is presented inside of a critical region: it can be
+/// left, and entered again. Outside of any, leaving one stops the run.
+#[test]
+fn requests_are_dispatched_in_a_critical_region() {
+    let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
+        // SAFETY: The framework's region, which is entered again below.
+        unsafe { ntddk::KeLeaveCriticalRegion() };
+        // SAFETY: No preconditions.
+        unsafe { ntddk::KeEnterCriticalRegion() };
+        complete(request, STATUS_SUCCESS);
+    });
+    with_file(verified(), hooks, |file| {
+        assert_eq!(file.ioctl(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
+    });
+}
+
 /// QUE-25, DEV-29
 #[test]
 fn a_queue_inherits_level_and_scope_from_its_device() {

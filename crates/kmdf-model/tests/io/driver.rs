@@ -1,7 +1,8 @@
 //! A driver whose callbacks are closures of the test, and the calls that most tests make.
 
 use kmdf_model as _;
-use kmdf_sys::entry::fx_driver_entry;
+use kmdf_sys::entry::{FUNCTION_COUNT, WdfDriverGlobals, WdfFunctions, fx_driver_entry};
+use kmdf_sys::loader::{WDF_BIND_INFO, WDF_VERSION, WdfVersionBind, WdfVersionUnbind};
 use kmdf_sys::*;
 use nt_model::{
     Config, Device, Driver, File, Kernel, NtStatus, RegistryData, RegistryValue, Stop, Verifier,
@@ -68,6 +69,9 @@ macro_rules! hooks {
         #[derive(Clone, Default)]
         pub(crate) struct Hooks {
             pub(crate) driver_flags: ULONG,
+            pub(crate) driver_attributes: Option<WDF_OBJECT_ATTRIBUTES>,
+            /// Binds as a client of version 1.8.
+            pub(crate) old_client: bool,
             pub(crate) pnp: WDF_PNPPOWER_EVENT_CALLBACKS,
             pub(crate) device_attributes: Option<WDF_OBJECT_ATTRIBUTES>,
             $(pub(crate) $field: Hook<dyn Fn($($type),*) $(-> $result)? + Send + Sync>,)*
@@ -203,13 +207,19 @@ impl Machine {
 /// The machine that runs, for hooks.
 static KERNEL: Mutex<Option<Kernel>> = Mutex::new(None);
 
+fn kernel() -> Kernel {
+    let kernel = KERNEL.lock().unwrap_or_else(PoisonError::into_inner);
+    kernel.clone().expect("a machine runs")
+}
+
 /// Has the `nth` allocation from now on fail, from inside a hook.
 pub(crate) fn fail_nth_allocation(nth: u64) {
-    let kernel = KERNEL
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    kernel.expect("a machine runs").fail_nth_allocation(nth);
+    kernel().fail_nth_allocation(nth);
+}
+
+/// Has the next mapping of pages fail, from inside a hook.
+pub(crate) fn fail_next_mapping() {
+    kernel().fail_next_mapping();
 }
 
 /// Loads the driver, runs the test at PASSIVE_LEVEL and unloads it. Devices are the test's to remove.
@@ -338,11 +348,40 @@ unsafe extern "C" fn image_entry(
     unsafe { fx_driver_entry(driver_object, registry_path, driver_entry) }
 }
 
+/// Binds once more, to the same functions as of version 1.8; the stub's binding goes.
+fn bind_as_old_client(driver_object: PDRIVER_OBJECT) {
+    let mut info = WDF_BIND_INFO {
+        Size: size_of::<WDF_BIND_INFO>() as ULONG,
+        Component: null_mut(),
+        Version: WDF_VERSION {
+            Major: 1,
+            Minor: 8,
+            Build: 0,
+        },
+        FuncCount: FUNCTION_COUNT,
+        FuncTable: (&raw mut WdfFunctions).cast(),
+        Module: null_mut(),
+    };
+    let bound = &raw mut WdfDriverGlobals;
+    // SAFETY: Written by the stub's binding.
+    let globals = unsafe { *bound };
+    // SAFETY: Bound by the stub, and nothing has been made since.
+    let unbound = unsafe { WdfVersionUnbind(null_mut(), &mut info, globals) };
+    assert_eq!(unbound, STATUS_SUCCESS);
+    // SAFETY: All pointers are valid, and no other code of the image runs.
+    let status = unsafe { WdfVersionBind(driver_object, null_mut(), &mut info, bound) };
+    assert_eq!(status, STATUS_SUCCESS);
+}
+
 unsafe extern "C" fn driver_entry(
     driver_object: PDRIVER_OBJECT,
     registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
-    let flags = hooks().driver_flags;
+    let mut hooks = hooks();
+    if hooks.old_client {
+        bind_as_old_client(driver_object);
+    }
+    let flags = hooks.driver_flags;
     let pnp = flags == 0;
     let mut config = WDF_DRIVER_CONFIG {
         Size: size_of::<WDF_DRIVER_CONFIG>() as ULONG,
@@ -351,10 +390,12 @@ unsafe extern "C" fn driver_entry(
         DriverInitFlags: flags,
         ..WDF_DRIVER_CONFIG::default()
     };
+    let attributes = hooks.driver_attributes.as_mut();
+    let attributes = attributes.map_or(null_mut(), |attributes| &raw mut *attributes);
     let status = wdf!(WdfDriverCreate(
         driver_object,
         registry_path,
-        null_mut(),
+        attributes,
         &mut config,
         null_mut()
     ));

@@ -321,6 +321,87 @@ fn the_driver_object_is_taken_over_as_the_flags_say() {
     }
 }
 
+/// DEV-4: the stub's unload routine takes the place of the framework's, where that asks for it; a
+/// driver that it does not ask for has none.
+#[test]
+fn the_stub_displaces_the_unload_routine_if_it_is_asked_to() {
+    for has_unload in [true, false] {
+        let (object, frameworks) = (Slot::default(), Slot::default());
+        let (kept, routine) = (object.clone(), frameworks.clone());
+        let entry = move |object: PDRIVER_OBJECT, path| {
+            let config = WDF_DRIVER_CONFIG {
+                DriverInitFlags: 1,
+                EvtDriverDeviceAdd: None,
+                EvtDriverUnload: has_unload.then_some(unload as _),
+                ..config()
+            };
+            let status = create(object, path, config);
+            assert_eq!(globals().DisplaceDriverUnload != 0, has_unload);
+            kept.set(object);
+            routine.set(unload_of(object));
+            status
+        };
+        let outcome = in_turn(move || {
+            *ENTRY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(entry));
+            nt_model::run(plain(), move |kernel| {
+                let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
+                let (now, then) = (unload_of(object.get()), frameworks.get::<u8>());
+                assert_eq!(then.is_null(), !has_unload);
+                assert_eq!(now != then, has_unload);
+                driver.unload().map_err(|status| status.0)
+            })
+        });
+        let unloaded = outcome.unwrap_or_else(|stop| panic!("{stop}"));
+        assert_eq!(unloaded.is_ok(), has_unload);
+    }
+}
+
+/// The unload routine of a driver object, or NULL.
+fn unload_of(object: PDRIVER_OBJECT) -> *mut u8 {
+    // SAFETY: The kernel's own object, of a loaded driver.
+    let routine = unsafe { (*object).DriverUnload };
+    routine.map_or(null_mut(), |routine| routine as *mut u8)
+}
+
+/// DEV-14, DEV-24: the level is checked once the verifier is known to be on, which is after a first
+/// call has failed.
+#[test]
+fn the_level_is_checked_from_the_second_call_on() {
+    let outcome = in_turn(|| {
+        nt_model::run(verified(), |kernel| {
+            let machine = kernel.clone();
+            let entry = move |object, path: PCUNICODE_STRING| {
+                // SAFETY: The kernel's own string.
+                let given = unsafe { *path };
+                let odd = UNICODE_STRING { Length: 3, ..given };
+                assert_eq!(
+                    machine.at_irql(1, || create(object, &odd, config())),
+                    STATUS_INVALID_PARAMETER
+                );
+                machine.fail_nth_allocation(1);
+                assert_eq!(
+                    create(object, path, config()),
+                    STATUS_INSUFFICIENT_RESOURCES
+                );
+                let mut config = config();
+                let none = null_mut();
+                let mut again =
+                    || wdf!(WdfDriverCreate(object, &odd, none, &mut config, null_mut()));
+                assert_eq!(
+                    machine.at_irql(1, &mut again),
+                    STATUS_INVALID_DEVICE_REQUEST
+                );
+                assert_eq!(again(), STATUS_INVALID_PARAMETER);
+                create(object, path, config)
+            };
+            *ENTRY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(entry));
+            let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
+            driver.unload().expect("unloads");
+        })
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
 /// DEV-3, DEV-10
 #[test]
 fn a_failing_driver_entry_has_its_objects_deleted_and_unload_is_not_called() {

@@ -153,7 +153,12 @@ fn a_lock_that_cannot_be_allocated_leaves_nothing() {
         for nth in 1.. {
             fail_nth_allocation(nth);
             match for_read(request, from, 2) {
-                Ok(_) => return assert!(nth > 2, "only {nth} allocations"),
+                Ok(_) => {
+                    fail_next_mapping();
+                    let refused = for_read(request, from, 2).err();
+                    assert_eq!(refused, Some(STATUS_INSUFFICIENT_RESOURCES));
+                    return assert!(nth > 2, "only {nth} allocations");
+                }
                 Err(status) => assert_eq!(status, STATUS_INSUFFICIENT_RESOURCES),
             }
         }

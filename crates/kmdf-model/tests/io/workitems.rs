@@ -25,7 +25,7 @@ fn create(
     }
 }
 
-/// A work item needs a device and a callback.
+/// A work item needs a device, hence a parent (OBJ-24), and a callback.
 #[test]
 fn a_work_item_belongs_to_a_device() {
     let hooks = Hooks::default().created(|device| {

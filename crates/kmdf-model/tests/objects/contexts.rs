@@ -110,7 +110,7 @@ fn context_leads_back_to_its_object() {
     .unwrap();
 }
 
-/// OBJ-42
+/// OBJ-16, OBJ-42
 #[test]
 fn additional_context_needs_attributes_and_a_type() {
     run(plain(), |_| {

@@ -37,6 +37,16 @@ fn entry_that_is_not_modelled_stops_the_run_by_name() {
             "WdfChildListCreate",
         ),
         (
+            _WDFFUNCENUM::WdfDeviceInitSetRemoveLockOptionsTableIndex,
+            "WdfDeviceInitSetRemoveLockOptions",
+        ),
+        (
+            _WDFFUNCENUM::WdfIoTargetFormatRequestForReadTableIndex,
+            "WdfIoTargetFormatRequestForRead",
+        ),
+        (_WDFFUNCENUM::WdfRequestCreateTableIndex, "WdfRequestCreate"),
+        (_WDFFUNCENUM::WdfRequestReuseTableIndex, "WdfRequestReuse"),
+        (
             _WDFFUNCENUM::WdfUsbTargetDeviceCreateTableIndex,
             "WdfUsbTargetDeviceCreate",
         ),

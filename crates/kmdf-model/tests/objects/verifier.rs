@@ -130,7 +130,7 @@ fn limit_does_not_cover_buffers_and_entries() {
     .unwrap();
 }
 
-/// VER-22, VER-23: an object with a reference left is reported at unload, with one break.
+/// VER-10, VER-22, VER-23: an object with a reference left is reported at unload, with one break.
 #[test]
 fn object_still_referenced_at_unload_breaks_once() {
     let leak = |_: &nt_model::Kernel| {
@@ -146,12 +146,52 @@ fn object_still_referenced_at_unload_breaks_once() {
     );
 }
 
-/// NT-8: without the framework's verifier it is the kernel's pool tracking that tells.
+/// NT-8, VER-10: without its verifier the framework tracks nothing; it is the kernel's pool tracking
+/// that tells.
 #[test]
 fn object_still_referenced_at_unload_is_a_pool_leak() {
     let stop = stop_of(plain(), |_| reference(object(1, null_mut())));
     assert_eq!(stop.code, DRIVER_VERIFIER_DETECTED_VIOLATION, "{stop}");
     assert!([0x60, 0x62].contains(&stop.parameters[0]), "{stop}");
+    let tracked = |line: &String| line.contains("leaked block");
+    assert!(!stop.debug_output.iter().any(tracked), "{stop}");
+}
+
+/// VER-30, OBJ-49: without the tracking of handles nobody compares tags, lines and files.
+#[test]
+fn tags_of_references_are_not_compared() {
+    run(Config::default(), |kernel| {
+        let object = object(1, null_mut());
+        let (tag, other) = (null_mut(), std::ptr::dangling_mut());
+        let file = c"driver.c".as_ptr().cast_mut();
+        wdf!(WdfObjectReferenceActual(object, tag, 1, file));
+        let before = kernel.debug_output().len();
+        wdf!(WdfObjectDereferenceActual(
+            object,
+            other,
+            2,
+            std::ptr::null()
+        ));
+        delete(object);
+        assert_eq!(kernel.debug_output().len(), before);
+    })
+    .unwrap();
+}
+
+/// VER-19: a WDFDRIVER whose last reference the driver drops.
+#[test]
+fn driver_destroyed_undisposed_stops_the_run_with_the_verifier_on() {
+    let drop_driver = |_: &nt_model::Kernel| {
+        log(format!("{}", driver().addr()));
+        dereference(driver().cast());
+        wdf!(WdfVerifierKeBugCheck(0xE2, 1, 2, 3, 4));
+    };
+    let (stop, log) = stop_and_log(verified(), drop_driver);
+    let handle: u64 = log[0].parse().unwrap();
+    assert_violation(&stop, 7, handle);
+    assert_eq!(stop.parameters[2], handle ^ !7);
+    let (stop, _) = stop_and_log(plain(), drop_driver);
+    assert_eq!(stop.code, 0xE2, "{stop}");
 }
 
 /// VER-8: the object moves in its block, the handle's formula stays.
@@ -175,7 +215,8 @@ fn bug_check_is_passed_on_verbatim() {
     assert_eq!((stop.code, stop.parameters), (0xE2, [1, 2, 3, 4]));
 }
 
-/// VER-24, VER-25, VER-26: not modelled, so refused by name.
+/// VER-24, VER-25, VER-26, and REQ-2 where a request is to have a parent: not modelled, so refused by
+/// name.
 #[test]
 fn switches_that_are_not_modelled_stop_the_run() {
     for name in [
@@ -186,6 +227,13 @@ fn switches_that_are_not_modelled_stop_the_run() {
         let stop = stop_of(with_registry(verified(), name, 1), |_| ());
         assert_undefined(&stop, name);
     }
+    let children = with_registry(plain(), "RequestParentOptimizationOn", 0);
+    assert_undefined(&stop_of(children, |_| ()), "RequestParentOptimizationOn");
+    run(
+        with_registry(plain(), "RequestParentOptimizationOn", 1),
+        |_| (),
+    )
+    .unwrap();
     run(
         with_registry(verified(), "ObjectLeakDetectionLimit", u32::MAX),
         |_| (),

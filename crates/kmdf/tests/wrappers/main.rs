@@ -13,6 +13,7 @@ mod everything;
 mod executive;
 mod greedy;
 mod hostile;
+mod levels;
 mod loading;
 mod locks;
 mod lookaside;

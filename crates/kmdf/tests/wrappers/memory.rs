@@ -7,7 +7,7 @@ use nt_model::{Config, LowResources, Pool, Verifier};
 const TAG: Tag = Tag::new(b"Mem1");
 const PAGE: usize = 4096;
 
-/// C1, C9: no attributes, hence the driver as parent; and a device as parent.
+/// C1, C9: no parent named, hence the driver; and a device as parent.
 #[test]
 fn memory_is_made_with_and_without_a_parent() {
     inside(|device, irql| {
@@ -51,7 +51,7 @@ fn memory_of_a_page_or_more_is_page_aligned() {
     });
 }
 
-/// C3: the tag reaches the pool.
+/// C3: the tag reaches the pool; C10: the pool has the memory back once the value is dropped.
 #[test]
 fn the_pool_sees_the_tag() {
     super::driver::with_device(Config::default(), |kernel, file| {

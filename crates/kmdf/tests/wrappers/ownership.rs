@@ -1,8 +1,8 @@
 //! Who deletes what, in whatever order: OBJ-45 to OBJ-59. `docs/soundness.md` names these tests.
 
-use super::driver::{INTERFACE, run_body, with_device};
+use super::driver::{INTERFACE, RUN, on_requests, run_body, with_device};
 use kmdf::{
-    Allows, BorrowedBuffer, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
+    Allows, BorrowedBuffer, Device, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
     NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PoolKind, PreallocatedMemory,
     SpinLock, Tag, WaitLock, context,
 };
@@ -10,6 +10,7 @@ use nt_model::{Config, Verifier};
 use std::mem::forget;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 const TAG: Tag = Tag::new(b"Own1");
 
@@ -81,7 +82,7 @@ fn values_survive_the_deletion_of_their_parent() {
 }
 
 /// One of everything that owns something, with memory and entries out of every list.
-fn forget_everything(device: kmdf::Device<'_>, irql: &mut Passive) {
+fn forget_everything(device: Device<'_>, irql: &mut Passive) {
     forget(Memory::<Paged>::new(&DriverParent, TAG, 16, irql).expect("memory"));
     forget(Memory::<NonPagedNx>::new(&device, TAG, 5000, irql).expect("memory"));
     forget(Memory::<Paged>::new_uninit(&device, TAG, 16, irql).expect("memory"));
@@ -107,8 +108,8 @@ fn forget_everything(device: kmdf::Device<'_>, irql: &mut Passive) {
     forget(PoolBox::new(TAG, inner).expect("pool"));
 }
 
-/// C9, C10, L5, E4: what is forgotten is released by its parent or, where that is gone or there is
-/// none, when the driver is unloaded; no check of the verifier finds anything left.
+/// C9, C10, L5, E4: what is forgotten is released when the driver is unloaded, whatever its parent; no
+/// check of the verifier finds anything left.
 #[test]
 fn forgetting_is_harmless() {
     for verifier in [Verifier::standard(), Verifier::off()] {
@@ -234,6 +235,71 @@ fn allocating_races_with_the_end_of_the_memory_parent() {
         race::<Paged>();
         race::<NonPagedNx>();
     }
+}
+
+/// What creating children of the device ends in, one of each kind.
+fn create_children(device: Device<'_>, irql: &mut Passive) -> [Option<Error>; 6] {
+    let mut bytes = [0; 8];
+    [
+        Memory::<Paged>::new(&device, TAG, 8, irql).err(),
+        Memory::<NonPagedNx>::new(&device, TAG, 5000, irql).err(),
+        PreallocatedMemory::new(&device, BorrowedBuffer::from(&mut bytes[..])).err(),
+        LookasideList::<Paged>::new(&device, TAG, 8, irql).err(),
+        SpinLock::new(&device, ()).err(),
+        WaitLock::new(&device, ()).err(),
+    ]
+}
+
+/// C7, P4, L3, OBJ-61: a parent that is being deleted takes no more children; C9, P6: which is the one
+/// that was named. The device is removed after a request was answered and before its handler
+/// returns, for which the removal waits.
+#[test]
+fn a_parent_that_is_being_deleted_is_refused() {
+    static REFUSED: Mutex<Option<[Option<Error>; 6]>> = Mutex::new(None);
+    static ANSWERED: AtomicBool = AtomicBool::new(false);
+
+    nt_model::run(Config::default(), |kernel| {
+        let driver = kernel
+            .load_driver("wrappers", super::driver::fx_driver_entry)
+            .expect("the driver loads");
+        let device = driver
+            .add_device("ROOT\\WRAPPERS")
+            .expect("the device starts");
+        let file = kernel
+            .open_interface(&INTERFACE.get())
+            .expect("the device opens");
+        on_requests(|queue, request, irql| {
+            let before = create_children(queue.device(), irql);
+            let handled = request.complete(if before == [None; 6] {
+                Ok(())
+            } else {
+                Err(Error::UNSUCCESSFUL)
+            });
+            ANSWERED.store(true, Ordering::Release);
+            let start = Instant::now();
+            while SpinLock::new(&queue.device(), ()).is_ok() && start.elapsed().as_secs() < 10 {
+                std::thread::yield_now();
+            }
+            *REFUSED.lock().expect("nobody panics with this lock") =
+                Some(create_children(queue.device(), irql));
+            handled
+        });
+        // From a DPC, so that the handler has a thread of its own.
+        let (status, _) = file.ioctl_from_dpc(RUN, &[], 0).wait();
+        assert_eq!(status.ok(), Ok(0));
+        // The queue, which the removal stops first, has to be done with the request as well.
+        while !ANSWERED.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        file.close();
+        device.remove().expect("nothing is open");
+        driver.unload().expect("nothing is left");
+    })
+    .expect("no bug check");
+    assert_eq!(
+        *REFUSED.lock().expect("nobody panics with this lock"),
+        Some([Some(Error::DELETE_PENDING); 6])
+    );
 }
 
 struct Cycle(LookasideList<Paged>, Memory<Paged>);

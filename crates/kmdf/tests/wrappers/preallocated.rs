@@ -24,6 +24,28 @@ fn a_memory_object_is_put_over_an_owned_buffer() {
     });
 }
 
+/// P7, P8: the object goes with its value; the buffer does not.
+#[test]
+fn dropping_deletes_the_object_and_not_the_buffer() {
+    super::driver::with_device(Config::default(), |kernel, file| {
+        let kernel = kernel.clone();
+        super::driver::run_body(file, move |device, irql| {
+            let blocks = || kernel.verifier().live_blocks;
+            let buffer = PoolBuffer::<NonPagedNx>::new(TAG, 40, irql).expect("pool");
+            let before = blocks();
+            let memory = PreallocatedMemory::new(&device, buffer).expect("memory");
+            assert_eq!(blocks(), before + 1);
+            let mut buffer = memory.into_buffer();
+            assert_eq!(blocks(), before);
+            let borrowed = BorrowedBuffer::from(buffer.bytes_mut(irql));
+            drop(PreallocatedMemory::new(&DriverParent, borrowed).expect("memory"));
+            assert_eq!(blocks(), before);
+            assert_eq!(buffer.bytes(irql), [0; 40]);
+        });
+    })
+    .expect("no bug check");
+}
+
 /// P2, P8: over a borrowed slice, which is the lender's again afterwards.
 #[test]
 fn a_memory_object_is_put_over_a_borrowed_buffer() {

@@ -113,7 +113,7 @@ fn uninitialised_bytes_are_marked() {
 }
 
 /// C1, C9, C13 (ParentObjectCheck), P1, P6: the parent is an argument that cannot be left out; the
-/// driver is one choice, and passes no attributes.
+/// driver is one choice.
 #[test]
 fn a_parent_is_always_named() {
     type Create<P> = fn(&P, Tag, usize, &Passive) -> Result<Memory<Paged>>;

@@ -9,6 +9,7 @@ use crate::io::transfer::{Transfer, UserBuffer};
 use crate::irp;
 use crate::machine::{Kernel, Machine};
 use crate::status::NtStatus;
+use crate::time;
 use kmdf_sys::*;
 use std::fmt;
 use std::sync::Arc;
@@ -75,14 +76,32 @@ impl File {
     /// `output_size` zero bytes is what [`Pending::wait`] gives back. The dispatch routine runs on
     /// this thread before the call returns.
     pub fn ioctl_async(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
+        let pending = self.start(code, input, output_size, |send| send());
+        level::expect_passive_at_return("DeviceIoControl");
+        pending
+    }
+
+    /// As [`File::ioctl_async`], sent on by a driver above in a DPC that interrupted the idle thread
+    /// of this processor: the dispatch routine runs at `DISPATCH_LEVEL`, and the id of the thread is
+    /// the 0 that all idle threads have.
+    pub fn ioctl_from_dpc(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
+        self.start(code, input, output_size, |send| time::on_idle_thread(send))
+    }
+
+    fn start(
+        &self,
+        code: u32,
+        input: &[u8],
+        output_size: usize,
+        how: impl FnOnce(&dyn Fn()),
+    ) -> Pending {
         let input = input.to_vec();
         let mut output = vec![0; output_size];
         let from = UserBuffer::new(input.as_ptr(), input.len());
         let to = UserBuffer::new(output.as_mut_ptr(), output.len());
         let state = match self.control(code, from, to) {
             Ok((outgoing, target)) => {
-                outgoing.send(target.as_ptr());
-                level::expect_passive_at_return("DeviceIoControl");
+                how(&|| outgoing.send(target.as_ptr()));
                 State::Sent(outgoing)
             }
             Err(status) => State::Refused(status),
