@@ -1,6 +1,6 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
-use crate::{audit, image, package, project, rules, source, unsafe_code, wine};
+use crate::{audit, image, interleavings, package, project, rules, source, unsafe_code, wine};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 14] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 15] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -25,6 +25,9 @@ pub fn run() -> Result<()> {
             cargo(&root, &arguments)
         }),
         ("tests", &|| cargo(&root, &["test", "--workspace"])),
+        ("interleavings", &|| {
+            interleavings::run(&interleavings::Options::default())
+        }),
         ("documentation", &|| {
             cargo(&root, &["doc", "--workspace", "--no-deps"])
         }),
