@@ -52,7 +52,11 @@ mod explored {
     /// A cell of the registry, whose lock takes the threads by turns. Loom watches all of them as
     /// one, which is in no cell itself: cells are zeroed by the framework, or in statics.
     #[derive(Debug)]
-    pub(crate) struct Cell<T: Copy>(core::cell::Cell<T>);
+    pub(crate) struct Cell<T: Copy> {
+        value: core::cell::Cell<T>,
+        /// Not zero once the memory was freed, which the tests fill.
+        freed: core::cell::Cell<u8>,
+    }
 
     #[derive(Default)]
     struct AllCells(UnsafeCell<()>);
@@ -66,17 +70,24 @@ mod explored {
 
     impl<T: Copy> Cell<T> {
         pub(crate) const fn new(value: T) -> Self {
-            Self(core::cell::Cell::new(value))
+            Self {
+                value: core::cell::Cell::new(value),
+                freed: core::cell::Cell::new(0),
+            }
         }
 
         pub(crate) fn get(&self) -> T {
-            ALL_CELLS.0.with(|_| ());
-            self.0.get()
+            ALL_CELLS.0.with(|_| self.check());
+            self.value.get()
         }
 
         pub(crate) fn set(&self, value: T) {
-            ALL_CELLS.0.with_mut(|_| ());
-            self.0.set(value);
+            ALL_CELLS.0.with_mut(|_| self.check());
+            self.value.set(value);
+        }
+
+        fn check(&self) {
+            assert_eq!(self.freed.get(), 0, "a node of the registry was freed");
         }
     }
 }
