@@ -188,11 +188,15 @@ pub(crate) fn free(address: usize, tag: Option<ULONG>) {
     unsafe { memory.write_bytes(FREED, size) };
 }
 
-/// Checks that the driver left nothing behind, and wrote to nothing that it had freed.
-pub(crate) fn end() {
+/// Checks that there is no lookaside list.
+pub(crate) fn assert_lists_deleted() {
     let lists = lock(&KERNEL.lookaside_lists);
     assert!(lists.is_empty(), "a lookaside list was not deleted");
-    drop(lists);
+}
+
+/// Checks that the driver left nothing behind, and wrote to nothing that it had freed.
+pub(crate) fn end() {
+    assert_lists_deleted();
     let mut blocks = lock(&KERNEL.blocks);
     for (address, block) in take(&mut *blocks) {
         let Block { layout, tag, .. } = block;
