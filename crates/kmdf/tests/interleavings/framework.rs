@@ -63,6 +63,7 @@ enum Kind {
     },
     List {
         length: usize,
+        pool: POOL_TYPE,
         tag: ULONG,
         memory: Attributes,
     },
@@ -166,7 +167,7 @@ impl Object {
         let info = with_exposed_provenance_mut::<WDF_OBJECT_CONTEXT_TYPE_INFO>(context_type);
         // SAFETY: A driver's context types are in statics.
         let size = unsafe { info.as_ref() }.map_or(0, |info| info.ContextSize);
-        let handle = kernel::allocate(CONTEXT + size, TAG);
+        let handle = kernel::allocate(_POOL_TYPE::NonPagedPoolNx, CONTEXT + size, TAG);
         let context = with_exposed_provenance_mut::<u8>(handle + CONTEXT);
         // SAFETY: Allocated above with this size.
         unsafe { context.write_bytes(0, size) };
@@ -312,6 +313,12 @@ pub(crate) fn add_device() -> usize {
 /// Deletes the device with this handle, as Plug and Play would.
 pub(crate) fn remove_device(handle: usize) {
     object(handle).delete();
+}
+
+/// Checks that the driver object alone is left.
+pub(crate) fn assert_objects_destroyed() {
+    let objects = own(&FRAMEWORK.objects).len();
+    assert_eq!(objects, 1, "an object was not destroyed");
 }
 
 /// Unloads the driver. Its devices must have been removed.
@@ -500,7 +507,7 @@ unsafe extern "C" fn context_object(_: PWDF_DRIVER_GLOBALS, context: PVOID) -> W
 unsafe extern "C" fn memory_create(
     _: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
-    _: POOL_TYPE,
+    pool: POOL_TYPE,
     tag: ULONG,
     length: usize,
     handle: *mut WDFMEMORY,
@@ -508,7 +515,7 @@ unsafe extern "C" fn memory_create(
 ) -> NTSTATUS {
     // SAFETY: By the contract of the table.
     let attributes = unsafe { Attributes::read(attributes) };
-    let buffer = kernel::allocate(length, tag);
+    let buffer = kernel::allocate(pool, length, tag);
     let kind = Kind::Memory {
         buffer,
         length,
@@ -537,7 +544,7 @@ unsafe extern "C" fn list_create(
     _: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
     length: usize,
-    _: POOL_TYPE,
+    pool: POOL_TYPE,
     memory: PWDF_OBJECT_ATTRIBUTES,
     tag: ULONG,
     handle: *mut WDFLOOKASIDE,
@@ -548,6 +555,7 @@ unsafe extern "C" fn list_create(
     let memory = unsafe { Attributes::read(memory) };
     let kind = Kind::List {
         length,
+        pool,
         tag,
         memory,
     };
@@ -563,6 +571,7 @@ unsafe extern "C" fn memory_from_list(
     let list = object(handle.addr());
     let Kind::List {
         length,
+        pool,
         tag,
         memory: attributes,
     } = list.kind
@@ -570,7 +579,7 @@ unsafe extern "C" fn memory_from_list(
         panic!("a handle of other than a lookaside list");
     };
     list.reference();
-    let buffer = kernel::allocate(length, tag);
+    let buffer = kernel::allocate(pool, length, tag);
     let start = with_exposed_provenance_mut::<u8>(buffer);
     // SAFETY: Allocated above with this length.
     unsafe { start.write_bytes(0, length) };

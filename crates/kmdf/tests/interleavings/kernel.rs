@@ -6,10 +6,10 @@
 //! notices a use that merely happened to come earlier, with nothing that ordered it before the end.
 
 use kmdf_sys::{
-    BOOLEAN, DISPATCH_LEVEL, GENERAL_LOOKASIDE, KIRQL, KPROCESSOR_MODE, NTSTATUS,
-    PALLOCATE_FUNCTION, PFREE_FUNCTION, PKSPIN_LOCK, PLARGE_INTEGER, PNPAGED_LOOKASIDE_LIST,
-    POOL_TYPE, PPAGED_LOOKASIDE_LIST, PSLIST_ENTRY, PSLIST_HEADER, PVOID, SIZE_T, STATUS_SUCCESS,
-    ULONG, USHORT,
+    _POOL_TYPE, APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, GENERAL_LOOKASIDE, KIRQL, KPROCESSOR_MODE,
+    NTSTATUS, PALLOCATE_FUNCTION, PFREE_FUNCTION, PKSPIN_LOCK, PLARGE_INTEGER,
+    PNPAGED_LOOKASIDE_LIST, POOL_TYPE, PPAGED_LOOKASIDE_LIST, PSLIST_ENTRY, PSLIST_HEADER, PVOID,
+    SIZE_T, STATUS_SUCCESS, ULONG, USHORT,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::MutexGuard;
@@ -53,6 +53,7 @@ struct Kernel {
 struct Block {
     layout: Layout,
     tag: ULONG,
+    pageable: bool,
     freed: bool,
     uses: Arc<Uses>,
 }
@@ -133,6 +134,11 @@ fn uses(address: usize) -> Option<Arc<Uses>> {
         !block.freed,
         "memory at {address:#x} is used after it was freed"
     );
+    let level = ULONG::from(KeGetCurrentIrql());
+    assert!(
+        !block.pageable || level <= APC_LEVEL,
+        "pageable memory is used at DISPATCH_LEVEL"
+    );
     Some(Arc::clone(&block.uses))
 }
 
@@ -150,7 +156,7 @@ pub(crate) fn own_memory(address: usize) {
     }
 }
 
-pub(crate) fn allocate(size: usize, tag: ULONG) -> usize {
+pub(crate) fn allocate(pool: POOL_TYPE, size: usize, tag: ULONG) -> usize {
     let layout = Layout::from_size_align(size, 16).expect("a small size");
     // SAFETY: The size is not zero.
     let memory = unsafe { alloc(layout) };
@@ -159,6 +165,7 @@ pub(crate) fn allocate(size: usize, tag: ULONG) -> usize {
     let block = Block {
         layout,
         tag,
+        pageable: pool == _POOL_TYPE::PagedPool,
         freed: false,
         uses: Arc::default(),
     };
@@ -224,8 +231,8 @@ pub(crate) fn at_dispatch<R>(body: impl FnOnce() -> R) -> R {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn ExAllocatePoolWithTag(_: POOL_TYPE, size: SIZE_T, tag: ULONG) -> PVOID {
-    with_exposed_provenance_mut(allocate(size as usize, tag))
+extern "C" fn ExAllocatePoolWithTag(pool: POOL_TYPE, size: SIZE_T, tag: ULONG) -> PVOID {
+    with_exposed_provenance_mut(allocate(pool, size as usize, tag))
 }
 
 #[unsafe(no_mangle)]
@@ -270,9 +277,15 @@ extern "C" fn ExpInterlockedPopEntrySList(header: PSLIST_HEADER) -> PSLIST_ENTRY
     with_exposed_provenance_mut(entry)
 }
 
-fn initialize_lookaside_list(list: *mut GENERAL_LOOKASIDE, size: SIZE_T, tag: ULONG) {
+fn initialize_lookaside_list(
+    list: *mut GENERAL_LOOKASIDE,
+    pool: POOL_TYPE,
+    size: SIZE_T,
+    tag: ULONG,
+) {
     let mut value = GENERAL_LOOKASIDE {
         Depth: DEPTH,
+        Type: pool,
         Size: size as ULONG,
         Tag: tag,
         ..GENERAL_LOOKASIDE::default()
@@ -303,7 +316,7 @@ fn delete_lookaside_list(list: *mut GENERAL_LOOKASIDE) {
 }
 
 macro_rules! lookaside_functions {
-    ($($initialize:ident, $delete:ident, $list:ty;)*) => {$(
+    ($($initialize:ident, $delete:ident, $list:ty, $pool:ident;)*) => {$(
         #[unsafe(no_mangle)]
         extern "C" fn $initialize(
             list: $list,
@@ -315,7 +328,7 @@ macro_rules! lookaside_functions {
             _depth: USHORT,
         ) {
             assert!(allocate.is_none() && free.is_none(), "only the default routines");
-            initialize_lookaside_list(list.cast(), size, tag);
+            initialize_lookaside_list(list.cast(), _POOL_TYPE::$pool, size, tag);
         }
 
         #[unsafe(no_mangle)]
@@ -326,8 +339,8 @@ macro_rules! lookaside_functions {
 }
 
 lookaside_functions! {
-    ExInitializePagedLookasideList, ExDeletePagedLookasideList, PPAGED_LOOKASIDE_LIST;
-    ExInitializeNPagedLookasideList, ExDeleteNPagedLookasideList, PNPAGED_LOOKASIDE_LIST;
+    ExInitializePagedLookasideList, ExDeletePagedLookasideList, PPAGED_LOOKASIDE_LIST, PagedPool;
+    ExInitializeNPagedLookasideList, ExDeleteNPagedLookasideList, PNPAGED_LOOKASIDE_LIST, NonPagedPoolNx;
 }
 
 #[unsafe(no_mangle)]

@@ -1,6 +1,8 @@
-//! Framework objects that values own, while their parent is deleted.
+//! Framework objects that values own, while their parent is deleted. An object that a value lost would
+//! go at the driver's end, which the tests do not wait for.
 
 use crate::driver::{LENGTH, Removable, TAG, explore, fill, passive};
+use crate::framework::assert_objects_destroyed;
 use kmdf::{Device, DriverParent, Error, LookasideList, Memory, NonPagedNx, Passive, Result};
 use loom::thread;
 use std::mem::forget;
@@ -16,6 +18,7 @@ fn a_value_dropped_while_its_parent_is_deleted_is_deleted_once() {
         let other = thread::spawn(move || drop(memory));
         device.remove();
         other.join().expect("no panic");
+        assert_objects_destroyed();
     });
 }
 
@@ -41,6 +44,7 @@ fn two_values_are_dropped_while_their_parent_is_deleted() {
         device.remove();
         one.join().expect("no panic");
         other.join().expect("no panic");
+        assert_objects_destroyed();
     });
 }
 
@@ -63,6 +67,7 @@ fn allocating_through_a_gate_while_the_parent_is_deleted_gives_memory_or_an_erro
         }
         drop(list);
         other.join().expect("no panic");
+        assert_objects_destroyed();
     });
 }
 
@@ -75,5 +80,6 @@ fn a_list_dropped_while_its_parent_is_deleted_takes_its_gate_along() {
         let other = thread::spawn(move || drop(list));
         device.remove();
         other.join().expect("no panic");
+        assert_objects_destroyed();
     });
 }
