@@ -9,6 +9,7 @@ mod image;
 #[cfg(test)]
 mod image_for_tests;
 mod inf;
+mod interleavings;
 mod package;
 mod packages;
 mod pe;
@@ -68,6 +69,18 @@ enum Task {
     Rules(rules::Options),
     /// Count unsafe code, and check that each piece says why it is sound, and docs/soundness.md
     Unsafe(unsafe_code::Options),
+    /// Try the orders in which the threads of kmdf's tests may run, with loom
+    ///
+    /// `tests/interleavings` of the crate kmdf drops, allocates and deletes on two or three threads:
+    /// kernel lookaside lists, deferred releases, the registry, objects whose parent goes. Loom runs
+    /// each test once for each order of the threads' steps, with atomics that may answer a read with
+    /// any value their memory ordering permits. Kernel and framework are small ones of these tests:
+    /// they stop at a double free, a use after the end, a leak, or memory that ends without having to
+    /// wait for its last use.
+    ///
+    /// A mistake ends the process. Run its test alone then: LOOM_LOCATION=1 adds the lines to what
+    /// loom says, LOOM_LOG=trace tells every step of every order.
+    Interleavings(interleavings::Options),
     /// Run the tests in the model under AddressSanitizer, ThreadSanitizer, or both in turn
     Sanitize {
         /// Just this one
@@ -89,6 +102,7 @@ fn main() -> ExitCode {
         Task::Inf { file, .. } => inf::task::run(file.as_deref()),
         Task::Rules(options) => rules::run(&project::root(), options).map(drop),
         Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
+        Task::Interleavings(options) => interleavings::run(&options).map(drop),
         Task::Sanitize { sanitizer } => sanitize::run(sanitizer).map(say),
     };
     match result {

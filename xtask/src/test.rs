@@ -1,7 +1,8 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
 use crate::{
-    audit, image, package, project, rules, sanitize, source, unsafe_code, wdk_route, wine,
+    audit, image, interleavings, package, project, rules, sanitize, source, unsafe_code, wdk_route,
+    wine,
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 16] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 17] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -27,6 +28,9 @@ pub fn run() -> Result<()> {
             cargo(&root, &arguments)
         }),
         ("tests", &|| cargo(&root, &["test", "--workspace"])),
+        ("interleavings", &|| {
+            interleavings::run(&interleavings::Options::default())
+        }),
         ("documentation", &|| {
             cargo(&root, &["doc", "--workspace", "--no-deps"])
         }),

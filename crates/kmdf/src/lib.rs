@@ -184,6 +184,7 @@ mod queue;
 mod registry;
 mod request;
 mod status;
+mod sync;
 mod tag;
 #[doc(hidden)]
 pub mod text;
@@ -221,5 +222,7 @@ mod from_c {}
 #[doc(hidden)]
 pub mod __private {
     pub use crate::driver::driver_entry;
+    #[cfg(loom)]
+    pub use crate::object::Control;
     pub use kmdf_sys::export_driver_entry;
 }

@@ -2,11 +2,12 @@
 
 use crate::registry::{self, Node};
 use crate::status::{Error, Result, check};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null, null_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use kmdf_sys::{
     _MODE, _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, LARGE_INTEGER, ULONG,
     WDF_OBJECT_ATTRIBUTES, WDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT,
@@ -80,12 +81,25 @@ pub(crate) fn attributes(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
 /// `node` is in the registry while `state` is `ORPHANED`. `gate` is NULL or a gate that this object
 /// owns.
 #[repr(C)]
-struct Control {
+pub struct Control {
     node: Node,
     state: AtomicU8,
     gate: AtomicPtr<c_void>,
     /// Of a gate: twice the number of those inside, and whether it is closed.
     inside: AtomicUsize,
+}
+
+/// For the tests in loom, whose framework puts this there: its atomics cannot be zeroes.
+#[cfg(loom)]
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            node: Node::new(),
+            state: AtomicU8::new(HELD),
+            gate: AtomicPtr::new(null_mut()),
+            inside: AtomicUsize::new(0),
+        }
+    }
 }
 
 /// The value exists, and no parent has disposed of the object.

@@ -7,7 +7,8 @@
 //! the value takes it out; what is left once the driver's own value has been dropped belongs to
 //! values that nobody can reach any more, and is released then.
 
-use core::cell::{Cell, UnsafeCell};
+use crate::sync::Cell;
+use core::cell::UnsafeCell;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use kmdf_sys::{KSPIN_LOCK, ntddk};

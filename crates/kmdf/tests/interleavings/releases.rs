@@ -1,0 +1,65 @@
+//! Releases that are put off, and the registry of what is to be released at the end.
+
+use crate::driver::{LENGTH, TAG, explore, fill, passive};
+use crate::kernel::at_dispatch;
+use kmdf::{NonPagedNx, Paged, PagedLookaside, PoolBuffer, PoolKind};
+use loom::thread;
+use std::mem::forget;
+
+fn new_buffer<P: PoolKind>() -> PoolBuffer<P>
+where
+    kmdf::Passive: kmdf::Allows<P>,
+{
+    PoolBuffer::new(TAG, LENGTH, &passive()).expect("nothing fails here")
+}
+
+#[test]
+fn a_buffer_dropped_at_dispatch_is_freed_by_whoever_allocates_next() {
+    explore(|| {
+        let mut buffer = new_buffer::<Paged>();
+        let other = thread::spawn(move || {
+            fill(buffer.bytes_mut(&passive()), 1);
+            at_dispatch(|| drop(buffer));
+        });
+        drop(new_buffer::<Paged>());
+        other.join().expect("no panic");
+    });
+}
+
+#[test]
+fn two_threads_share_the_releases_that_wait() {
+    explore(|| {
+        let buffers = (new_buffer::<Paged>(), new_buffer::<Paged>());
+        at_dispatch(|| drop(buffers));
+        let other = thread::spawn(|| drop(new_buffer::<Paged>()));
+        drop(new_buffer::<Paged>());
+        other.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_pageable_list_dropped_at_dispatch_is_deleted_after_its_entry_came_back() {
+    explore(|| {
+        let list = PagedLookaside::new(TAG, LENGTH, &passive()).expect("nothing fails here");
+        let entry = list.allocate(&passive()).expect("nothing fails here");
+        let other = thread::spawn(move || at_dispatch(|| drop(entry)));
+        at_dispatch(|| drop(list));
+        drop(new_buffer::<Paged>());
+        other.join().expect("no panic");
+    });
+}
+
+#[test]
+fn two_threads_enter_and_remove_and_what_is_forgotten_stays_in_the_registry() {
+    explore(|| {
+        let between = new_buffer::<NonPagedNx>();
+        forget(new_buffer::<NonPagedNx>());
+        let other = thread::spawn(|| {
+            drop(new_buffer::<NonPagedNx>());
+            forget(new_buffer::<NonPagedNx>());
+        });
+        drop(between);
+        forget(new_buffer::<NonPagedNx>());
+        other.join().expect("no panic");
+    });
+}
