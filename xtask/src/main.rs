@@ -53,7 +53,7 @@ enum Task {
     Audit(audit::Options),
     /// Run the driver image in Wine's kernel, driven by the Windows client
     Wine(wine::Options),
-    /// Compile the driver as the WDK route does, over a stand-in for what a WDK generates
+    /// Compile the driver as the WDK route does, over a stand-in for what a WDK generates, and look for panics
     WdkRoute,
     /// Make a signed driver package in target/package, from what `image` made
     Package,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// The first file called `name` in the folders of `PATH`.
 pub fn find(name: &str) -> Option<PathBuf> {
@@ -32,6 +32,19 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs `command` quietly and returns what it printed; on failure its error output is told.
 pub fn output(command: &mut Command) -> Result<String> {
+    captured(command).map(|output| text(&output.stdout))
+}
+
+/// As [`output`], for what it printed as errors or warnings.
+pub fn errors(command: &mut Command) -> Result<String> {
+    captured(command).map(|output| text(&output.stderr))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn captured(command: &mut Command) -> Result<Output> {
     let said = said(command);
     let output = command
         .output()
@@ -40,10 +53,10 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!(
             "`{said}` ended with {}: {}",
             output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
+            text(&output.stderr).trim()
         );
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output)
 }
 
 /// The command as a person would type it, without its environment.
