@@ -10,7 +10,7 @@ use core::cell::Cell;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::slice;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 
 /// A request's buffers while [`Request::answer`](crate::Request::answer) runs: first the input,
@@ -224,8 +224,18 @@ impl DirectInput<'_> {
             .get(offset..)
             .and_then(|bytes| bytes.get(..target.len()))
             .ok_or(Error::BUFFER_TOO_SMALL)?;
-        for (target, source) in target.iter_mut().zip(source) {
-            *target = source.load(Ordering::Relaxed);
+        // SAFETY: Any bytes are a value of either type, and both may change behind a reference.
+        let (head, words, tail) = unsafe { source.align_to::<AtomicU64>() };
+        let parts = target
+            .split_at_mut_checked(head.len())
+            .and_then(|(head, rest)| Some((head, rest.split_at_mut_checked(size_of_val(words))?)));
+        let (for_head, (for_words, for_tail)) = parts.ok_or(Error::INTERNAL_ERROR)?;
+        for (target, word) in for_words.as_chunks_mut().0.iter_mut().zip(words) {
+            *target = word.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        let head = for_head.iter_mut().zip(head);
+        for (target, byte) in head.chain(for_tail.iter_mut().zip(tail)) {
+            *target = byte.load(Ordering::Relaxed);
         }
         Ok(())
     }

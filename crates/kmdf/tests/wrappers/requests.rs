@@ -155,6 +155,30 @@ fn memory_of_a_request_needs_bytes() {
     });
 }
 
+/// Whatever the alignment of either side.
+#[test]
+fn direct_input_is_copied_byte_for_byte() {
+    using(|file| {
+        on_requests(|_, request, _| {
+            request.answer(|transfer| {
+                let direct = transfer.direct_input()?;
+                for offset in 0..direct.len() {
+                    for length in 0..=direct.len() - offset {
+                        let mut bytes = [0xFF; 41];
+                        direct.copy_to(offset, &mut bytes[1..=length])?;
+                        let copied = (offset as u8..).take(length);
+                        assert!(bytes[1..=length].iter().copied().eq(copied));
+                        assert!(bytes[0] == 0xFF && bytes[length + 1..].iter().all(|b| *b == 0xFF));
+                    }
+                }
+                Ok(())
+            })
+        });
+        let mut pages: [u8; 39] = std::array::from_fn(|index| index as u8);
+        assert_eq!(file.ioctl(IN_DIRECT, b"", &mut pages), done(0));
+    });
+}
+
 /// The direct methods: pages of the sender are copied from and to, never referred to.
 #[test]
 fn direct_buffers_are_copied() {
