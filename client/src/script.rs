@@ -394,7 +394,8 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
-    for character in line.chars() {
+    // Editors on Windows begin a file with a byte order mark.
+    for character in line.trim_start_matches('\u{FEFF}').chars() {
         match (quote, character) {
             (Some(open), _) if character == open => quote = None,
             (Some(_), _) => word.get_or_insert_default().push(character),
@@ -441,6 +442,7 @@ mod tests {
         assert_eq!(words("write a ''").unwrap(), ["write", "a", ""]);
         assert_eq!(words("write a b#c").unwrap(), ["write", "a", "b#c"]);
         assert_eq!(words("  # only a note").unwrap(), Vec::<String>::new());
+        assert_eq!(words("\u{FEFF}version").unwrap(), ["version"]);
         assert!(words("write a 'open").is_err());
     }
 
