@@ -4,7 +4,7 @@ use kmdf::{
     Device, DeviceInit, Driver, Guid, Handled, IoHandler, Passive, Presentation, Queue, Request,
     Result, context, driver_entry, wide,
 };
-use nt_model::{Config, File, Kernel, Stop};
+use nt_model::{Config, DriverEntryPoint, File, Kernel, Stop};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,6 +73,23 @@ impl IoHandler for Requests {
     }
 }
 
+/// Loads a driver, and adds and opens a device of its.
+pub fn start(
+    kernel: &Kernel,
+    entry: DriverEntryPoint,
+) -> (nt_model::Driver, nt_model::Device, File) {
+    let driver = kernel
+        .load_driver("wrappers", entry)
+        .expect("the driver loads");
+    let device = driver
+        .add_device("ROOT\\WRAPPERS")
+        .expect("the device starts");
+    let file = kernel
+        .open_interface(&INTERFACE.get())
+        .expect("the device opens");
+    (driver, device, file)
+}
+
 /// Loads the driver, adds its device, opens it for `user`, and takes everything down again; the
 /// verifier stops the run if anything is left then.
 pub fn with_device<T: Send + 'static>(
@@ -80,15 +97,7 @@ pub fn with_device<T: Send + 'static>(
     user: impl FnOnce(&Kernel, &File) -> T + Send + 'static,
 ) -> std::result::Result<T, Stop> {
     nt_model::run(config, |kernel| {
-        let driver = kernel
-            .load_driver("wrappers", fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\WRAPPERS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (driver, device, file) = start(kernel, fx_driver_entry);
         let value = user(kernel, &file);
         file.close();
         device.remove().expect("the device is removed");

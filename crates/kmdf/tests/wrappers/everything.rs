@@ -1,7 +1,9 @@
 //! All wrappers at once: with each allocation failing in turn, on several threads, and while the
 //! device goes away.
 
-use super::driver::{INTERFACE, RUN, on_requests, run_body, while_handling, with_device};
+use super::driver::{
+    INTERFACE, RUN, fx_driver_entry, on_requests, run_body, start, while_handling, with_device,
+};
 use kmdf::{
     BorrowedBuffer, Device, DriverParent, LookasideList, Memory, NonPagedLookaside, NonPagedNx,
     Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PreallocatedMemory, Result, SpinLock, Tag,
@@ -61,7 +63,7 @@ fn every_failing_allocation_is_survived() {
             ..Config::default()
         };
         let injected = nt_model::run(config, |kernel| {
-            let Ok(driver) = kernel.load_driver("wrappers", super::driver::fx_driver_entry) else {
+            let Ok(driver) = kernel.load_driver("wrappers", fx_driver_entry) else {
                 return kernel.verifier().faults_injected;
             };
             if let Ok(device) = driver.add_device("ROOT\\WRAPPERS") {
@@ -165,15 +167,7 @@ fn threads_share_lists() {
 fn dropping_races_with_removal() {
     for _ in 0..10 {
         nt_model::run(Config::default(), |kernel| {
-            let driver = kernel
-                .load_driver("wrappers", super::driver::fx_driver_entry)
-                .expect("the driver loads");
-            let device = driver
-                .add_device("ROOT\\WRAPPERS")
-                .expect("the device starts");
-            let file = kernel
-                .open_interface(&INTERFACE.get())
-                .expect("the device opens");
+            let (driver, device, file) = start(kernel, fx_driver_entry);
             let mut values = run_body(&file, |device, irql| {
                 (0..50)
                     .map(|size| Memory::<Paged>::new(&device, TAG, size * 200 + 1, irql))
@@ -204,15 +198,7 @@ fn dropping_races_with_removal() {
 #[test]
 fn surprise_removal_leaves_nothing() {
     nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("wrappers", super::driver::fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\WRAPPERS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (driver, device, file) = start(kernel, fx_driver_entry);
         let memory = run_body(&file, |device, irql| {
             Memory::<Paged>::new(&device, TAG, 100, irql).expect("memory")
         });

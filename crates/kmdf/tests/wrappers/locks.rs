@@ -1,6 +1,6 @@
 //! Spin locks and wait locks.
 
-use super::driver::INTERFACE;
+use super::driver::{INTERFACE, start};
 use super::{driver, inside};
 use kmdf::{
     DeviceInit, Dispatch, Driver, DriverParent, Error, Handled, IoHandler, Memory, Paged, Passive,
@@ -142,15 +142,7 @@ fn idle_threads_take_turns() {
     const PROCESSORS: u8 = 4;
     const ROUNDS: u8 = 10;
     nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("counting", fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\COUNTING")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (driver, device, file) = start(kernel, fx_driver_entry);
         let send = || {
             let (status, counted) = file.ioctl_from_dpc(driver::RUN, &[], 1).wait();
             assert_eq!(status.ok(), Ok(1));

@@ -1,6 +1,6 @@
 //! Who deletes what, in whatever order: OBJ-45 to OBJ-59. `docs/soundness.md` names these tests.
 
-use super::driver::{INTERFACE, RUN, on_requests, run_body, with_device};
+use super::driver::{INTERFACE, RUN, fx_driver_entry, on_requests, run_body, start, with_device};
 use kmdf::{
     Allows, BorrowedBuffer, Device, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
     NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PoolKind, PreallocatedMemory,
@@ -29,15 +29,7 @@ static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 #[test]
 fn values_survive_the_deletion_of_their_parent() {
     nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("wrappers", super::driver::fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\WRAPPERS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (driver, device, file) = start(kernel, fx_driver_entry);
         run_body(&file, |device, irql| {
             let list =
                 LookasideList::with_memory_parent(&device, &device, TAG, 32, irql).expect("list");
@@ -142,7 +134,7 @@ fn a_lent_buffer_comes_back_from_a_forgotten_object() {
 fn forgetting_an_orphan_is_harmless() {
     nt_model::run(Config::default(), |kernel| {
         let driver = kernel
-            .load_driver("wrappers", super::driver::fx_driver_entry)
+            .load_driver("wrappers", fx_driver_entry)
             .expect("the driver loads");
         for _ in 0..2 {
             let device = driver
@@ -181,7 +173,7 @@ fn allocating_races_with_the_end_of_the_memory_parent() {
     {
         nt_model::run(Config::default(), |kernel| {
             let driver = kernel
-                .load_driver("wrappers", super::driver::fx_driver_entry)
+                .load_driver("wrappers", fx_driver_entry)
                 .expect("the driver loads");
             let add = || {
                 driver
@@ -259,15 +251,7 @@ fn a_parent_that_is_being_deleted_is_refused() {
     static ANSWERED: AtomicBool = AtomicBool::new(false);
 
     nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("wrappers", super::driver::fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\WRAPPERS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (driver, device, file) = start(kernel, fx_driver_entry);
         on_requests(|queue, request, irql| {
             let before = create_children(queue.device(), irql);
             let handled = request.complete(if before == [None; 6] {
@@ -319,15 +303,7 @@ impl Drop for Cycle {
 #[test]
 fn values_in_the_context_of_their_own_parent_go_with_it() {
     nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("wrappers", super::driver::fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\WRAPPERS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (driver, device, file) = start(kernel, fx_driver_entry);
         run_body(&file, |device, irql| {
             let list = LookasideList::with_memory_parent(&device, &device, TAG, 32, irql);
             let list = list.expect("list");
