@@ -39,7 +39,7 @@ unsafe impl<T: Send> Send for PoolBox<T> {}
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
 
 impl<T> PoolBox<T> {
-    /// `ExAllocatePoolWithTag`: puts `value` in an allocation of its own.
+    /// `ExAllocatePoolWithTag`: puts `value` in an allocation of its own. IRQL: <= DISPATCH_LEVEL.
     ///
     /// Pool memory is aligned to 16 bytes:
     ///

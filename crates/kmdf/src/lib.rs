@@ -134,7 +134,9 @@
 //!
 //! # IRQL
 //!
-//! See [`irql`]. In short: a callback gets a witness, pass it on. What is pageable asks for it.
+//! See [`irql`]. In short: a callback gets a witness, pass it on. What is pageable asks for it. A
+//! function that neither names a level nor takes a witness calls nothing of Windows, and may be
+//! called at any level that a driver using this crate can reach.
 //!
 //! `Drop` cannot ask, so all values may be dropped at any IRQL that a driver using this crate can
 //! reach. Pageable memory objects are freed later by the framework if need be. A pageable
