@@ -53,6 +53,8 @@ enum Task {
     Audit(audit::Options),
     /// Run the driver image in Wine's kernel, driven by the Windows client
     Wine(wine::Options),
+    /// Run the tests in the model as Windows programs in Wine
+    WineTests,
     /// Compile the driver as the WDK route does, over a stand-in for what a WDK generates, and look for panics
     WdkRoute,
     /// Make a signed driver package in target/package, from what `image` made
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Task::Image(options) => image::run(&options).map(say),
         Task::Audit(options) => audit::run(&options).map(say),
         Task::Wine(options) => wine::run(&options).map(say),
+        Task::WineTests => wine::model::run().map(say),
         Task::WdkRoute => wdk_route::run().map(say),
         Task::Package => package::run(),
         Task::Inf { rules: true, .. } => inf::task::list(),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 17] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 18] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -67,6 +67,7 @@ pub fn run() -> Result<()> {
                 ..wine::Options::default()
             })
         }),
+        ("tests in Wine", &wine::model::run),
         ("package", &|| {
             package::run()?;
             Ok("made, signed and verified".to_owned())

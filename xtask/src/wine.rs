@@ -1,6 +1,7 @@
 //! `cargo xtask wine`: the driver image in Wine's kernel, driven by the Windows client.
 
 mod kernel;
+pub mod model;
 mod prefix;
 mod session;
 

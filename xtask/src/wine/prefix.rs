@@ -128,7 +128,7 @@ impl Prefix {
     }
 
     /// Rust's standard library imports bcryptprimitives.dll, which Wine has from version 9 on.
-    fn add_random_library(&self) -> Result<()> {
+    pub fn add_random_library(&self) -> Result<()> {
         let library = self.system_folder().join("bcryptprimitives.dll");
         if library.exists() {
             return Ok(());
@@ -144,15 +144,26 @@ impl Prefix {
         process::run(&mut compile)
     }
 
-    /// `wine` in this prefix, with no display and no add-ons to ask for.
+    /// `wine` in this prefix.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.wine.program);
+        let mut command = Command::new(self.program());
+        self.enter(&mut command);
+        command
+    }
+
+    /// Where `wine` lies.
+    pub fn program(&self) -> &Path {
+        &self.wine.program
+    }
+
+    /// Has what `command` starts in Wine run in this prefix, with no display and no add-ons to ask
+    /// for.
+    pub fn enter(&self, command: &mut Command) {
         command
             .env("WINEPREFIX", &self.folder)
             .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY");
-        command
     }
 
     /// Tells the server of this prefix something.
