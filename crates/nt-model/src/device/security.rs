@@ -38,11 +38,6 @@ pub enum Access {
     ReadWrite,
 }
 
-/// `FILE_READ_DATA`.
-const READ_DATA: u32 = 1;
-/// `FILE_WRITE_DATA`.
-const WRITE_DATA: u32 = 2;
-
 impl Access {
     /// The rights that it stands for: `FILE_GENERIC_READ`, `FILE_GENERIC_WRITE`.
     pub(crate) const fn mask(self) -> u32 {
@@ -53,22 +48,16 @@ impl Access {
         }
     }
 
-    /// Whether a read may be sent.
-    pub(crate) const fn reads(self) -> bool {
-        self.mask() & READ_DATA != 0
-    }
-
-    /// Whether a write may be sent.
-    pub(crate) const fn writes(self) -> bool {
-        self.mask() & WRITE_DATA != 0
+    /// Whether requests that need these of the two may be sent: `FILE_READ_ACCESS`, which is also
+    /// `FILE_READ_DATA`, and `FILE_WRITE_ACCESS`, also `FILE_WRITE_DATA`.
+    pub(crate) const fn allows(self, required: u32) -> bool {
+        required & (FILE_READ_ACCESS | FILE_WRITE_ACCESS) & !self.mask() == 0
     }
 
     /// Whether a device control request with this code may be sent: the code says what its handle
     /// must have been opened for.
     pub(crate) const fn controls(self, code: u32) -> bool {
-        let required = code >> 14;
-        (required & FILE_READ_ACCESS == 0 || self.reads())
-            && (required & FILE_WRITE_ACCESS == 0 || self.writes())
+        self.allows(code >> 14)
     }
 }
 

@@ -173,12 +173,12 @@ impl File {
 
     fn transfer(&self, major: u32, buffer: UserBuffer, offset: u64) -> IoStatus {
         let is_read = major == IRP_MJ_READ;
-        let may = if is_read {
-            self.access.reads()
+        let required = if is_read {
+            FILE_READ_ACCESS
         } else {
-            self.access.writes()
+            FILE_WRITE_ACCESS
         };
-        if !may {
+        if !self.access.allows(required) {
             return IoStatus::refused(STATUS_ACCESS_DENIED);
         }
         let (mut outgoing, target) = match self.outgoing(Subject::Major(major)) {
