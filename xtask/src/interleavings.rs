@@ -1,7 +1,7 @@
 //! The tests of `kmdf` that try the orders in which threads may run, in loom.
 
-use crate::project;
-use anyhow::{Context, Result, ensure};
+use crate::{process, project};
+use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
 
@@ -21,13 +21,8 @@ pub struct Options {
 /// Runs the tests; their number of orders is part of what they print.
 pub fn run(options: &Options) -> Result<String> {
     let root = project::root();
-    let status = command(&root, options)
-        .status()
-        .context("cargo could not be started")?;
-    ensure!(
-        status.success(),
-        "the interleavings ended with {status}; the mistake is above, before the last panic"
-    );
+    process::run(&mut command(&root, options))
+        .context("an order did not hold; the mistake is above, before the last panic")?;
     Ok("all orders held".to_owned())
 }
 

@@ -4,7 +4,7 @@
 //! does not: it takes the locks and reference counts of a standard library that it did not compile
 //! for races, so that the library is built as well, from the component rust-src.
 
-use crate::project::root;
+use crate::{process, project};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
@@ -116,15 +116,9 @@ impl Sanitizer {
     fn run(self, compiler: &Compiler) -> Result<()> {
         let name = self.name();
         println!("{name} sanitizer: {}", compiler.version);
-        let status = self
-            .command(compiler, &root())
-            .status()
-            .with_context(|| format!("the tests under the {name} sanitizer did not start"))?;
-        ensure!(
-            status.success(),
-            "the {name} sanitizer or a test under it ended with {status}; what it found is above"
-        );
-        Ok(())
+        process::run(&mut self.command(compiler, &project::root())).with_context(|| {
+            format!("the {name} sanitizer, or a test under it, found what is above")
+        })
     }
 
     fn command(self, compiler: &Compiler, root: &Path) -> Command {
@@ -139,7 +133,7 @@ impl Sanitizer {
             .env("RUSTFLAGS", format!("-Zsanitizer={}", self.name()))
             // Builds of other flags beside the usual ones would replace each other.
             .arg("--target-dir")
-            .arg(target_folder(root).join(format!("sanitize-{}", self.name())));
+            .arg(project::target(root).join(format!("sanitize-{}", self.name())));
         if self == Self::Thread {
             command
                 .arg("-Zbuild-std")
@@ -152,11 +146,6 @@ impl Sanitizer {
         }
         command
     }
-}
-
-/// Where cargo builds.
-fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 #[cfg(test)]

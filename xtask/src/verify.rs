@@ -158,15 +158,18 @@ mod tests {
         Some((tools, folder, signer))
     }
 
-    fn verified(tools: &Tools, folder: &TempDir, signer: &Signer) -> Result<Vec<String>> {
-        let signed = Signed {
+    fn signed<'a>(folder: &'a TempDir, signer: &'a Signer) -> Signed<'a> {
+        Signed {
             folder: folder.path(),
             image: "test.sys",
             inf: "test.inf",
             catalog: "test.cat",
             authority: signer.authority(),
-        };
-        verify(tools, &signed)
+        }
+    }
+
+    fn verified(tools: &Tools, folder: &TempDir, signer: &Signer) -> Result<Vec<String>> {
+        verify(tools, &signed(folder, signer))
     }
 
     #[test]
@@ -201,13 +204,7 @@ mod tests {
             return;
         };
         let path = |name: &str| folder.path().join(name);
-        let signed = Signed {
-            folder: folder.path(),
-            image: "test.sys",
-            inf: "test.inf",
-            catalog: "test.cat",
-            authority: signer.authority(),
-        };
+        let signed = signed(&folder, &signer);
         let mut image = fs::read(path("test.sys")).unwrap();
         image[0x700] ^= 1;
         fs::write(path("test.sys"), image).unwrap();
