@@ -4,7 +4,7 @@
 
 use std::{
     io::Write,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -16,20 +16,24 @@ const RULES: [&str; 37] = [
     "E1", "E2", "E3", "E4", "E5", "E6", "E7",
 ];
 
-fn run(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wdfmem"))
+fn start(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_wdfmem"))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("the client starts");
+        .expect("the client starts")
+}
+
+fn run(arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
+    let mut child = start(arguments);
     // The client may end without reading all of it.
     let _ = child
         .stdin
         .take()
         .expect("a pipe")
-        .write_all(input.as_bytes());
+        .write_all(input.as_ref());
     child.wait_with_output().expect("the client ends")
 }
 
@@ -214,13 +218,7 @@ fn a_script_ends_at_the_first_line_that_does_not_end_as_it_should() {
 #[test]
 fn the_exit_code_tells_how_it_went_even_if_nobody_reads_the_output() {
     for (script, expected) in [("version\nread 0x100\n", 1), ("version\n", 0)] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wdfmem"))
-            .arg("script")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the client starts");
+        let mut child = start(&["script"]);
         // Before there is a script, nothing is printed.
         drop(child.stdout.take());
         let mut input = child.stdin.take().expect("a pipe");
@@ -295,20 +293,7 @@ fn what_makes_no_sense_is_refused_with_a_way_on() {
 
 #[test]
 fn a_script_that_is_no_text_is_refused() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wdfmem"))
-        .arg("script")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    child
-        .stdin
-        .take()
-        .expect("a pipe")
-        .write_all(&[0xFF, 0xFE, b'\n'])
-        .expect("it is written");
-    let output = child.wait_with_output().expect("the client ends");
+    let output = run(&["script"], [0xFF, 0xFE, b'\n']);
     assert_eq!(code(&output), 2);
     assert!(text(&output.stderr).contains("UTF-8"));
 }

@@ -1,8 +1,8 @@
 //! ExAllocateFromPagedLookasideList, its Initialize, Free and Delete, and the nonpaged sibling.
 
 use wdfmem_ioctl::{
-    Call, Capabilities, Handle, InitializeExList, Level, MIN_ENTRY_BYTES, PoolKind, Routines,
-    Status, Tag, Traits, wire,
+    Call, Capabilities, Handle, InitializeExList, MIN_ENTRY_BYTES, PoolKind, Routines, Status, Tag,
+    Traits, wire,
 };
 
 use super::guide::Guide;
@@ -122,24 +122,8 @@ fn list(guide: &mut Guide<'_>, pool: PoolKind, routines: Routines, calls: &Calls
         span: entry.first(size),
         byte: 0xA5,
     });
-    let at_dispatch = Call::Checksum {
-        span: entry.first(size),
-        level: Level::Dispatch,
-    };
     guide.about(Some("a plain memory access"));
-    match pool {
-        PoolKind::Paged => {
-            guide.refuse(
-                "E5",
-                "touch it at DISPATCH_LEVEL",
-                &at_dispatch,
-                Status::NOT_SUPPORTED,
-            );
-        }
-        PoolKind::NonPaged => {
-            guide.succeed("E5", "touch it at DISPATCH_LEVEL", &at_dispatch);
-        }
-    }
+    guide.touch_at_dispatch("E5", pool, entry.first(size));
     guide.about(Some(calls.allocate));
     guide.starve("E2, E3", &allocate(list.handle), move |entry| {
         Call::FreeEntry {

@@ -1,6 +1,6 @@
 //! Tries things and writes down how they went.
 
-use wdfmem_ioctl::{Call, Handle, Span, Status, Tag, Traits};
+use wdfmem_ioctl::{Call, Handle, Level, PoolKind, Span, Status, Tag, Traits};
 
 use super::{Row, Tour};
 use crate::{
@@ -46,6 +46,11 @@ impl Made {
             length,
         }
     }
+}
+
+/// The call that deletes an object.
+pub const fn delete(handle: Handle) -> Call<'static> {
+    Call::Delete { handle }
 }
 
 impl<'a> Guide<'a> {
@@ -95,6 +100,19 @@ impl<'a> Guide<'a> {
         status: Status,
     ) {
         self.ends(rule, what, call, status);
+    }
+
+    /// Touches bytes at DISPATCH_LEVEL, which paged memory must refuse.
+    pub fn touch_at_dispatch(&mut self, rule: &'static str, pool: PoolKind, span: Span) {
+        let call = Call::Checksum {
+            span,
+            level: Level::Dispatch,
+        };
+        let status = match pool {
+            PoolKind::NonPaged => Status::SUCCESS,
+            PoolKind::Paged => Status::NOT_SUPPORTED,
+        };
+        self.ends(rule, "touch it at DISPATCH_LEVEL", &call, status);
     }
 
     /// A call that must make an object.

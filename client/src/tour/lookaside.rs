@@ -1,8 +1,8 @@
 //! WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
 
-use wdfmem_ioctl::{Call, CreateList, Handle, Level, PoolKind, Status, Tag, Traits};
+use wdfmem_ioctl::{Call, CreateList, Handle, PoolKind, Status, Tag, Traits};
 
-use super::guide::Guide;
+use super::guide::{Guide, delete};
 
 const CALL: &str = "WdfMemoryCreateFromLookaside";
 
@@ -17,10 +17,6 @@ fn create(pool: PoolKind, size: u64) -> Call<'static> {
         tag: tag(),
         size,
     })
-}
-
-fn delete(handle: Handle) -> Call<'static> {
-    Call::Delete { handle }
 }
 
 /// Takes this part of the tour.
@@ -79,24 +75,8 @@ fn list(guide: &mut Guide<'_>, pool: PoolKind, size: u64) {
         byte: 0xA5,
     });
 
-    let at_dispatch = Call::Checksum {
-        span: made.first(size),
-        level: Level::Dispatch,
-    };
     guide.about(Some("WdfMemoryGetBuffer"));
-    match pool {
-        PoolKind::NonPaged => {
-            guide.succeed("L6", "touch it at DISPATCH_LEVEL", &at_dispatch);
-        }
-        PoolKind::Paged => {
-            guide.refuse(
-                "L6",
-                "touch it at DISPATCH_LEVEL",
-                &at_dispatch,
-                Status::NOT_SUPPORTED,
-            );
-        }
-    }
+    guide.touch_at_dispatch("L6", pool, made.first(size));
     guide.about(None);
     guide.starve("L3", &take, delete);
 

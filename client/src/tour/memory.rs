@@ -1,11 +1,10 @@
 //! WdfMemoryCreate.
 
 use wdfmem_ioctl::{
-    Call, Content, CreateMemory, Handle, Level, MAX_OBJECT_BYTES, Parent, PoolKind, Status, Tag,
-    Traits,
+    Call, Content, CreateMemory, Level, MAX_OBJECT_BYTES, Parent, PoolKind, Status, Tag, Traits,
 };
 
-use super::guide::{CONTRACT, Guide};
+use super::guide::{CONTRACT, Guide, delete};
 
 const CALL: &str = "WdfMemoryCreate";
 const PAGE: u64 = 4096;
@@ -23,10 +22,6 @@ fn create(size: u64) -> CreateMemory {
         tag: tag(),
         size,
     }
-}
-
-fn delete(handle: Handle) -> Call<'static> {
-    Call::Delete { handle }
 }
 
 /// Takes this part of the tour.

@@ -5,7 +5,7 @@ use wdfmem_ioctl::{
     PoolKind, Status, Tag,
 };
 
-use super::guide::{CONTRACT, Guide};
+use super::guide::{CONTRACT, Guide, delete};
 
 const CALL: &str = "WdfMemoryCreatePreallocated";
 const ASSIGN: &str = "WdfMemoryAssignBuffer";
@@ -22,10 +22,6 @@ fn create(size: u64) -> CreatePreallocated {
         tag: tag(),
         size,
     }
-}
-
-fn delete(handle: Handle) -> Call<'static> {
-    Call::Delete { handle }
 }
 
 /// Takes this part of the tour.
