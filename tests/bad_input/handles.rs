@@ -4,9 +4,8 @@ use wdfmem_ioctl::{Call, CopyBytes, Handle, Level, PoolKind, Status, Tag};
 
 use crate::common::*;
 
-/// The calls that name an object, each with a handle in place of each that it names, and the kinds of
-/// object that it does not work on.
-fn naming(handle: Handle, world: &World) -> Vec<Call<'static>> {
+/// The calls for bytes, each with a handle in place of each that it names.
+fn for_bytes(handle: Handle, world: &World) -> Vec<Call<'static>> {
     let at = span(handle, 0, 1);
     let copy = |source, target| {
         Call::Copy(CopyBytes {
@@ -18,23 +17,6 @@ fn naming(handle: Handle, world: &World) -> Vec<Call<'static>> {
         })
     };
     vec![
-        Call::AssignBuffer {
-            handle,
-            tag: Tag::DEFAULT,
-            size: 1,
-        },
-        Call::CreateFromLookaside { list: handle },
-        Call::Delete { handle },
-        Call::AllocateEntry { list: handle },
-        Call::FreeEntry {
-            list: handle,
-            entry: world.entry,
-        },
-        Call::FreeEntry {
-            list: world.ex_list,
-            entry: handle,
-        },
-        Call::DeleteExList { list: handle },
         Call::Write {
             handle,
             offset: 0,
@@ -54,6 +36,31 @@ fn naming(handle: Handle, world: &World) -> Vec<Call<'static>> {
         },
         Call::BulkRead(at),
     ]
+}
+
+/// All calls that name an object, in the same way.
+fn naming(handle: Handle, world: &World) -> Vec<Call<'static>> {
+    let mut calls = vec![
+        Call::AssignBuffer {
+            handle,
+            tag: Tag::DEFAULT,
+            size: 1,
+        },
+        Call::CreateFromLookaside { list: handle },
+        Call::Delete { handle },
+        Call::AllocateEntry { list: handle },
+        Call::FreeEntry {
+            list: handle,
+            entry: world.entry,
+        },
+        Call::FreeEntry {
+            list: world.ex_list,
+            entry: handle,
+        },
+        Call::DeleteExList { list: handle },
+    ];
+    calls.extend(for_bytes(handle, world));
+    calls
 }
 
 /// L4, E1, E4
@@ -105,7 +112,6 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
         let world = World::new(&file);
         let before = world.state(&file);
         let mismatch = Status::OBJECT_TYPE_MISMATCH;
-        let at = |handle| span(handle, 0, 1);
         for handle in [
             world.memory,
             world.paged,
@@ -170,38 +176,7 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
             refuse(&file, &Call::Delete { handle }, mismatch);
         }
         for handle in [world.list, world.ex_list] {
-            let copy = |source, target| {
-                Call::Copy(CopyBytes {
-                    source,
-                    source_offset: 0,
-                    target,
-                    target_offset: 0,
-                    length: 1,
-                })
-            };
-            for call in [
-                Call::Write {
-                    handle,
-                    offset: 0,
-                    data: b"x",
-                },
-                Call::Read(at(handle)),
-                Call::Fill {
-                    span: at(handle),
-                    byte: 0,
-                },
-                copy(handle, world.paged),
-                copy(world.paged, handle),
-                Call::Checksum {
-                    span: at(handle),
-                    level: Level::Passive,
-                },
-                Call::Checksum {
-                    span: at(handle),
-                    level: Level::Dispatch,
-                },
-                Call::BulkRead(at(handle)),
-            ] {
+            for call in for_bytes(handle, &world) {
                 // A list of paged memory is refused at DISPATCH_LEVEL for what it is, too.
                 refuse(&file, &call, mismatch);
             }

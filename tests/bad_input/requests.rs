@@ -1,66 +1,54 @@
 //! Requests and buffers that are not as their call wants them.
 
-use wdfmem_ioctl::{CALLS, Code, Data, Status};
+use nt_model::File;
+use wdfmem_ioctl::{CALLS, Call, Code, Data, Status};
 
 use crate::common::*;
 use crate::{for_every_call, sample, second_buffer, wrong};
 
+/// The call with its request changed is refused.
+fn changed(
+    file: &File,
+    world: &World,
+    call: &Call<'_>,
+    expected: Status,
+    change: impl FnOnce(&mut Vec<u8>),
+) {
+    let mut request = encode(call);
+    change(&mut request);
+    let code = call.code().number();
+    wrong(file, world, code, &request, second_buffer(call), expected);
+}
+
 #[test]
 fn an_absent_or_short_input_is_too_small() {
-    for_every_call(|file, world, code, call, output| {
-        let request = encode(&call);
+    for_every_call(|file, world, code, call, _| {
         for length in 0..code.info().request_size {
-            let request = &request[..length];
-            wrong(
-                file,
-                world,
-                code.number(),
-                request,
-                output.clone(),
-                Status::BUFFER_TOO_SMALL,
-            );
+            let too_small = Status::BUFFER_TOO_SMALL;
+            changed(file, world, &call, too_small, |request| {
+                request.truncate(length);
+            });
         }
     });
 }
 
 #[test]
 fn an_input_of_another_length_than_its_header_says_is_refused() {
-    for_every_call(|file, world, code, call, output| {
-        let mut longer = encode(&call);
-        longer.push(0);
-        wrong(
-            file,
-            world,
-            code.number(),
-            &longer,
-            output.clone(),
-            Status::INFO_LENGTH_MISMATCH,
-        );
-        for wrong_size in [0, 15, longer.len() as u32, u32::MAX] {
-            let mut request = encode(&call);
-            request[..4].copy_from_slice(&wrong_size.to_le_bytes());
-            let mismatch = Status::INFO_LENGTH_MISMATCH;
-            wrong(
-                file,
-                world,
-                code.number(),
-                &request,
-                output.clone(),
-                mismatch,
-            );
+    for_every_call(|file, world, code, call, _| {
+        let mismatch = Status::INFO_LENGTH_MISMATCH;
+        changed(file, world, &call, mismatch, |request| request.push(0));
+        let longer = encode(&call).len() as u32 + 1;
+        for wrong_size in [0, 15, longer, u32::MAX] {
+            changed(file, world, &call, mismatch, |request| {
+                request[..4].copy_from_slice(&wrong_size.to_le_bytes());
+            });
         }
         // Even if the header counts them, a call without data takes no more bytes.
         if code.info().data != Data::Follows {
-            let size = longer.len() as u32;
-            longer[..4].copy_from_slice(&size.to_le_bytes());
-            wrong(
-                file,
-                world,
-                code.number(),
-                &longer,
-                output,
-                Status::INFO_LENGTH_MISMATCH,
-            );
+            changed(file, world, &call, mismatch, |request| {
+                request.push(0);
+                request[..4].copy_from_slice(&longer.to_le_bytes());
+            });
         }
     });
 }
@@ -69,21 +57,16 @@ fn an_input_of_another_length_than_its_header_says_is_refused() {
 fn another_version_is_refused_by_every_call_but_the_one_that_asks_for_it() {
     for_every_call(|file, world, code, call, output| {
         for place in 4..8 {
-            let mut request = encode(&call);
-            request[place] ^= 0x40;
             if code == Code::QueryVersion {
+                let mut request = encode(&call);
+                request[place] ^= 0x40;
                 let reply = send(file, code.number(), &request, output.clone());
                 assert_eq!(reply.status, Status::SUCCESS);
             } else {
                 let revision = Status::REVISION_MISMATCH;
-                wrong(
-                    file,
-                    world,
-                    code.number(),
-                    &request,
-                    output.clone(),
-                    revision,
-                );
+                changed(file, world, &call, revision, |request| {
+                    request[place] ^= 0x40;
+                });
             }
         }
     });
@@ -117,19 +100,10 @@ fn reserved(code: Code) -> &'static [usize] {
 
 #[test]
 fn a_reserved_field_that_is_not_zero_is_refused() {
-    for_every_call(|file, world, code, call, output| {
+    for_every_call(|file, world, code, call, _| {
         for place in (8..16).chain(reserved(code).iter().copied()) {
-            let mut request = encode(&call);
-            request[place] = 1;
             let invalid = Status::INVALID_PARAMETER;
-            wrong(
-                file,
-                world,
-                code.number(),
-                &request,
-                output.clone(),
-                invalid,
-            );
+            changed(file, world, &call, invalid, |request| request[place] = 1);
         }
     });
 }
@@ -165,20 +139,13 @@ const fn tag_place(code: Code) -> Option<usize> {
 
 #[test]
 fn a_value_that_is_none_of_its_kind_is_refused() {
-    for_every_call(|file, world, code, call, output| {
+    for_every_call(|file, world, code, call, _| {
         for (place, first) in values(code) {
             for value in [*first, 0x0101, u32::MAX] {
-                let mut request = encode(&call);
-                request[*place..place + 4].copy_from_slice(&value.to_le_bytes());
                 let invalid = Status::INVALID_PARAMETER;
-                wrong(
-                    file,
-                    world,
-                    code.number(),
-                    &request,
-                    output.clone(),
-                    invalid,
-                );
+                changed(file, world, &call, invalid, |request| {
+                    request[*place..place + 4].copy_from_slice(&value.to_le_bytes());
+                });
             }
         }
     });
@@ -187,7 +154,7 @@ fn a_value_that_is_none_of_its_kind_is_refused() {
 /// C3
 #[test]
 fn c3_a_tag_that_is_none_is_refused() {
-    for_every_call(|file, world, code, call, output| {
+    for_every_call(|file, world, code, call, _| {
         let Some(place) = tag_place(code) else { return };
         for tag in [
             *b"caf\xE9",
@@ -198,17 +165,10 @@ fn c3_a_tag_that_is_none_is_refused() {
             *b"BIG\0",
             [1, 0, 0, 0],
         ] {
-            let mut request = encode(&call);
-            request[place..place + 4].copy_from_slice(&tag);
             let invalid = Status::INVALID_PARAMETER;
-            wrong(
-                file,
-                world,
-                code.number(),
-                &request,
-                output.clone(),
-                invalid,
-            );
+            changed(file, world, &call, invalid, |request| {
+                request[place..place + 4].copy_from_slice(&tag);
+            });
         }
     });
 }

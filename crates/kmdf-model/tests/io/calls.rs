@@ -159,6 +159,17 @@ pub(crate) fn queued(kind: WDF_IO_QUEUE_DISPATCH_TYPE) -> Hooks {
     })
 }
 
+/// The hooks of a device with a manual default queue, which is in the slot once the device is made.
+pub(crate) fn manual_queue() -> (Slot, Hooks) {
+    let queue = Slot::default();
+    let kept = queue.clone();
+    let hooks = Hooks::default().created(move |device| {
+        kept.set(create_queue(device, default_config(MANUAL)));
+        STATUS_SUCCESS
+    });
+    (queue, hooks)
+}
+
 pub(crate) fn complete(request: WDFREQUEST, status: NTSTATUS) {
     wdf!(WdfRequestComplete(request, status));
 }
@@ -180,12 +191,7 @@ pub(crate) fn input(request: WDFREQUEST, required: usize) -> Result<(*mut u8, us
         &mut buffer,
         &mut length
     ));
-    if status == STATUS_SUCCESS {
-        Ok((buffer.cast(), length))
-    } else {
-        assert!(buffer.is_null() && length == 0, "reset up front");
-        Err(status)
-    }
+    retrieved(status, buffer, length)
 }
 
 /// The request's output buffer, at least `required` bytes.
@@ -197,6 +203,10 @@ pub(crate) fn output(request: WDFREQUEST, required: usize) -> Result<(*mut u8, u
         &mut buffer,
         &mut length
     ));
+    retrieved(status, buffer, length)
+}
+
+fn retrieved(status: NTSTATUS, buffer: PVOID, length: usize) -> Result<(*mut u8, usize), NTSTATUS> {
     if status == STATUS_SUCCESS {
         Ok((buffer.cast(), length))
     } else {

@@ -329,12 +329,7 @@ fn cancellation_races_completion() {
 /// REQ-54, QUE-51: senders cancel while another thread takes requests out, and none is lost.
 #[test]
 fn cancellation_races_retrieval() {
-    let queue = Slot::default();
-    let kept = queue.clone();
-    let hooks = Hooks::default().created(move |device| {
-        kept.set(create_queue(device, default_config(MANUAL)));
-        STATUS_SUCCESS
-    });
+    let (queue, hooks) = manual_queue();
     with_file(verified(), hooks, move |file| {
         let busy = std::sync::atomic::AtomicUsize::new(3);
         std::thread::scope(|scope| {

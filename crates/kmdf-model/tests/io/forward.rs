@@ -136,12 +136,7 @@ fn the_verifier_refuses_to_forward_to_the_same_queue_or_a_marked_request() {
 /// REQ-57
 #[test]
 fn a_requeued_request_is_first_again() {
-    let queue = Slot::default();
-    let kept = queue.clone();
-    let hooks = Hooks::default().created(move |device| {
-        kept.set(create_queue(device, default_config(MANUAL)));
-        STATUS_SUCCESS
-    });
+    let (queue, hooks) = manual_queue();
     with_file(verified(), hooks, move |file| {
         let pending = [1, 2].map(|number| send(file, number));
         let request = next(queue.get());
@@ -159,12 +154,7 @@ fn a_requeued_request_is_first_again() {
 /// REQ-57, REQ-54
 #[test]
 fn requeueing_a_cancelled_request_succeeds_and_cancels_it() {
-    let queue = Slot::default();
-    let kept = queue.clone();
-    let hooks = Hooks::default().created(move |device| {
-        kept.set(create_queue(device, default_config(MANUAL)));
-        STATUS_SUCCESS
-    });
+    let (queue, hooks) = manual_queue();
     with_file(verified(), hooks, move |file| {
         let pending = send(file, 1);
         let request = next(queue.get());

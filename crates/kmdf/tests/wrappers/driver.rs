@@ -81,13 +81,19 @@ pub fn start(
     let driver = kernel
         .load_driver("wrappers", entry)
         .expect("the driver loads");
+    let (device, file) = add_device(kernel, &driver);
+    (driver, device, file)
+}
+
+/// Adds a device of the driver, and opens it.
+pub fn add_device(kernel: &Kernel, driver: &nt_model::Driver) -> (nt_model::Device, File) {
     let device = driver
         .add_device("ROOT\\WRAPPERS")
         .expect("the device starts");
     let file = kernel
         .open_interface(&INTERFACE.get())
         .expect("the device opens");
-    (driver, device, file)
+    (device, file)
 }
 
 /// Loads the driver, adds its device, opens it for `user`, and takes everything down again; the

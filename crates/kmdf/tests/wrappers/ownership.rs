@@ -1,6 +1,8 @@
 //! Who deletes what, in whatever order: OBJ-45 to OBJ-59. `docs/soundness.md` names these tests.
 
-use super::driver::{INTERFACE, RUN, fx_driver_entry, on_requests, run_body, start, with_device};
+use super::driver::{
+    INTERFACE, RUN, add_device, fx_driver_entry, on_requests, run_body, start, with_device,
+};
 use kmdf::{
     Allows, BorrowedBuffer, Device, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
     NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PoolKind, PreallocatedMemory,
@@ -46,12 +48,7 @@ fn values_survive_the_deletion_of_their_parent() {
         file.close();
         device.remove().expect("nothing is open");
 
-        let device = driver
-            .add_device("ROOT\\WRAPPERS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        let (device, file) = add_device(kernel, &driver);
         run_body(&file, |_, irql| {
             let (mut first, mut second, list, mut entry, lock) =
                 KEPT.lock().expect("not poisoned").take().expect("kept");
@@ -137,12 +134,7 @@ fn forgetting_an_orphan_is_harmless() {
             .load_driver("wrappers", fx_driver_entry)
             .expect("the driver loads");
         for _ in 0..2 {
-            let device = driver
-                .add_device("ROOT\\WRAPPERS")
-                .expect("the device starts");
-            let file = kernel
-                .open_interface(&INTERFACE.get())
-                .expect("the device opens");
+            let (device, file) = add_device(kernel, &driver);
             let kept = run_body(&file, |device, irql| {
                 let list =
                     LookasideList::<Paged>::with_memory_parent(&device, &device, TAG, 32, irql)
