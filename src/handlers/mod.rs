@@ -81,17 +81,17 @@ fn object_size(size: u64) -> Result<usize> {
 
 /// A caller's tag for a call of the framework, which knows the driver's default.
 fn framework_tag(tag: wdfmem_ioctl::Tag) -> Result<kmdf::Tag> {
-    if tag.is_default() {
-        Ok(kmdf::Tag::DEFAULT)
-    } else {
-        kmdf::Tag::try_from_bytes(&tag.characters())
-    }
+    tag_or(kmdf::Tag::DEFAULT, tag)
 }
 
 /// A caller's tag for a call of the kernel, which knows no default.
 fn kernel_tag(tag: wdfmem_ioctl::Tag) -> Result<kmdf::Tag> {
+    tag_or(POOL_TAG, tag)
+}
+
+fn tag_or(default: kmdf::Tag, tag: wdfmem_ioctl::Tag) -> Result<kmdf::Tag> {
     if tag.is_default() {
-        Ok(POOL_TAG)
+        Ok(default)
     } else {
         kmdf::Tag::try_from_bytes(&tag.characters())
     }
