@@ -35,8 +35,6 @@ pub(crate) enum FileClass {
 #[derive(Clone, Copy)]
 pub(crate) struct FileConfig {
     pub(crate) class: FileClass,
-    /// A request without a file object is all right.
-    pub(crate) optional: bool,
     pub(crate) callbacks: WDF_FILEOBJECT_CONFIG,
     pub(crate) attributes: Option<WDF_OBJECT_ATTRIBUTES>,
 }
@@ -79,7 +77,6 @@ impl DeviceInit {
             sddl: None,
             file: FileConfig {
                 class: FileClass::NotRequired,
-                optional: false,
                 callbacks: WDF_FILEOBJECT_CONFIG::default(),
                 attributes: None,
             },
@@ -315,7 +312,7 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_file_object_config(
             c"WdfDeviceInitSetFileObjectConfig: bad attributes, ignored",
         );
     };
-    let Some((class, optional)) = file_class(config.FileObjectClass) else {
+    let Some(class) = file_class(config.FileObjectClass) else {
         return ignored(
             init.globals(),
             c"WdfDeviceInitSetFileObjectConfig: unknown class, ignored",
@@ -326,23 +323,23 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_file_object_config(
     }
     init.file = FileConfig {
         class,
-        optional,
         callbacks: config,
         attributes: given.copied(),
     };
 }
 
-fn file_class(class: WDF_FILEOBJECT_CLASS) -> Option<(FileClass, bool)> {
+/// Whether file objects are optional matters to no request that the model has: a create has to have
+/// one either way (DEV-47).
+fn file_class(class: WDF_FILEOBJECT_CLASS) -> Option<FileClass> {
     use _WDF_FILEOBJECT_CLASS as Class;
     let optional = class & Class::WdfFileObjectCanBeOptional != 0;
-    let class = match class & !Class::WdfFileObjectCanBeOptional {
+    Some(match class & !Class::WdfFileObjectCanBeOptional {
         Class::WdfFileObjectNotRequired if !optional => FileClass::NotRequired,
         Class::WdfFileObjectWdfCanUseFsContext => FileClass::FsContext,
         Class::WdfFileObjectWdfCanUseFsContext2 => FileClass::FsContext2,
         Class::WdfFileObjectWdfCannotUseFsContexts => FileClass::Neither,
         _ => return None,
-    };
-    Some((class, optional))
+    })
 }
 
 /// DEV-33, REQ-1

@@ -12,8 +12,8 @@ use core::ptr::NonNull;
 use kmdf_sys::{
     _DEVICE_OBJECT, _IRP, APC_LEVEL, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE,
     IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_READ,
-    IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING,
+    IRP_MJ_SHUTDOWN, IRP_MJ_SYSTEM_CONTROL, IRP_MJ_WRITE, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 /// The dispatch routine of all major functions (DEV-20).
@@ -38,6 +38,7 @@ pub(crate) unsafe extern "C" fn dispatch(device: *mut _DEVICE_OBJECT, irp: *mut 
         IRP_MJ_PNP if device.is_pnp() => device.on_pnp(irp),
         IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL if device.is_pnp() => irp.pass_down(device.lower()),
         // DEV-60
+        IRP_MJ_SHUTDOWN => irp.finish(STATUS_SUCCESS),
         _ => irp.finish(STATUS_INVALID_DEVICE_REQUEST),
     }
 }

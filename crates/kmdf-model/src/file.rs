@@ -141,9 +141,6 @@ impl FileObject {
         }
         let wdm = irp.file_object();
         if wdm.is_null() && !(class == FileClass::Neither && device.is_exclusive()) {
-            if device.file_config.optional {
-                return Ok(None);
-            }
             verifier::break_point(device.globals(), c"a create came without a file object");
             return Err(STATUS_DEVICE_CONFIGURATION_ERROR);
         }

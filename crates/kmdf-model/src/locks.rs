@@ -70,10 +70,11 @@ unsafe fn create<T: FrameworkObject>(
     // SAFETY: As above.
     let globals = unsafe { attributes::globals_of_parent(own, attributes) }.unwrap_or(own);
     verifier::require(globals, call, lock);
-    // SAFETY: Not NULL, so valid.
-    unsafe { lock.write(null_mut()) };
     // SAFETY: By the contract of this function.
     let attributes = unsafe { attributes::validate(attributes, Rules::PLAIN) }?;
+    // OBJ-77: refused attributes leave what is there.
+    // SAFETY: Not NULL, so valid.
+    unsafe { lock.write(null_mut()) };
     // SAFETY: Validated above.
     let created = unsafe { object::create(globals, attributes, build) }?;
     // SAFETY: Just created.

@@ -1,4 +1,4 @@
-//! Start, stop and removal of a function device, with its power (DEV-52 to DEV-58).
+//! Start, stop and removal of a function device, with its power (DEV-52 to DEV-58, DEV-61).
 //!
 //! A request that the real framework pends is finished here before the dispatch routine returns:
 //! Wine's PnP manager waits for nothing else.
@@ -18,6 +18,8 @@ use kmdf_sys::{
     STATUS_SUCCESS, WDF_PNPPOWER_EVENT_CALLBACKS, WDF_POWER_DEVICE_STATE, WDFCMRESLIST, WDFDEVICE,
 };
 
+const STATUS_DEVICE_POWER_FAILURE: NTSTATUS = 0xC000_009E_u32 as NTSTATUS;
+
 /// Where a device stands. PnP requests come one at a time, so that `Cell`s do; what queues and
 /// calls of the driver read meanwhile is atomic.
 pub(crate) struct Pnp {
@@ -32,8 +34,6 @@ pub(crate) struct Pnp {
     self_managed_io: Cell<bool>,
     /// The release half of the removal is done.
     released: Cell<bool>,
-    /// The state that EvtDeviceD0Entry is told of.
-    previous_state: Cell<WDF_POWER_DEVICE_STATE>,
 }
 
 impl Pnp {
@@ -46,7 +46,6 @@ impl Pnp {
             prepared: Cell::new(false),
             self_managed_io: Cell::new(false),
             released: Cell::new(false),
-            previous_state: Cell::new(_WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final),
         }
     }
 
@@ -129,7 +128,7 @@ impl Live<Device> {
             IRP_MN_QUERY_STOP_DEVICE => self.on_query(irp, self.pnp.callbacks.EvtDeviceQueryStop),
             IRP_MN_CANCEL_REMOVE_DEVICE | IRP_MN_CANCEL_STOP_DEVICE => self.pass_success(irp),
             IRP_MN_STOP_DEVICE => {
-                self.stop(_WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3);
+                self.stop();
                 self.release_hardware();
                 self.pass_success(irp)
             }
@@ -173,7 +172,9 @@ impl Live<Device> {
 
     /// DEV-52 to DEV-54
     fn start(self) -> Result<(), NTSTATUS> {
-        let started = self.prepare_hardware().and_then(|()| self.power_up());
+        // DEV-54: of a failing power-up the PnP manager learns this and no more.
+        let power_up = || self.power_up().map_err(|_| STATUS_DEVICE_POWER_FAILURE);
+        let started = self.prepare_hardware().and_then(|()| power_up());
         if started.is_err() {
             self.release_hardware();
         }
@@ -205,7 +206,7 @@ impl Live<Device> {
 
     fn power_up(self) -> Result<(), NTSTATUS> {
         let callbacks = &self.pnp.callbacks;
-        let previous = self.pnp.previous_state.get();
+        let previous = _WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final;
         change(callbacks.EvtDeviceD0Entry, &self, previous)?;
         let enabled = change(
             callbacks.EvtDeviceD0EntryPostInterruptsEnabled,
@@ -223,21 +224,23 @@ impl Live<Device> {
             }
         });
         if running.is_err() {
-            self.leave_d0(_WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final);
+            self.leave_d0();
         }
         running
     }
 
     /// DEV-55, up to EvtDeviceD0Exit; failures do not stop it (DEV-56).
-    fn stop(self, target: WDF_POWER_DEVICE_STATE) {
+    fn stop(self) {
         if !self.pnp.is_in_d0() {
             return;
         }
         let _ = call(self.pnp.callbacks.EvtDeviceSelfManagedIoSuspend, &self);
-        self.leave_d0(target);
+        self.leave_d0();
     }
 
-    fn leave_d0(self, target: WDF_POWER_DEVICE_STATE) {
+    /// Stopped or removed, the device is in D3Final (DEV-61).
+    fn leave_d0(self) {
+        let target = _WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final;
         let callbacks = &self.pnp.callbacks;
         self.pnp.in_d0.store(false, Ordering::Release);
         self.power_queues(PowerAction::Hold);
@@ -247,7 +250,6 @@ impl Live<Device> {
             target,
         );
         let _ = change(callbacks.EvtDeviceD0Exit, &self, target);
-        self.pnp.previous_state.set(target);
     }
 
     fn release_hardware(self) {
@@ -267,7 +269,7 @@ impl Live<Device> {
         if self.pnp.released.replace(true) {
             return;
         }
-        self.stop(_WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final);
+        self.stop();
         self.release_hardware();
         self.pnp.interfaces_enabled.store(false, Ordering::Release);
         self.interfaces.set_all(false);

@@ -105,14 +105,6 @@ impl Queue {
         state
     }
 
-    /// Tells those that the driver owns and did not mark cancelable that they are not wanted any
-    /// more (REQ-53).
-    pub(super) fn flag_canceled(&self, state: &State) {
-        for request in state.owned.iter() {
-            request.set_canceled();
-        }
-    }
-
     /// Cancels what waits now, and what the driver marked cancelable (QUE-44, QUE-46).
     pub(super) fn cancel_requests<'a>(&'a self, state: Guard<'a, State>) -> Guard<'a, State> {
         let mut state = self.cancel_waiting_requests(state, |_| true);

@@ -152,7 +152,6 @@ impl Queue {
         if cancel == Cancel::Everything {
             state.cancels_dispatched = true;
             state = self.cancel_requests(state);
-            self.flag_canceled(&state);
         }
         self.dispatch(state, None);
         Ok(())
@@ -174,7 +173,6 @@ impl Queue {
         if cancel == Cancel::Everything {
             state.cancels_dispatched = self.globals().client_is_at_least(11);
             state = self.cancel_requests(state);
-            self.flag_canceled(&state);
         }
         self.dispatch(state, None);
         Ok(())

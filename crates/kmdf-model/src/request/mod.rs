@@ -39,7 +39,7 @@ mod flag {
     pub(super) const MARKED: u32 = 1 << 2;
     /// It is in its queue's list of cancelable requests.
     pub(super) const CANCELABLE: u32 = 1 << 3;
-    /// It was cancelled, by its sender or by a purge (REQ-53).
+    /// It was cancelled by its sender or, while it was marked cancelable, by a purge (REQ-53).
     pub(super) const CANCELED: u32 = 1 << 4;
     /// The cancellation callback has been entered.
     pub(super) const CANCEL_PATH: u32 = 1 << 5;

@@ -88,7 +88,11 @@ fn stop_and_purge_cancels_what_is_there_and_goes_on_accepting() {
         assert_eq!(wdf!(WdfRequestIsCanceled(request)), 0);
         wdf!(WdfIoQueueStopAndPurge(queue, Some(on_state), context(2)));
         assert_eq!(status_of(second), STATUS_CANCELLED);
-        assert_eq!(wdf!(WdfRequestIsCanceled(request)), 1);
+        assert_eq!(
+            wdf!(WdfRequestIsCanceled(request)),
+            0,
+            "nobody cancelled it"
+        );
         let third = send(file, 3);
         assert_eq!(state(queue), (1, 1, 1));
         complete(request, STATUS_SUCCESS);
@@ -130,7 +134,7 @@ fn a_draining_queue_accepts_nothing_and_presents_what_it_has() {
     });
 }
 
-/// QUE-46, QUE-33: also that a request marked cancelable meanwhile is cancelled.
+/// QUE-46, QUE-33, REQ-53: also that a request marked cancelable meanwhile is cancelled.
 #[test]
 fn a_purged_queue_cancels_what_waits_and_what_is_cancelable() {
     let queue = Slot::default();
@@ -155,6 +159,7 @@ fn a_purged_queue_cancels_what_waits_and_what_is_cancelable() {
         assert_eq!(status_of(first), STATUS_CANCELLED);
         assert_eq!(take_log(), ["cancel"]);
         let request: WDFREQUEST = owned[1].take();
+        assert_eq!(wdf!(WdfRequestIsCanceled(request)), 0, "REQ-53");
         assert_eq!(
             wdf!(WdfRequestMarkCancelableEx(request, Some(on_cancel))),
             STATUS_CANCELLED

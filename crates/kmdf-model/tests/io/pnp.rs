@@ -1,9 +1,11 @@
-//! Start, stop, removal and unload (DEV-23, DEV-25, DEV-52 to DEV-60).
+//! Start, stop, removal and unload (DEV-23, DEV-25, DEV-52 to DEV-61).
 
 use crate::driver::*;
 use kmdf_sys::*;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, Ordering};
+
+const STATUS_DEVICE_POWER_FAILURE: NTSTATUS = 0xC000_009E_u32 as NTSTATUS;
 
 /// What the callback named first in [`FAILING`] returns, if that is this one.
 static FAILING: std::sync::Mutex<&str> = std::sync::Mutex::new("");
@@ -184,12 +186,16 @@ fn a_failed_start_undoes_what_was_reached() {
         "D0Entry",
         "ReleaseHardware",
     ];
-    let cases = [("PrepareHardware", prepare), ("D0Entry", entry)];
-    for (failing, wanted) in cases {
+    let cases = [
+        ("PrepareHardware", prepare, STATUS_UNSUCCESSFUL),
+        // Whatever the driver says, the device did not power up.
+        ("D0Entry", entry, STATUS_DEVICE_POWER_FAILURE),
+    ];
+    for (failing, wanted, status) in cases {
         let outcome = run(verified(), observed(), move |machine| {
             set_failing(failing);
             let failure = machine.try_add().expect_err("does not start");
-            assert_eq!(failure.0, STATUS_UNSUCCESSFUL);
+            assert_eq!(failure.0, status);
             let log = take_log();
             let (start, end) = log.split_at(wanted.len());
             assert_eq!(start, wanted);
@@ -204,7 +210,8 @@ fn a_failed_start_undoes_what_was_reached() {
 fn a_failing_self_managed_io_init_leaves_d0_and_releases() {
     let outcome = run(verified(), observed(), move |machine| {
         set_failing("IoInit");
-        machine.try_add().expect_err("does not start");
+        let failure = machine.try_add().expect_err("does not start");
+        assert_eq!(failure.0, STATUS_DEVICE_POWER_FAILURE);
         let mut wanted = STARTED.to_vec();
         wanted.extend(["D0ExitPre", "target 5", "D0Exit", "ReleaseHardware"]);
         wanted.extend(GONE);
@@ -213,7 +220,7 @@ fn a_failing_self_managed_io_init_leaves_d0_and_releases() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-52: Restart on later power-ups.
+/// DEV-52: Restart on later power-ups. DEV-61: from D3Final, which is where a stop goes.
 #[test]
 fn a_stopped_device_restarts() {
     let outcome = run(verified(), observed(), |machine| {
@@ -225,7 +232,7 @@ fn a_stopped_device_restarts() {
             "QueryStop",
             "IoSuspend",
             "D0ExitPre",
-            "target 4",
+            "target 5",
             "D0Exit",
             "ReleaseHardware",
         ];
@@ -233,7 +240,7 @@ fn a_stopped_device_restarts() {
         device.start().expect("starts");
         let restarted = [
             "PrepareHardware",
-            "previous 4",
+            "previous 5",
             "D0Entry",
             "D0EntryPost",
             "IoRestart",

@@ -46,7 +46,7 @@ fn locking_the_wrong_object_breaks_before_the_bug_check() {
     assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
 }
 
-/// OBJ-72, OBJ-28 for locks
+/// OBJ-72, OBJ-77, OBJ-28 for locks
 #[test]
 fn lock_creation_checks_pointer_and_attributes() {
     assert_required_null(&stop_of(plain(), |_| {
@@ -61,7 +61,11 @@ fn lock_creation_checks_pointer_and_attributes() {
         let mut lock = 0x40 as WDFSPINLOCK;
         let status = wdf!(WdfSpinLockCreate(&mut wrong, &mut lock));
         assert_eq!(status, STATUS_WDF_EXECUTION_LEVEL_INVALID);
-        assert!(lock.is_null());
+        assert_eq!(lock.addr(), 0x40, "left as it was");
+        let mut lock = 0x40 as WDFWAITLOCK;
+        let status = wdf!(WdfWaitLockCreate(&mut wrong, &mut lock));
+        assert_eq!(status, STATUS_WDF_EXECUTION_LEVEL_INVALID);
+        assert_eq!(lock.addr(), 0x40, "left as it was");
     })
     .unwrap();
 }
