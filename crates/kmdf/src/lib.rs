@@ -26,7 +26,7 @@
 //! | file objects | [`FileHandler`], [`FileObject`] |
 //! | `WDF_DECLARE_CONTEXT_TYPE` | [`context!`] |
 //! | `WdfObjectAllocateContext` | [`Device::attach`], [`Queue::attach`], [`FileObject::attach`], [`Request::attach`] |
-//! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`] |
+//! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`]; with the feature `alloc` also `PoolAllocator`, a `#[global_allocator]` |
 //! | `WdfSpinLock...`, `WdfWaitLock...` | [`SpinLock`], [`WaitLock`] |
 //! | `DbgPrint` | [`debug`] |
 //!
@@ -163,10 +163,13 @@
 //!   ever.
 //! * Find leaks: a value that is forgotten with `mem::forget` keeps what it owns, at the latest until
 //!   the driver is unloaded, and nobody says so.
-//! * Allocate infallibly, panic, or link `core::fmt` into the driver.
+//! * Allocate infallibly, panic, or link `core::fmt` into the driver. The collections of the crate
+//!   `alloc` do all three unless they are used as `PoolAllocator` says.
 
 #![no_std]
 
+#[cfg(feature = "alloc")]
+mod allocator;
 mod boxed;
 pub mod context;
 pub mod debug;
@@ -191,6 +194,8 @@ mod tag;
 #[doc(hidden)]
 pub mod text;
 
+#[cfg(feature = "alloc")]
+pub use allocator::PoolAllocator;
 pub use boxed::PoolBox;
 pub use context::Context;
 pub use device::{Device, DeviceInit};
