@@ -1,10 +1,11 @@
 //! `cargo xtask audit`: whether Windows would load a kernel image, check by check.
 
 mod code;
+pub mod contexts;
 mod debug;
 mod describe;
 mod header;
-mod image;
+pub mod image;
 mod imports;
 mod relocations;
 mod resource;
@@ -51,7 +52,7 @@ struct Check {
 }
 
 /// All checks, from the outside of an image to its inside.
-const CHECKS: [Check; 19] = [
+const CHECKS: [Check; 20] = [
     Check {
         id: "machine",
         rule: "An executable image for x64: anything else is refused",
@@ -101,6 +102,11 @@ const CHECKS: [Check; 19] = [
         id: "relocations",
         rule: "The image can be loaded at any address: every absolute address in it is listed",
         examine: relocations::complete,
+    },
+    Check {
+        id: "contexts",
+        rule: "Context types lie in writable data: linkers may give read-only ones one address",
+        examine: contexts::distinct,
     },
     Check {
         id: "unwind",

@@ -5,6 +5,7 @@ mod catalog;
 mod certificate;
 mod date;
 mod der;
+mod folding;
 mod image;
 #[cfg(test)]
 mod image_for_tests;
@@ -57,6 +58,8 @@ enum Task {
     WineTests,
     /// Compile the driver as the WDK route does, over a stand-in for what a WDK generates, and look for panics
     WdkRoute,
+    /// Link a driver with /OPT:ICF, and check that no two context types get one address
+    Folding,
     /// Make a signed driver package in target/package, from what `image` made
     Package,
     /// Check an INF file against the documented rules; the stamped driver.inx if none is named
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Task::Wine(options) => wine::run(&options).map(say),
         Task::WineTests => wine::model::run().map(say),
         Task::WdkRoute => wdk_route::run().map(say),
+        Task::Folding => folding::run().map(say),
         Task::Package => package::run(),
         Task::Inf { rules: true, .. } => inf::task::list(),
         Task::Inf { file, .. } => inf::task::run(file.as_deref()),

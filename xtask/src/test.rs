@@ -1,8 +1,8 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
 use crate::{
-    audit, image, interleavings, package, project, rules, sanitize, source, unsafe_code, wdk_route,
-    wine,
+    audit, folding, image, interleavings, package, project, rules, sanitize, source, unsafe_code,
+    wdk_route, wine,
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 18] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 19] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -47,6 +47,7 @@ pub fn run() -> Result<()> {
         ("tour", &|| cargo(&root, &["run", "--release"])),
         ("tour as JSON", &|| tour_as_json(&root)),
         ("WDK route", &wdk_route::run),
+        ("context types, folded", &folding::run),
         ("image, built twice", &|| {
             image::run(&image::Options {
                 twice: true,

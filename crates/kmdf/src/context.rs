@@ -69,17 +69,53 @@ macro_rules! context {
     };
 }
 
+/// `WDF_OBJECT_CONTEXT_TYPE_INFO` of a static, whose address tells one context type from another.
+///
+/// The cell is never written to. It is there to put the static into writable memory: with /OPT:ICF a
+/// linker may give two read-only statics of equal contents one address, and two context types would
+/// then be one type.
+///
+/// # Invariants
+///
+/// The structure never changes once it is made.
+#[repr(transparent)]
+pub(crate) struct Identity(UnsafeCell<WDF_OBJECT_CONTEXT_TYPE_INFO>);
+
+// SAFETY: The structure never changes, by the type invariant, and what it points at does not either.
+unsafe impl Sync for Identity {}
+
+impl Identity {
+    /// Describes a context of `size` bytes, for the static whose address `unique` is.
+    pub(crate) const fn new(
+        unique: PCWDF_OBJECT_CONTEXT_TYPE_INFO,
+        name: &'static CStr,
+        size: usize,
+    ) -> Self {
+        Self(UnsafeCell::new(WDF_OBJECT_CONTEXT_TYPE_INFO {
+            Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
+            ContextName: name.as_ptr().cast(),
+            ContextSize: size,
+            UniqueType: unique,
+            EvtDriverGetUniqueContextType: None,
+        }))
+    }
+
+    /// `UniqueType`: what the framework compares.
+    pub(crate) fn unique(&'static self) -> PCWDF_OBJECT_CONTEXT_TYPE_INFO {
+        // SAFETY: Nobody writes to the cell, by the type invariant.
+        unsafe { (*self.0.get()).UniqueType }
+    }
+}
+
 /// `WDF_OBJECT_CONTEXT_TYPE_INFO` of the context type `T`.
 ///
 /// # Invariants
 ///
-/// The context size is that of `Slot<T>`, and the unique type is a `TypeInfo<T>` too. Hence any
-/// context that the framework finds by it was made for a `Slot<T>`.
+/// The context size is that of `Slot<T>`, and the unique type is a `TypeInfo<T>` too, which no linker
+/// folds with that of another type. Hence any context that the framework finds by it was made for a
+/// `Slot<T>`.
 #[repr(transparent)]
-pub struct TypeInfo<T>(WDF_OBJECT_CONTEXT_TYPE_INFO, PhantomData<fn(T) -> T>);
-
-// SAFETY: The structure is immutable, and what it points at is so too.
-unsafe impl<T> Sync for TypeInfo<T> {}
+pub struct TypeInfo<T>(Identity, PhantomData<fn(T) -> T>);
 
 impl<T> TypeInfo<T> {
     /// Describes the context type for the static `unique`, which is the one being initialised.
@@ -94,21 +130,15 @@ impl<T> TypeInfo<T> {
             "an object context is aligned to 16 bytes, not more (rule OBJ-10)"
         );
         let unique: *const Self = unique;
-        // INVARIANT: Size and unique type are of `T`.
+        // INVARIANT: Size and unique type are of `T`, and an `Identity` is not folded.
         Self(
-            WDF_OBJECT_CONTEXT_TYPE_INFO {
-                Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
-                ContextName: name.as_ptr().cast(),
-                ContextSize: size_of::<Slot<T>>(),
-                UniqueType: unique.cast(),
-                EvtDriverGetUniqueContextType: None,
-            },
+            Identity::new(unique.cast(), name, size_of::<Slot<T>>()),
             PhantomData,
         )
     }
 
     fn unique(&'static self) -> PCWDF_OBJECT_CONTEXT_TYPE_INFO {
-        self.0.UniqueType
+        self.0.unique()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Framework objects: parents, attributes, and the value that owns one.
 
+use crate::context::Identity;
 use crate::registry::{self, Node};
 use crate::status::{Error, Result, check};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize};
@@ -10,8 +11,7 @@ use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::Ordering;
 use kmdf_sys::{
     _MODE, _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, LARGE_INTEGER, ULONG,
-    WDF_OBJECT_ATTRIBUTES, WDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT,
-    call_unsafe_wdf_function_binding, ntddk,
+    WDF_OBJECT_ATTRIBUTES, WDFOBJECT, call_unsafe_wdf_function_binding, ntddk,
 };
 
 pub(crate) mod sealed {
@@ -126,18 +126,11 @@ const CLOSED: usize = 1;
 /// One who is inside.
 const ONE: usize = 2;
 
-struct ControlType(WDF_OBJECT_CONTEXT_TYPE_INFO);
-
-// SAFETY: The structure is immutable, and what it points at is so too.
-unsafe impl Sync for ControlType {}
-
-static CONTROL_TYPE: ControlType = ControlType(WDF_OBJECT_CONTEXT_TYPE_INFO {
-    Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
-    ContextName: c"kmdf owned object".as_ptr().cast(),
-    ContextSize: size_of::<Control>(),
-    UniqueType: &raw const CONTROL_TYPE.0,
-    EvtDriverGetUniqueContextType: None,
-});
+static CONTROL_TYPE: Identity = Identity::new(
+    (&raw const CONTROL_TYPE).cast(),
+    c"kmdf owned object",
+    size_of::<Control>(),
+);
 
 /// Attributes of an object that an [`Owned`] will own.
 pub(crate) fn owned_attributes(parent: &impl Parent) -> WDF_OBJECT_ATTRIBUTES {
@@ -149,7 +142,7 @@ pub(crate) fn owned_by_handle(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
     WDF_OBJECT_ATTRIBUTES {
         EvtCleanupCallback: Some(cleanup),
         EvtDestroyCallback: Some(destroy),
-        ContextTypeInfo: &raw const CONTROL_TYPE.0,
+        ContextTypeInfo: CONTROL_TYPE.unique(),
         ..attributes(parent)
     }
 }
@@ -158,7 +151,7 @@ pub(crate) fn owned_by_handle(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
 ///
 /// `object` is a live object made with `owned_attributes`, and stays one for `'a`.
 unsafe fn control<'a>(object: WDFOBJECT) -> &'a Control {
-    let info = CONTROL_TYPE.0.UniqueType;
+    let info = CONTROL_TYPE.unique();
     // SAFETY: By the contract of this function.
     let space =
         unsafe { call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, object, info) };

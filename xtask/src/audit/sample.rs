@@ -16,6 +16,9 @@ const IMPORTS: u32 = RDATA;
 const DEBUG: u32 = RDATA + 0x400;
 pub const UNWIND: u32 = RDATA + 0x600;
 pub const FREE: u32 = RDATA + 0x800;
+const CONTEXT_NAME: u32 = RDATA + 0xF00;
+/// Where the context type lies in `.data`, behind an address of code.
+pub const CONTEXT_TYPE: u32 = DATA + 16;
 pub const BASE: u64 = 0x1_4000_0000;
 const HEADERS_SIZE: usize = 0x400;
 const DOS_HEADER_SIZE: usize = 0x80;
@@ -61,7 +64,8 @@ pub struct Sample {
 impl Sample {
     pub fn new() -> Self {
         let text = [CODE.as_slice(), &LEAF].concat();
-        let relocation = relocation_block(DATA);
+        let addresses = [0, CONTEXT_TYPE + 8 - DATA, CONTEXT_TYPE + 24 - DATA];
+        let relocation = relocation_block(DATA, addresses);
         let version = version_resource();
         let mut sample = Self {
             machine: pe::IMAGE_FILE_MACHINE_AMD64,
@@ -108,7 +112,9 @@ impl Sample {
         sample.directories[pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION] = (PDATA, 12);
         sample.directories[pe::IMAGE_DIRECTORY_ENTRY_RESOURCE] =
             (RESOURCES, sample.section(".rsrc").bytes.len() as u32);
-        sample.directories[pe::IMAGE_DIRECTORY_ENTRY_BASERELOC] = (RELOCATIONS, 12);
+        sample.directories[pe::IMAGE_DIRECTORY_ENTRY_BASERELOC] = (RELOCATIONS, 16);
+        sample.write(CONTEXT_TYPE, &context_type(CONTEXT_TYPE));
+        sample.write(CONTEXT_NAME, b"State\0");
         sample.write(UNWIND, &SMALL_FRAME);
         sample.import("ntoskrnl.exe", "DbgPrint");
         sample.name_pdb("wdfmem.pdb");
@@ -249,10 +255,17 @@ fn halves(halves: &[u16]) -> Vec<u8> {
     halves.iter().flat_map(|half| half.to_le_bytes()).collect()
 }
 
-/// A block with the relocation of one 64-bit address at the start of a page, and one of padding.
-fn relocation_block(page: u32) -> Vec<u8> {
-    let address = pe::IMAGE_REL_BASED_DIR64 << 12;
-    [numbers(&[page, 12]), halves(&[address, 0])].concat()
+/// A block with the relocations of 64-bit addresses in a page, and one of padding.
+pub fn relocation_block(page: u32, offsets: [u32; 3]) -> Vec<u8> {
+    let addresses = offsets.map(|offset| pe::IMAGE_REL_BASED_DIR64 << 12 | offset as u16);
+    [numbers(&[page, 16]), halves(&addresses), halves(&[0])].concat()
+}
+
+/// A `WDF_OBJECT_CONTEXT_TYPE_INFO` that lies at an address.
+pub fn context_type(address: u32) -> Vec<u8> {
+    let name = BASE + u64::from(CONTEXT_NAME);
+    let fields = [40, name, 24, BASE + u64::from(address), 0];
+    fields.into_iter().flat_map(u64::to_le_bytes).collect()
 }
 
 /// A tree of one version resource: type, name and language, then its place, then itself.

@@ -24,7 +24,7 @@ fn broken_bytes(bytes: &[u8], pdb: Option<Vec<u8>>) -> Vec<(&'static str, String
 /// An image that one check refuses: the check, a part of what it says, and how it was broken.
 type Case = (&'static str, &'static str, fn(&mut Sample));
 
-const CASES: [Case; 48] = [
+const CASES: [Case; 49] = [
     ("machine", "0x14c, not x64", |sample| {
         sample.machine = pe::IMAGE_FILE_MACHINE_I386;
     }),
@@ -118,6 +118,16 @@ const CASES: [Case; 48] = [
     ("relocations", "of type 3", |sample| {
         let block = sample.section(".reloc");
         block.bytes[9] = 0x30;
+    }),
+    ("contexts", "State at 0x2800 is read-only", |sample| {
+        sample.write(sample::FREE, &sample::context_type(sample::FREE));
+        sample.write(sample::CONTEXT_TYPE, &[0; 40]);
+        sample.section(".reloc").bytes = [
+            sample::relocation_block(sample::RDATA, [0x808, 0x818, 0x818]),
+            sample::relocation_block(sample::DATA, [0; 3]),
+        ]
+        .concat();
+        sample.directories[pe::IMAGE_DIRECTORY_ENTRY_BASERELOC].1 = 32;
     }),
     ("unwind", "no .pdata", |sample| {
         sample.directories[pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION] = (0, 0);
