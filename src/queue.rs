@@ -50,8 +50,9 @@ impl IoHandler for Requests {
     }
 }
 
-/// Decodes the call, does it, and writes its answer.
-fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<()> {
+/// Decodes the call, does it, writes its answer, and returns the information value: the bytes of the
+/// answer, or of the second buffer that a bulk write consumed.
+fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<usize> {
     let call = Call::decode(code, transfer.input(1)?).map_err(error)?;
     if (transfer.output_length() as u64) < call.answer_length() {
         return Err(Error::BUFFER_TOO_SMALL);
@@ -66,19 +67,19 @@ fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<()
         }
         Call::CreateLookaside(ask) => put(transfer, &lookaside::create(scope, ask)?),
         Call::CreateFromLookaside { list } => put(transfer, &lookaside::take(scope, list)?),
-        Call::Delete { handle } => memory::delete(scope, handle),
+        Call::Delete { handle } => done(memory::delete(scope, handle)),
         Call::InitializeExList(ask) => put(transfer, &ex_list::initialize(scope, ask)?),
         Call::AllocateEntry { list } => put(transfer, &ex_list::allocate(scope, list)?),
-        Call::FreeEntry { list, entry } => ex_list::free(scope, list, entry),
-        Call::DeleteExList { list } => ex_list::delete(scope, list),
+        Call::FreeEntry { list, entry } => done(ex_list::free(scope, list, entry)),
+        Call::DeleteExList { list } => done(ex_list::delete(scope, list)),
         Call::Write {
             handle,
             offset,
             data,
-        } => bytes::write(scope, handle, offset, data),
+        } => done(bytes::write(scope, handle, offset, data)),
         Call::Read(span) => bytes::read(scope, span, &mut transfer.into_output()?),
-        Call::Fill { span, byte } => bytes::fill(scope, span, byte),
-        Call::Copy(ask) => bytes::copy(scope, ask),
+        Call::Fill { span, byte } => done(bytes::fill(scope, span, byte)),
+        Call::Copy(ask) => done(bytes::copy(scope, ask)),
         Call::Checksum { span, level } => put(transfer, &bytes::checksum(scope, span, level)?),
         Call::Transform(ask) => {
             let (ask, length) = (transform::Ask::from(&ask), ask.data.len());
@@ -91,7 +92,12 @@ fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<()
     }
 }
 
+/// The information value of a call that has no answer.
+fn done(result: Result<()>) -> Result<usize> {
+    result.map(|()| 0)
+}
+
 /// Writes a structure as the answer.
-fn put(transfer: Transfer<'_>, answer: &(impl IntoBytes + Immutable)) -> Result<()> {
+fn put(transfer: Transfer<'_>, answer: &(impl IntoBytes + Immutable)) -> Result<usize> {
     transfer.into_output()?.write(answer.as_bytes())
 }

@@ -59,7 +59,7 @@ fn sweep_call(
                 true
             }
             Status::INSUFFICIENT_RESOURCES => {
-                assert_eq!(reply.output, [], "{it:?}");
+                assert_eq!(reply, Reply::refused(reply.status), "{it:?}");
                 false
             }
             other => panic!("{it:?}, allocation {nth}: {other}"),

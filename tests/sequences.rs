@@ -486,19 +486,22 @@ impl Model {
                 let handle = self.handle(at, pick);
                 let put = |object: &mut Object| object.put(offset, data);
                 let expected = self.files[at].get(handle).and_then(put);
-                let expected = expected.map(|()| Vec::new());
                 if bulk {
                     let ask = Call::BulkWrite { handle, offset };
                     let code = ask.code().number();
                     let reply = send(&self.files[at].file, code, &encode(&ask), data.clone());
-                    compare(&reply, &ask, expected);
+                    let expected = match expected {
+                        Err(status) => Reply::refused(status),
+                        Ok(()) => Reply::taken(data.len()),
+                    };
+                    assert_eq!(reply, expected, "{ask:?}");
                 } else {
                     let ask = Call::Write {
                         handle,
                         offset,
                         data,
                     };
-                    self.expect(at, &ask, expected);
+                    self.expect(at, &ask, expected.map(|()| Vec::new()));
                 }
             }
             Action::Read(pick, offset, length, bulk) => {
@@ -596,10 +599,7 @@ impl Model {
 fn compare(reply: &Reply, ask: &Call<'_>, expected: Result<Vec<u8>, Status>) {
     let expected = match expected {
         Err(status) => Reply::refused(status),
-        Ok(output) => Reply {
-            status: Status::SUCCESS,
-            output,
-        },
+        Ok(output) => Reply::done(output),
     };
     assert_eq!(*reply, expected, "{ask:?}");
 }

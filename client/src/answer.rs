@@ -45,6 +45,11 @@ pub enum Answer {
         #[serde(serialize_with = "hexadecimal")]
         bytes: Vec<u8>,
     },
+    /// How many bytes the driver took from the second buffer.
+    Taken {
+        /// The number of bytes transferred.
+        taken: usize,
+    },
     /// A checksum.
     Checksum {
         /// It.
@@ -146,8 +151,10 @@ pub fn answer_of(call: &Call<'_>, reply: &Reply) -> Answer {
         | Call::DeleteExList { .. }
         | Call::Write { .. }
         | Call::Fill { .. }
-        | Call::Copy(_)
-        | Call::BulkWrite { .. } => reply.output.is_empty().then_some(Answer::Nothing),
+        | Call::Copy(_) => reply.output.is_empty().then_some(Answer::Nothing),
+        Call::BulkWrite { .. } => Some(Answer::Taken {
+            taken: reply.information,
+        }),
     };
     answer.unwrap_or_else(|| Answer::Strange {
         strange: reply.output.clone(),
@@ -253,6 +260,7 @@ impl fmt::Display for Answer {
                 }
             }
             Self::Bytes { bytes } => dump(formatter, bytes),
+            Self::Taken { taken } => write!(formatter, "{taken} bytes taken"),
             Self::Checksum { checksum } => write!(formatter, "CRC-32 {checksum:08x}"),
             Self::Statistics {
                 kinds,

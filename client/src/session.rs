@@ -1,6 +1,6 @@
 //! Calls over an open handle, with their answers decoded.
 
-use wdfmem_ioctl::{Call, Status, wire};
+use wdfmem_ioctl::{Call, Method, Status, wire};
 use zerocopy::FromBytes;
 
 use crate::system::{Completion, File};
@@ -13,7 +13,10 @@ pub const UNTOUCHED: u8 = 0xCC;
 pub struct Reply {
     /// The status.
     pub status: Status,
-    /// The output, as long as the driver said it is.
+    /// How many bytes the driver said were transferred.
+    pub information: usize,
+    /// The output, as long as the driver said it is; none with `METHOD_IN_DIRECT`, whose second buffer
+    /// is input.
     pub output: Vec<u8>,
     /// Whether the driver left the buffer beyond that alone, and never said it is longer than it is.
     pub tidy: bool,
@@ -63,11 +66,17 @@ pub fn send(file: &dyn File, code: u32, request: &[u8], mut output: Vec<u8>) -> 
         status,
         information,
     } = file.control(code, request, &mut output);
-    let length = information.min(output.len());
+    let is_input = code & 3 == Method::InDirect as u32;
+    let length = if is_input {
+        0
+    } else {
+        information.min(output.len())
+    };
     let tidy = information <= output.len() && output.get(length..) == before.get(length..);
     output.truncate(length);
     Reply {
         status,
+        information,
         output,
         tidy,
     }

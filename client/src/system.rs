@@ -10,7 +10,8 @@ use crate::failure::Failure;
 pub struct Completion {
     /// Its status.
     pub status: Status,
-    /// How many bytes of output it brought.
+    /// How many bytes were transferred: of output, or from the second buffer with
+    /// `METHOD_IN_DIRECT`.
     pub information: usize,
 }
 

@@ -193,6 +193,7 @@ fn a_script_comes_from_standard_input_or_a_file() {
         text(&output.stderr)
     );
     assert!(text(&output.stdout).contains("hello there"));
+    assert!(text(&output.stdout).contains("100 bytes taken"));
 
     let path = std::env::temp_dir().join(format!("wdfmem-script-{}", std::process::id()));
     std::fs::write(&path, SCRIPT).expect("the script is written");

@@ -69,7 +69,7 @@ pub fn write(scope: &mut Scope<'_>, handle: Handle, offset: u64, data: &[u8]) ->
 }
 
 /// Read.
-pub fn read(scope: &mut Scope<'_>, span: Span, output: &mut Output<'_>) -> Result<()> {
+pub fn read(scope: &mut Scope<'_>, span: Span, output: &mut Output<'_>) -> Result<usize> {
     let (_, mut offset) = source(scope, span)?;
     let object = &scope.table.get(span.handle)?.object;
     let mut left = usize::try_from(span.length).map_err(|_| Error::BUFFER_TOO_SMALL)?;
@@ -83,7 +83,7 @@ pub fn read(scope: &mut Scope<'_>, span: Span, output: &mut Output<'_>) -> Resul
         offset = offset.saturating_add(part.len());
         left = left.saturating_sub(part.len());
     }
-    Ok(())
+    Ok(output.written())
 }
 
 /// Fill.
@@ -169,13 +169,13 @@ pub fn checksum(scope: &mut Scope<'_>, span: Span, level: Level) -> Result<wire:
     })
 }
 
-/// Bulk write.
+/// Bulk write, of the whole second buffer.
 pub fn bulk_write(
     scope: &mut Scope<'_>,
     handle: Handle,
     offset: u64,
     input: &DirectInput<'_>,
-) -> Result<()> {
+) -> Result<usize> {
     let span = Span {
         handle,
         offset,
@@ -184,11 +184,12 @@ pub fn bulk_write(
     target(scope, span)?;
     let bytes = scope.table.get(handle)?.object.bytes_mut(scope.irql)?;
     let range = range(span.offset, span.length, bytes.len()).ok_or(Error::INVALID_BUFFER_SIZE)?;
-    input.copy_to(0, bytes.get_mut(range).ok_or(Error::INVALID_BUFFER_SIZE)?)
+    input.copy_to(0, bytes.get_mut(range).ok_or(Error::INVALID_BUFFER_SIZE)?)?;
+    Ok(input.len())
 }
 
 /// Bulk read.
-pub fn bulk_read(scope: &mut Scope<'_>, span: Span, output: &mut Output<'_>) -> Result<()> {
+pub fn bulk_read(scope: &mut Scope<'_>, span: Span, output: &mut Output<'_>) -> Result<usize> {
     source(scope, span)?;
     let bytes = scope.table.get(span.handle)?.object.bytes(scope.irql)?;
     let range = range(span.offset, span.length, bytes.len()).ok_or(Error::BUFFER_TOO_SMALL)?;

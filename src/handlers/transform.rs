@@ -26,7 +26,7 @@ impl From<&wdfmem_ioctl::Transform<'_>> for Ask {
 /// Transform: the last `length` bytes of the input pass through memory over the request's own buffer,
 /// where they are changed, and through memory from the pool that is a child of the request. Both objects
 /// are the framework's to delete when the request is completed.
-pub fn transform(mut transfer: Transfer<'_>, ask: Ask, length: usize) -> Result<()> {
+pub fn transform(mut transfer: Transfer<'_>, ask: Ask, length: usize) -> Result<usize> {
     if length as u64 > MAX_TRANSFER_BYTES {
         return Err(error(Status::INVALID_BUFFER_SIZE));
     }

@@ -91,6 +91,20 @@ pub(crate) fn second_buffer(call: &Call<'_>) -> Vec<u8> {
     vec![UNTOUCHED; length]
 }
 
+/// How a right call with this second buffer ends, its output aside.
+pub(crate) fn succeeds(reply: &Reply, call: &Call<'_>, second_buffer: usize) {
+    let answer = usize::try_from(call.answer_length()).unwrap();
+    let transferred = match call.code().info().data {
+        Data::SecondBuffer => second_buffer,
+        _ => answer,
+    };
+    assert_eq!(
+        (reply.status, reply.information, reply.output.len()),
+        (Status::SUCCESS, transferred, answer),
+        "{call:?}"
+    );
+}
+
 /// Sends a wrong request, and checks that it is refused so and changes nothing.
 pub(crate) fn wrong(
     file: &File,

@@ -4,7 +4,7 @@ use nt_model::File;
 use wdfmem_ioctl::{CALLS, Call, Code, Data, Status};
 
 use crate::common::*;
-use crate::{for_every_call, sample, second_buffer, wrong};
+use crate::{for_every_call, sample, second_buffer, succeeds, wrong};
 
 /// The call with its request changed is refused.
 fn changed(
@@ -205,9 +205,9 @@ fn a_longer_output_buffer_is_fine_and_left_alone_beyond_the_answer() {
             if row.data != Data::SecondBuffer {
                 output.resize(output.len() + 100, UNTOUCHED);
             }
+            let length = output.len();
             let reply = send(&file, row.code.number(), &encode(&call), output);
-            assert_eq!(reply.status, Status::SUCCESS, "{call:?}");
-            assert_eq!(reply.output.len() as u64, call.answer_length(), "{call:?}");
+            succeeds(&reply, &call, length);
         }
     });
 }
@@ -228,10 +228,11 @@ fn every_call_bears_a_pool_that_is_out_of_memory() {
                 let failed = kernel.verifier().faults_injected;
                 kernel.fail_nth_allocation(nth);
                 let output = second_buffer(&call);
+                let length = output.len();
                 let reply = send(&file, row.code.number(), &encode(&call), output);
                 kernel.fail_nth_allocation(0);
                 if reply.status == Status::SUCCESS {
-                    assert_eq!(reply.output.len() as u64, call.answer_length());
+                    succeeds(&reply, &call, length);
                 } else {
                     let refused = Reply::refused(Status::INSUFFICIENT_RESOURCES);
                     assert_eq!(reply, refused, "{call:?}, allocation {nth}");

@@ -8,7 +8,7 @@ use kmdf_sys::GUID;
 use nt_model::{Config, Device, Driver, File, Kernel, VerifierReport};
 use wdfmem_ioctl::{
     Call, Content, CreateList, CreateMemory, CreatePreallocated, Handle, INTERFACE_GUID,
-    InitializeExList, Parent, PoolKind, Routines, Span, Status, Tag, wire,
+    InitializeExList, Method, Parent, PoolKind, Routines, Span, Status, Tag, wire,
 };
 use zerocopy::FromBytes;
 
@@ -78,15 +78,36 @@ pub fn with_all_checks<T: Send + 'static>(
 pub struct Reply {
     /// The status.
     pub status: Status,
-    /// The output.
+    /// The number of bytes transferred.
+    pub information: usize,
+    /// The output; none for a call whose second buffer is input.
     pub output: Vec<u8>,
 }
 
 impl Reply {
-    /// A refusal, which brings no output.
+    /// A refusal, which transfers nothing.
     pub fn refused(status: Status) -> Self {
         Self {
             status,
+            information: 0,
+            output: Vec::new(),
+        }
+    }
+
+    /// The success of a call with this output.
+    pub fn done(output: Vec<u8>) -> Self {
+        Self {
+            status: Status::SUCCESS,
+            information: output.len(),
+            output,
+        }
+    }
+
+    /// The success of a bulk write of so many bytes, which brings no output.
+    pub fn taken(length: usize) -> Self {
+        Self {
+            status: Status::SUCCESS,
+            information: length,
             output: Vec::new(),
         }
     }
@@ -114,6 +135,7 @@ pub fn succeed(file: &File, it: &Call<'_>) -> Reply {
     let reply = call(file, it);
     assert_eq!(reply.status, Status::SUCCESS, "{it:?}");
     assert_eq!(reply.output.len() as u64, it.answer_length(), "{it:?}");
+    assert_eq!(reply.information, reply.output.len(), "{it:?}");
     reply
 }
 
@@ -130,14 +152,17 @@ pub fn send(file: &File, code: u32, request: &[u8], mut output: Vec<u8>) -> Repl
         outcome.information <= output.len(),
         "{code:#x} claims more than there is room for"
     );
+    let is_input = code & 3 == Method::InDirect as u32;
+    let answer = if is_input { 0 } else { outcome.information };
     assert_eq!(
-        output.get(outcome.information..),
-        before.get(outcome.information..),
+        output.get(answer..),
+        before.get(answer..),
         "{code:#x} wrote beyond its answer"
     );
-    output.truncate(outcome.information);
+    output.truncate(answer);
     Reply {
         status: Status::from_code(outcome.status),
+        information: outcome.information,
         output,
     }
 }

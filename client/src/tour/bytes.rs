@@ -183,6 +183,13 @@ fn bulk(guide: &mut Guide<'_>) {
         &reply,
         Status::SUCCESS,
     );
+    guide.hold(
+        CONTRACT,
+        "the driver reports that it took all of them",
+        windows_call,
+        reply.information == LENGTH,
+        format!("it reports {}", reply.information),
+    );
     let read = Call::BulkRead(made.first(LENGTH as u64));
     let reply = session::call(guide.file, &read);
     let windows_call = "DeviceIoControl (METHOD_OUT_DIRECT)";

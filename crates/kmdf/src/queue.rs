@@ -66,6 +66,8 @@ pub trait IoHandler: Context {
     /// `EvtIoWrite`: a write request, of more than zero bytes, has arrived. IRQL: as
     /// [`IoHandler::Level`].
     ///
+    /// It is completed with the number of bytes consumed: see [`Request::answer`].
+    ///
     /// Source: "EVT_WDF_IO_QUEUE_IO_WRITE callback function (wdfio.h)".
     fn write<'r>(
         &self,

@@ -261,6 +261,7 @@ impl Kernel {
             kernel: self.clone(),
             object,
             access,
+            opened: outcome,
         })
     }
 

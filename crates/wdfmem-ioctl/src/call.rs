@@ -84,7 +84,7 @@ pub enum Call<'a> {
     /// Changes the caller's bytes in memory parented to the request, and in memory made over the
     /// request's own buffer.
     Transform(Transform<'a>),
-    /// Puts the bytes of the locked second buffer into an object.
+    /// Puts the bytes of the locked second buffer into an object, all of them or none.
     BulkWrite {
         /// The object.
         handle: Handle,
@@ -215,8 +215,8 @@ impl Call<'_> {
         }
     }
 
-    /// How many bytes of output the call's success brings: of the second buffer for a bulk read, none
-    /// for a bulk write.
+    /// How many bytes of output the call's success brings, which is also its number of bytes
+    /// transferred. A bulk write brings none and reports the length of its second buffer instead.
     #[must_use]
     pub const fn answer_length(&self) -> u64 {
         match self {

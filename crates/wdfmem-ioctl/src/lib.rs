@@ -26,6 +26,11 @@
 //! every byte and every counter as it found them, and returns no byte of output. One counter is
 //! Windows's own: an Ex list counts a miss before it asks the pool, which may have no memory.
 //!
+//! # How many bytes a request reports
+//! The number of bytes transferred (`lpBytesReturned`, the information value) is the length of the
+//! answer: [`Call::answer_length`] for `STATUS_SUCCESS`, 0 for every other status. A bulk write, whose
+//! second buffer is input, reports the number of bytes that the driver took from it: all of them.
+//!
 //! # Which status says what
 //! Checks run in the order of these rows; a request that is wrong twice gets the upper one. Of two
 //! objects that a call names, the list or source is checked through before the entry or target is.

@@ -17,7 +17,8 @@ use core::ptr::{NonNull, null_mut};
 use core::slice;
 use kmdf_sys::{
     _WDF_REQUEST_TYPE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
-    NTSTATUS, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS, WDFREQUEST, call_unsafe_wdf_function_binding,
+    NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS, WDFREQUEST,
+    call_unsafe_wdf_function_binding,
 };
 
 /// What a request asks for, with the lengths of its buffers.
@@ -120,6 +121,18 @@ impl Kind {
             Self::Control { output, .. } => output,
             Self::Read { length } => length,
             Self::Write { .. } => 0,
+        }
+    }
+
+    /// The greatest information value that a request may be completed with, when so many bytes were
+    /// written to its output. More would show the sender stale bytes of the system buffer, or be bug
+    /// check 0x10D under the framework's verifier (REQ-33).
+    const fn most_information(self, written: usize) -> usize {
+        match (self, self.method()) {
+            (Self::Write { length }, _) => length,
+            (_, Method::Buffered | Method::OutDirect) => written,
+            (_, Method::InDirect) => self.output_length(),
+            (_, Method::Neither) => 0,
         }
     }
 }
@@ -258,13 +271,16 @@ impl<'r> Request<'r> {
         (unsafe { call_unsafe_wdf_function_binding!(WdfRequestIsCanceled, self.handle) }) != 0
     }
 
-    /// `WdfRequestComplete`: answers without output. IRQL: <= DISPATCH_LEVEL.
+    /// `WdfRequestCompleteWithInformation`, without output. IRQL: <= DISPATCH_LEVEL.
     ///
-    /// Source: "WdfRequestComplete function (wdfrequest.h)".
-    pub fn complete(self, result: Result<()>) -> Handled<'r> {
+    /// `Ok` has the information value, as for [`Request::answer`]: `Ok(0)` unless the request is a
+    /// write or of `METHOD_IN_DIRECT`.
+    ///
+    /// Source: "WdfRequestCompleteWithInformation function (wdfrequest.h)".
+    pub fn complete(self, result: Result<usize>) -> Handled<'r> {
         let request = ManuallyDrop::new(self);
-        // SAFETY: By the type invariant; the value is not used again.
-        unsafe { complete(request.handle, result, 0) };
+        // SAFETY: By the type invariant; the value is not used again, and nothing was written.
+        unsafe { complete(request.handle, request.kind, result, 0) };
         Handled(PhantomData)
     }
 
@@ -322,8 +338,36 @@ impl<'r> Request<'r> {
     }
 
     /// Runs `answer` with the request's buffers, then completes with its result:
-    /// `WdfRequestCompleteWithInformation`, where the information is the number of bytes written to
-    /// the [`Output`]. IRQL: <= DISPATCH_LEVEL.
+    /// `WdfRequestCompleteWithInformation`. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// `Ok` has the information value, which the sender sees as the number of bytes transferred:
+    ///
+    /// | request | information | at most |
+    /// | --- | --- | --- |
+    /// | read; control of `METHOD_BUFFERED` or `METHOD_OUT_DIRECT` | bytes of output: what [`Output::write`] returns | the bytes written to the [`Output`] |
+    /// | write | bytes consumed | [`Request::input_length`] |
+    /// | control of `METHOD_IN_DIRECT` | bytes consumed of the second buffer | its length |
+    /// | control of `METHOD_NEITHER` | 0 | 0 |
+    ///
+    /// A sender takes a write that consumed fewer bytes than it sent for a short write: `WriteFile`
+    /// reports the number, and `write_all` of the Rust standard library sends the rest again, or fails
+    /// with `WriteZero` if the number is 0.
+    ///
+    /// ```no_run
+    /// use kmdf::{Handled, Request};
+    ///
+    /// fn write<'r>(request: Request<'r>, sum: &mut u64) -> Handled<'r> {
+    ///     request.answer(|transfer| {
+    ///         let data = transfer.input(1)?;
+    ///         *sum += data.iter().map(|&byte| u64::from(byte)).sum::<u64>();
+    ///         Ok(data.len())
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// An error is completed with information 0; a warning such as [`Error::BUFFER_OVERFLOW`] with the
+    /// number of bytes written to the output. An information value above what the table allows is a
+    /// mistake of the driver's: the request is completed with [`Error::INTERNAL_ERROR`] instead.
     ///
     /// Everything that `answer` makes from the [`Transfer`] ends with it, before the completion.
     ///
@@ -332,13 +376,13 @@ impl<'r> Request<'r> {
     ///     let mut kept = None;
     ///     request.answer(|transfer| {
     ///         kept = Some(transfer.create_memory::<kmdf::NonPagedNx>(kmdf::Tag::DEFAULT, 8)?);
-    ///         Ok(())
+    ///         Ok(0)
     ///     })
     /// }
     /// ```
     ///
     /// Source: "WdfRequestCompleteWithInformation function (wdfrequest.h)".
-    pub fn answer(self, answer: impl FnOnce(Transfer<'_>) -> Result<()>) -> Handled<'r> {
+    pub fn answer(self, answer: impl FnOnce(Transfer<'_>) -> Result<usize>) -> Handled<'r> {
         let written = Cell::new(0);
         // SAFETY: By the type invariant; the transfer cannot outlive the call of the closure.
         let transfer = unsafe { Transfer::new(self.handle, self.kind, &written) };
@@ -346,7 +390,7 @@ impl<'r> Request<'r> {
         let request = ManuallyDrop::new(self);
         // SAFETY: By the type invariant; the value is not used again, and that many bytes of the
         // output were written.
-        unsafe { complete(request.handle, result, written.get()) };
+        unsafe { complete(request.handle, request.kind, result, written.get()) };
         Handled(PhantomData)
     }
 }
@@ -354,7 +398,7 @@ impl<'r> Request<'r> {
 impl Drop for Request<'_> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant, and this is the end of the value.
-        unsafe { complete(self.handle, Err(Error::UNSUCCESSFUL), 0) };
+        unsafe { complete(self.handle, self.kind, Err(Error::UNSUCCESSFUL), 0) };
     }
 }
 
@@ -362,11 +406,14 @@ impl Drop for Request<'_> {
 ///
 /// # Safety
 ///
-/// The driver owns the request, nobody uses it any more, and its first `written` output bytes were
-/// written.
-unsafe fn complete(request: WDFREQUEST, result: Result<()>, written: usize) {
+/// The driver owns the request, which is of this kind, nobody uses it any more, and its first
+/// `written` output bytes were written.
+unsafe fn complete(request: WDFREQUEST, kind: Kind, result: Result<usize>, written: usize) {
     let (status, information): (NTSTATUS, usize) = match result {
-        Ok(()) => (STATUS_SUCCESS, written),
+        Ok(information) if information <= kind.most_information(written) => {
+            (STATUS_SUCCESS, information)
+        }
+        Ok(_) => (STATUS_INTERNAL_ERROR, 0),
         Err(error) if error.withholds_output() => (error.status(), 0),
         Err(warning) => (warning.status(), written),
     };

@@ -20,7 +20,7 @@ use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 /// that reading the input after output was written does not compile:
 ///
 /// ```compile_fail,E0505
-/// fn reads_input_after_output(transfer: kmdf::Transfer<'_>) -> kmdf::Result<()> {
+/// fn reads_input_after_output(transfer: kmdf::Transfer<'_>) -> kmdf::Result<usize> {
 ///     let input = transfer.input(4)?;
 ///     let mut output = transfer.into_output()?;
 ///     output.write(input)
@@ -263,27 +263,29 @@ impl Output<'_> {
         self.length.saturating_sub(self.written.get())
     }
 
-    /// The number of bytes written so far, and the answer's information.
+    /// The number of bytes written so far: the information value to complete the request with.
     pub fn written(&self) -> usize {
         self.written.get()
     }
 
-    /// Appends bytes, all or none of them.
+    /// Appends bytes, all or none of them, and returns how many were written so far: the information
+    /// value to complete the request with.
     ///
     /// # Errors
     ///
     /// [`Error::BUFFER_TOO_SMALL`] if there is not enough room.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.written.get();
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let before = self.written.get();
         if bytes.len() > self.remaining() {
             return Err(Error::BUFFER_TOO_SMALL);
         }
         // SAFETY: By the type invariant the offset lies in the buffer.
-        let target = unsafe { self.start.add(written) };
+        let target = unsafe { self.start.add(before) };
         // SAFETY: By the check above there is room; by the type invariant nobody refers to the
         // target, so that it does not overlap the slice.
         unsafe { target.copy_from_nonoverlapping(NonNull::from_ref(bytes).cast(), bytes.len()) };
-        self.written.set(written.wrapping_add(bytes.len()));
-        Ok(())
+        let written = before.wrapping_add(bytes.len());
+        self.written.set(written);
+        Ok(written)
     }
 }

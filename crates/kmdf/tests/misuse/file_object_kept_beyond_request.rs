@@ -7,7 +7,7 @@ kmdf::context!(State);
 
 fn handler(request: Request<'_>) -> Handled<'_> {
     let file = request.file_object();
-    let handled = request.complete(Ok(()));
+    let handled = request.complete(Ok(0));
     let _ = file.map(|file| file.context::<State>().is_ok());
     handled
 }

@@ -2,7 +2,7 @@
 
 use kmdf::{Result, Transfer};
 
-fn echo(transfer: Transfer<'_>) -> Result<()> {
+fn echo(transfer: Transfer<'_>) -> Result<usize> {
     let input = transfer.input(4)?;
     let mut output = transfer.into_output()?;
     output.write(input)

@@ -15,7 +15,7 @@ impl IoHandler for Requests {
         _code: u32,
         _irql: &mut Apc,
     ) -> Handled<'r> {
-        request.complete(Ok(()))
+        request.complete(Ok(0))
     }
 }
 

@@ -14,7 +14,7 @@ fn handler<'r>(
         waiting.take_next(irql, |other| {
             other.answer(|transfer| {
                 swap(&mut output, &mut transfer.into_output()?);
-                Ok(())
+                Ok(0)
             })
         })?;
         output.write(b"to freed memory")

@@ -9,7 +9,7 @@ fn handler<'r>(
 ) -> Handled<'r> {
     let mut stolen = None;
     let _ = waiting.take_next(irql, |other| {
-        stolen = Some(other.complete(Ok(())));
+        stolen = Some(other.complete(Ok(0)));
         request.complete(Err(Error::CANCELLED))
     });
     stolen.unwrap()

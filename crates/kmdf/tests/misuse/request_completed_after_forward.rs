@@ -4,7 +4,7 @@ use kmdf::{Handled, Request, WaitingRequests};
 
 fn handler<'r>(request: Request<'r>, queue: WaitingRequests<'_>) -> Handled<'r> {
     let _ = request.forward(queue);
-    request.complete(Ok(()))
+    request.complete(Ok(0))
 }
 
 fn main() {}

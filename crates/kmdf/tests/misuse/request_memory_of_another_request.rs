@@ -14,11 +14,11 @@ fn handler<'r>(
         waiting.take_next(irql, |other| {
             other.answer(|transfer| {
                 swap(&mut memory, &mut transfer.create_memory(Tag::DEFAULT, 8)?);
-                Ok(())
+                Ok(0)
             })
         })?;
         memory.bytes_mut().fill(0);
-        Ok(())
+        Ok(0)
     })
 }
 

@@ -6,7 +6,7 @@ fn handler(request: Request<'_>) -> Handled<'_> {
     let mut kept = None;
     request.answer(|transfer| {
         kept = Some(transfer.create_memory::<NonPagedNx>(Tag::DEFAULT, 8)?);
-        Ok(())
+        Ok(0)
     })
 }
 

@@ -3,7 +3,7 @@
 use kmdf::{Handled, Request};
 
 fn handler(request: Request<'_>) -> Handled<'_> {
-    let handled = request.complete(Ok(()));
+    let handled = request.complete(Ok(0));
     let _ = request.input(1);
     handled
 }

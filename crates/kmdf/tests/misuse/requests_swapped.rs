@@ -10,9 +10,9 @@ fn handler<'r>(
 ) -> Handled<'r> {
     let _ = waiting.take_next(irql, |mut other| {
         swap(&mut request, &mut other);
-        other.complete(Ok(()))
+        other.complete(Ok(0))
     });
-    request.complete(Ok(()))
+    request.complete(Ok(0))
 }
 
 fn main() {}

@@ -6,7 +6,7 @@ fn handler(request: Request<'_>) -> Handled<'_> {
     let mut kept = None;
     request.answer(|mut transfer| {
         kept = Some(transfer.wrap_input()?);
-        Ok(())
+        Ok(0)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use kmdf::{Result, Transfer};
 
-fn echo(mut transfer: Transfer<'_>) -> Result<()> {
+fn echo(mut transfer: Transfer<'_>) -> Result<usize> {
     let wrapped = transfer.wrap_input()?;
     let mut output = transfer.into_output()?;
     output.write(wrapped.bytes())

@@ -148,7 +148,7 @@ impl IoHandler for Requests {
         match code & !3 {
             RUN => {
                 let ran = run(queue, &request, irql);
-                request.complete(ran)
+                request.complete(ran.map(|()| 0))
             }
             PARK => match self.waiting.of(queue.device()) {
                 Ok(waiting) => match request.forward(waiting) {
@@ -167,7 +167,7 @@ impl IoHandler for Requests {
                         })
                     })
                 });
-                request.complete(released)
+                request.complete(released.map(|()| 0))
             }
             TRANSFORM => request.answer(|mut transfer| {
                 let length = transfer.input_length();

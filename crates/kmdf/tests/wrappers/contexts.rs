@@ -152,7 +152,7 @@ impl IoHandler for Requests {
             queue.device().context::<State>()?;
             Ok(())
         });
-        request.complete(kept)
+        request.complete(kept.map(|()| 0))
     }
 }
 

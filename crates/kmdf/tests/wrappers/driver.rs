@@ -58,18 +58,23 @@ impl IoHandler for Requests {
         _code: u32,
         irql: &mut Passive,
     ) -> Handled<'r> {
-        let body = BODY.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(body) = body {
-            return body(queue, request, irql);
-        }
-        let body = SHARED_BODY
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match body {
-            Some(body) => body(queue.device(), request, irql),
-            None => request.complete(Ok(())),
-        }
+        handle(queue, request, irql)
+    }
+}
+
+/// Runs what the test has put in place of a handler.
+pub fn handle<'r>(queue: Queue<'_>, request: Request<'r>, irql: &mut Passive) -> Handled<'r> {
+    let body = BODY.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(body) = body {
+        return body(queue, request, irql);
+    }
+    let body = SHARED_BODY
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    match body {
+        Some(body) => body(queue.device(), request, irql),
+        None => request.complete(Ok(0)),
     }
 }
 
@@ -159,7 +164,7 @@ pub fn run_body<T: Send + 'static>(
     on_requests(move |queue, request, irql| {
         let result = catch_unwind(AssertUnwindSafe(|| body(queue.device(), irql)));
         *slot.lock().expect("nobody panics with this lock") = Some(result);
-        request.complete(Ok(()))
+        request.complete(Ok(0))
     });
     let status = file.ioctl(RUN, &[], &mut []);
     assert_eq!(status.status, 0, "the request reached its handler");

@@ -70,7 +70,7 @@ fn every_failing_allocation_is_survived() {
                 if let Ok(file) = kernel.open_interface(&INTERFACE.get()) {
                     on_requests(|queue, request, irql| {
                         let made = make_everything(queue.device(), irql);
-                        request.complete(made)
+                        request.complete(made.map(|()| 0))
                     });
                     file.ioctl(RUN, &[], &mut []);
                 }
@@ -95,7 +95,7 @@ fn threads_make_everything_at_once() {
         while_handling(
             |device, request, irql| {
                 let made = make_everything(device, irql);
-                request.complete(made)
+                request.complete(made.map(|()| 0))
             },
             || {
                 std::thread::scope(|scope| {
@@ -138,7 +138,7 @@ fn threads_share_lists() {
                         memory.bytes_mut(irql).fill(0xDD);
                         Ok(())
                     });
-                    request.complete(used)
+                    request.complete(used.map(|()| 0))
                 },
                 || {
                     std::thread::scope(|scope| {

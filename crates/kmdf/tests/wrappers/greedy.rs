@@ -58,7 +58,7 @@ context!(Attached);
 fn make_everything(device: Device<'_>, parent: &impl Parent, irql: &mut Passive) -> Result<()> {
     let queue = device.create_manual_queue::<State>(irql)?;
     let waiting = queue.of(device)?;
-    let none = waiting.take_next(irql, |request| request.complete(Ok(())));
+    let none = waiting.take_next(irql, |request| request.complete(Ok(0)));
     assert!(none.is_err(), "nothing was forwarded");
     // Each of these is there already when this runs again.
     let _ = device.create_symbolic_link(wide!("\\DosDevices\\Greedy"), irql);
@@ -121,7 +121,7 @@ impl IoHandler for Requests {
         irql: &mut Passive,
     ) -> Handled<'r> {
         let handled = thread::scope(|scope| {
-            let answering = scope.spawn(|| request.complete(Ok(())));
+            let answering = scope.spawn(|| request.complete(Ok(0)));
             answering.join().expect("completing does not panic")
         });
         let device = queue.device();

@@ -95,7 +95,7 @@ fn a_context_that_changes_its_identity_is_not_confused_with_another() {
                 }
                 let boxed = PoolBox::new(TAG, 100 + value).expect("pool");
                 let _ = queue.device().attach(Shifty(boxed));
-                request.complete(Ok(()))
+                request.complete(Ok(0))
             });
             file.ioctl(RUN, &[], &mut []);
         }
@@ -199,7 +199,7 @@ fn a_context_is_dropped_at_dispatch_level() {
                 let load = load(queue.device(), irql).expect("resources");
                 request.attach(load).expect("the only one");
                 let lock = SpinLock::new(&DriverParent, ()).expect("lock");
-                lock.with(irql, |(), _| request.complete(Ok(())))
+                lock.with(irql, |(), _| request.complete(Ok(0)))
                     .expect("not recursive")
             });
             assert_eq!(file.ioctl(RUN, &[], &mut []).status, 0);

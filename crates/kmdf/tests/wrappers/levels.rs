@@ -97,7 +97,7 @@ impl IoHandler for AtPassive {
         _irql: &mut Passive,
     ) -> Handled<'r> {
         log("request");
-        request.complete(Ok(()))
+        request.complete(Ok(0))
     }
 }
 
@@ -117,7 +117,7 @@ impl IoHandler for AtDispatch {
         log("request");
         let locked = self.0.with(irql, |(), _| log("spin lock"));
         log("after it");
-        request.complete(locked)
+        request.complete(locked.map(|()| 0))
     }
 }
 

@@ -59,7 +59,7 @@ fn threads_take_turns() {
                 waited
                     .with(irql, |value, _| *value += 1)
                     .expect("not recursive");
-                request.complete(Ok(()))
+                request.complete(Ok(0))
             },
             || {
                 std::thread::scope(|scope| {

@@ -13,6 +13,7 @@ mod everything;
 mod executive;
 mod greedy;
 mod hostile;
+mod information;
 mod levels;
 mod loading;
 mod locks;

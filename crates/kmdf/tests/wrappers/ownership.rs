@@ -247,7 +247,7 @@ fn a_parent_that_is_being_deleted_is_refused() {
         on_requests(|queue, request, irql| {
             let before = create_children(queue.device(), irql);
             let handled = request.complete(if before == [None; 6] {
-                Ok(())
+                Ok(0)
             } else {
                 Err(Error::UNSUCCESSFUL)
             });

@@ -129,7 +129,7 @@ impl IoHandler for Requests {
                         })
                     }
                 });
-                request.complete(released)
+                request.complete(released.map(|()| 0))
             }
             _ => request.complete(Err(Error::INVALID_DEVICE_REQUEST)),
         }
@@ -160,7 +160,7 @@ impl IoHandler for Requests {
             )?;
             memory.bytes_mut().copy_from_slice(transfer.input(1)?);
             if memory.bytes() == b"good" {
-                Ok(())
+                Ok(memory.bytes().len())
             } else {
                 Err(Error::INVALID_PARAMETER)
             }
@@ -199,10 +199,19 @@ fn reads_and_writes_reach_their_handlers() {
             }
         );
         assert_eq!(&buffer, b"read\0\0");
-        assert_eq!(file.write(b"good", 0).status, 0);
         assert_eq!(
-            file.write(b"bad!", 0).status,
-            Error::INVALID_PARAMETER.status()
+            file.write(b"good", 0),
+            IoStatus {
+                status: 0,
+                information: 4
+            }
+        );
+        assert_eq!(
+            file.write(b"bad!", 0),
+            IoStatus {
+                status: Error::INVALID_PARAMETER.status(),
+                information: 0
+            }
         );
     });
 }

@@ -39,10 +39,10 @@ fn the_information_is_what_was_written() {
                 assert_eq!(first, Some(b'h'));
                 output.write(b"ab")?;
                 output.write(b"")?;
-                output.write(b"c")?;
+                assert_eq!(output.write(b"c"), Ok(3));
                 assert_eq!((output.written(), output.remaining()), (3, 7));
                 assert_eq!(output.write(&[1; 8]), Err(Error::BUFFER_TOO_SMALL));
-                Ok(())
+                Ok(output.written())
             })
         });
         let mut output = [0xFF; 10];
@@ -89,7 +89,7 @@ fn short_buffers_have_the_documented_status() {
     using(|file| {
         for (input, minimum) in [(&b"abc"[..], 4), (b"", 0), (b"", 1)] {
             on_requests(move |_, request, _| {
-                request.answer(|transfer| transfer.input(minimum).map(drop))
+                request.answer(|transfer| transfer.input(minimum).map(|_| 0))
             });
             assert_eq!(
                 file.ioctl(RUN, input, &mut []),
@@ -148,7 +148,7 @@ fn memory_of_a_request_needs_bytes() {
                 assert_eq!(transfer.wrap_input().err(), Some(Error::BUFFER_TOO_SMALL));
                 let refused = transfer.create_memory::<NonPagedNx>(Tag::DEFAULT, 0).err();
                 assert_eq!(refused, Some(Error::INVALID_PARAMETER));
-                Ok(())
+                Ok(0)
             })
         });
         assert_eq!(file.ioctl(RUN, b"", &mut []), done(0));
@@ -171,11 +171,11 @@ fn direct_input_is_copied_byte_for_byte() {
                         assert!(bytes[0] == 0xFF && bytes[length + 1..].iter().all(|b| *b == 0xFF));
                     }
                 }
-                Ok(())
+                Ok(direct.len())
             })
         });
         let mut pages: [u8; 39] = std::array::from_fn(|index| index as u8);
-        assert_eq!(file.ioctl(IN_DIRECT, b"", &mut pages), done(0));
+        assert_eq!(file.ioctl(IN_DIRECT, b"", &mut pages), done(39));
     });
 }
 
@@ -200,12 +200,12 @@ fn direct_buffers_are_copied() {
                     transfer.into_output().err(),
                     Some(Error::INVALID_DEVICE_REQUEST)
                 );
-                Ok(())
+                Ok(6)
             })
         });
         assert_eq!(
             file.ioctl(IN_DIRECT, b"in", &mut b"direct".to_owned()),
-            done(0)
+            done(6)
         );
 
         on_requests(|_, request, _| {
@@ -230,7 +230,7 @@ fn neither_method_is_refused() {
             assert_eq!(request.method(), Method::Neither);
             request.answer(|transfer| {
                 assert_eq!(transfer.input(1).err(), Some(Error::INVALID_DEVICE_REQUEST));
-                transfer.into_output().map(drop)
+                transfer.into_output().map(|_| 0)
             })
         });
         let status = file.ioctl(NEITHER, b"in", &mut [0; 4]);
@@ -244,7 +244,7 @@ fn a_request_can_be_read_before_it_is_answered() {
     using(|file| {
         on_requests(|_, request, _| match request.input(4) {
             Ok(b"deny") => request.complete(Err(Error::ACCESS_DENIED)),
-            Ok(_) => request.complete(Ok(())),
+            Ok(_) => request.complete(Ok(0)),
             Err(error) => request.complete(Err(error)),
         });
         assert_eq!(

@@ -55,7 +55,7 @@ fn threads_put_releases_off_and_do_them() {
             while_handling(
                 |device, request, irql| {
                     let deferred = defer(device, irql);
-                    request.complete(deferred)
+                    request.complete(deferred.map(|()| 0))
                 },
                 || hammer(kernel, 60),
             );
@@ -116,7 +116,7 @@ fn the_last_owner_is_on_any_thread() {
                                 assert_eq!(memory.bytes(irql), [0x78; 48]);
                             }
                         });
-                    request.complete(swapped)
+                    request.complete(swapped.map(|()| 0))
                 },
                 || hammer(kernel, 60),
             );

@@ -93,7 +93,7 @@ fn owners_are_not_duplicated() {
 /// P10: answering takes the request, which exists once, and its buffers are borrowed from it.
 #[test]
 fn a_request_is_consumed_by_its_completion() {
-    let _: fn(Request<'static>, Result<()>) -> Handled<'static> = Request::complete;
+    let _: fn(Request<'static>, Result<usize>) -> Handled<'static> = Request::complete;
     let _: for<'b> fn(&'b Request<'static>, usize) -> Result<&'b [u8]> = Request::input;
     not_implemented! {
         Request<'static>: Copy, Clone, Default;

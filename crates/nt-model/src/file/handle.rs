@@ -22,6 +22,7 @@ pub struct File {
     pub(super) kernel: Kernel,
     pub(super) object: usize,
     pub(super) access: Access,
+    pub(super) opened: IoStatus,
 }
 
 impl fmt::Debug for File {
@@ -31,6 +32,11 @@ impl fmt::Debug for File {
 }
 
 impl File {
+    /// How the driver completed the create request that opened this handle.
+    pub fn opened(&self) -> IoStatus {
+        self.opened
+    }
+
     /// Sends a device control request and waits for it: a plain call on this thread, unless the
     /// driver pends the request.
     ///
