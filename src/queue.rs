@@ -33,7 +33,7 @@ impl IoHandler for Requests {
             let state = device.context::<DeviceState>()?;
             let file = transfer.file_object()?;
             let files = file.context::<FileState>()?;
-            files.table.with(irql, |table, irql| {
+            files.table.with_irql_mut(irql, |table, irql| {
                 answer(
                     transfer,
                     code,

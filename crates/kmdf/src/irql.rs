@@ -18,7 +18,7 @@
 //!
 //! Witnesses are neither `Send` nor `Sync`, cannot be cloned, and cost nothing.
 
-use crate::pool::{NonPagedNx, PoolKind};
+use crate::pool::{Borrows, NonPagedNx, PoolKind};
 use core::marker::PhantomData;
 use kmdf_sys::{_WDF_EXECUTION_LEVEL, WDF_EXECUTION_LEVEL};
 
@@ -143,15 +143,33 @@ impl AtMostDispatch for Dispatch {}
     note = "do it before taking the spin lock, or take the memory from `NonPagedNx` (rules C2, L6, \
             E5, E6)"
 )]
-#[expect(
-    private_bounds,
-    reason = "sealed: a witness from elsewhere proves nothing"
-)]
-pub trait Allows<P: PoolKind>: AtMostDispatch + Sealed {}
+pub trait Allows<P: PoolKind>: for<'a> AllowsFor<'a, 'a, P> {}
 
 impl<P: PoolKind> Allows<P> for Passive {}
 impl<P: PoolKind> Allows<P> for Apc {}
 impl Allows<NonPagedNx> for Dispatch {}
+
+/// Witnesses that, lent for `'w`, allow a reference of lifetime `'a` into memory of the kind `P`.
+///
+/// A reference into pageable memory borrows the witness for as long as it lives, so that nothing can
+/// raise the IRQL meanwhile. One into nonpaged memory borrows nothing: it may be used under a spin
+/// lock, too. In code that is generic over the kind, the bound [`Allows`] is enough; the reference
+/// borrows the witness there.
+#[diagnostic::on_unimplemented(
+    message = "`{P}` memory is neither allocated nor touched here: that needs IRQL <= APC_LEVEL",
+    label = "`{Self}` may be DISPATCH_LEVEL",
+    note = "do it before taking the spin lock, or take the memory from `NonPagedNx` (rules C2, L6, \
+            E5, E6)"
+)]
+#[expect(
+    private_bounds,
+    reason = "sealed: a witness from elsewhere proves nothing"
+)]
+pub trait AllowsFor<'a, 'w, P>: AtMostDispatch + Sealed {}
+
+impl<'a, 'w, P: Borrows<'a, 'w>> AllowsFor<'a, 'w, P> for Passive {}
+impl<'a, 'w, P: Borrows<'a, 'w>> AllowsFor<'a, 'w, P> for Apc {}
+impl AllowsFor<'_, '_, NonPagedNx> for Dispatch {}
 
 impl Passive {
     /// The same level as a weaker witness.

@@ -189,19 +189,54 @@ impl<T> WaitLock<T> {
     /// `WdfWaitLockAcquire` without a time limit, `body`, `WdfWaitLockRelease`. IRQL:
     /// PASSIVE_LEVEL, at which `body` runs too.
     ///
+    /// The lock does not raise the IRQL, so pageable bytes that were borrowed before may be used in
+    /// `body`. Nor can `body` raise it: see [`WaitLock::with_irql_mut`].
+    ///
+    /// ```no_run
+    /// use kmdf::{Memory, Paged, Passive, Result, WaitLock};
+    ///
+    /// fn append(log: &WaitLock<Memory<Paged>>, line: &Memory<Paged>, irql: &Passive) -> Result<()> {
+    ///     let line = line.bytes(irql);
+    ///     log.with(irql, |log, irql| log.copy_from(0, line, irql))?
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::INVALID_LOCK_SEQUENCE`] if this thread holds the lock already, without running
     /// `body`.
     ///
     /// Source: "WdfWaitLockAcquire function (wdfsync.h)".
-    pub fn with<W: AtPassive, R>(
+    pub fn with<W: AtPassive, R>(&self, irql: &W, body: impl FnOnce(&mut T, &W) -> R) -> Result<R> {
+        // SAFETY: The witness is of PASSIVE_LEVEL.
+        unsafe { self.hold(|value| body(value, irql)) }
+    }
+
+    /// As [`WaitLock::with`], for a `body` that takes a spin lock or raises the IRQL otherwise: it gets
+    /// the witness exclusively, so that no pageable bytes that were borrowed before are in its reach.
+    ///
+    /// # Errors
+    ///
+    /// As [`WaitLock::with`].
+    ///
+    /// Source: "WdfWaitLockAcquire function (wdfsync.h)".
+    pub fn with_irql_mut<W: AtPassive, R>(
         &self,
         irql: &mut W,
         body: impl FnOnce(&mut T, &mut W) -> R,
     ) -> Result<R> {
+        // SAFETY: The witness is of PASSIVE_LEVEL.
+        unsafe { self.hold(|value| body(value, irql)) }
+    }
+
+    /// Runs `body` with the lock held.
+    ///
+    /// # Safety
+    ///
+    /// The processor runs at PASSIVE_LEVEL.
+    unsafe fn hold<R>(&self, body: impl FnOnce(&mut T) -> R) -> Result<R> {
         self.owner.check_not_current()?;
-        // SAFETY: The lock is alive, this thread does not hold it, and the witness is of
+        // SAFETY: The lock is alive, this thread does not hold it, and the caller is at
         // PASSIVE_LEVEL.
         let status = unsafe {
             call_unsafe_wdf_function_binding!(WdfWaitLockAcquire, self.lock.handle(), null_mut())
@@ -215,7 +250,7 @@ impl<T> WaitLock<T> {
             // SAFETY: Acquired above, on this thread.
             unsafe { call_unsafe_wdf_function_binding!(WdfWaitLockRelease, self.lock.handle()) };
         });
-        Ok(body(value, irql))
+        Ok(body(value))
     }
 
     /// Access without the lock, for who has it exclusively.

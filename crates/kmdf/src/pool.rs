@@ -1,7 +1,7 @@
 //! Pools as types, and plain pool allocations as owned buffers.
 
 use crate::deferred::{self, Record};
-use crate::irql::Allows;
+use crate::irql::{Allows, AllowsFor};
 use crate::memory::Buffer;
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -29,12 +29,20 @@ trait Sealed {}
     private_bounds,
     reason = "sealed: each kind comes with its rules in `Allows`"
 )]
-pub trait PoolKind: Sealed + 'static {
+pub trait PoolKind: Sealed + for<'a> Borrows<'a, 'a> + 'static {
     /// The `POOL_TYPE` passed to Windows.
     const POOL_TYPE: POOL_TYPE;
     /// Whether memory of this kind may be paged out.
     const PAGEABLE: bool;
 }
+
+/// What a reference of lifetime `'a` into memory of this kind borrows of a witness that is lent for
+/// `'w`. Pageable memory borrows it for as long as the reference lives, so that the IRQL cannot be
+/// raised meanwhile; nonpaged memory, which may be touched at any level, borrows nothing.
+pub(crate) trait Borrows<'a, 'w> {}
+
+impl<'a, 'w: 'a> Borrows<'a, 'w> for Paged {}
+impl Borrows<'_, '_> for NonPagedNx {}
 
 /// Pool kinds that may be touched and freed at DISPATCH_LEVEL.
 #[diagnostic::on_unimplemented(
@@ -144,14 +152,14 @@ impl<P: PoolKind> PoolBuffer<P> {
     }
 
     /// The bytes.
-    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a [u8] {
+    pub fn bytes<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a [u8] {
         // SAFETY: By the type invariant the bytes are initialised and alive as long as `self`; the
         // borrowed witness allows touching them.
         unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
     }
 
     /// The bytes, for writing.
-    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [u8] {
+    pub fn bytes_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut [u8] {
         // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
         unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
     }

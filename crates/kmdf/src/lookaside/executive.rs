@@ -4,7 +4,7 @@ use super::routines::{
     AllocateExport, FreeExport, Routines, Supply, allocate_supplied, counter, free_supplied,
 };
 use crate::deferred::{self, Record};
-use crate::irql::{Allows, AtPassive};
+use crate::irql::{Allows, AllowsFor, AtPassive};
 use crate::plain::Fits;
 use crate::pool::{NonPagedNx, Paged, PoolKind};
 use crate::status::{Error, Result};
@@ -569,14 +569,14 @@ unsafe impl<P: ExPool, T: ?Sized + Send> Send for Entry<P, T> {}
 unsafe impl<P: ExPool, T: ?Sized + Sync> Sync for Entry<P, T> {}
 
 impl<P: ExPool, T: ?Sized> Entry<P, T> {
-    /// The content, for as long as the witness stays borrowed (rule E5).
-    pub fn get<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a T {
+    /// The content. If it is pageable, the reference borrows the witness (rule E5).
+    pub fn get<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a T {
         // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
         unsafe { self.content.as_ref() }
     }
 
     /// The content, for writing.
-    pub fn get_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut T {
+    pub fn get_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut T {
         // SAFETY: As in `get`; the exclusive borrow makes this the only access.
         unsafe { self.content.as_mut() }
     }
@@ -589,13 +589,13 @@ impl<P: ExPool> Entry<P> {
         self.content.len()
     }
 
-    /// The bytes, for as long as the witness stays borrowed (rule E5).
-    pub fn bytes<'a>(&'a self, irql: &'a impl Allows<P>) -> &'a [u8] {
+    /// The bytes. If they are pageable, the reference borrows the witness (rule E5).
+    pub fn bytes<'a, 'w>(&'a self, irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a [u8] {
         self.get(irql)
     }
 
     /// The bytes, for writing.
-    pub fn bytes_mut<'a>(&'a mut self, irql: &'a impl Allows<P>) -> &'a mut [u8] {
+    pub fn bytes_mut<'a, 'w>(&'a mut self, irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut [u8] {
         self.get_mut(irql)
     }
 }

@@ -8,7 +8,7 @@ pub use preallocated::{BorrowedBuffer, Buffer, PreallocatedMemory};
 pub(crate) use raw::{buffer_raw, copy_from_raw, copy_to_raw, create_preallocated_raw, create_raw};
 pub use uninit::UninitMemory;
 
-use crate::irql::Allows;
+use crate::irql::{Allows, AllowsFor};
 use crate::object::{Owned, Parent};
 use crate::plain::{Fits, Zeroable};
 use crate::pool::PoolKind;
@@ -98,14 +98,14 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
         }
     }
 
-    /// The content, for as long as the witness stays borrowed.
-    pub fn get<'a>(&'a self, _irql: &'a impl Allows<P>) -> &'a T {
+    /// The content. If it is pageable, the reference borrows the witness.
+    pub fn get<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a T {
         // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
         unsafe { self.content.as_ref() }
     }
 
     /// The content, for writing.
-    pub fn get_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut T {
+    pub fn get_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut T {
         // SAFETY: As in `get`; the exclusive borrow makes this the only access.
         unsafe { self.content.as_mut() }
     }
@@ -236,13 +236,13 @@ impl<P: PoolKind> Memory<P> {
         self.content.len()
     }
 
-    /// The bytes, for as long as the witness stays borrowed.
-    pub fn bytes<'a>(&'a self, irql: &'a impl Allows<P>) -> &'a [u8] {
+    /// The bytes. If they are pageable, the reference borrows the witness.
+    pub fn bytes<'a, 'w>(&'a self, irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a [u8] {
         self.get(irql)
     }
 
     /// The bytes, for writing.
-    pub fn bytes_mut<'a>(&'a mut self, irql: &'a impl Allows<P>) -> &'a mut [u8] {
+    pub fn bytes_mut<'a, 'w>(&'a mut self, irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut [u8] {
         self.get_mut(irql)
     }
 

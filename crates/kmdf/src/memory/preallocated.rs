@@ -1,7 +1,7 @@
 //! Memory objects over buffers that the driver already has: `WdfMemoryCreatePreallocated`.
 
 use super::{buffer_raw, copy_from_raw, copy_to_raw, create_preallocated_raw};
-use crate::irql::Allows;
+use crate::irql::{Allows, AllowsFor};
 use crate::object::{self, Owned, Parent};
 use crate::pool::{NonPagedNx, PoolKind};
 use crate::status::{Result, check};
@@ -172,11 +172,11 @@ impl<B: Buffer> PreallocatedMemory<B> {
         self.buffer.length()
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes, for as long as the witness stays borrowed (rule C6). IRQL:
-    /// as the buffer's kind.
+    /// `WdfMemoryGetBuffer`: the bytes. If they are pageable, the reference borrows the witness (rule
+    /// C6). IRQL: as the buffer's kind.
     ///
     /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
-    pub fn bytes<'a>(&'a self, _irql: &'a impl Allows<B::Pool>) -> &'a [u8] {
+    pub fn bytes<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, B::Pool>) -> &'a [u8] {
         // SAFETY: By the type invariant.
         let (start, length) = unsafe { buffer_raw(self.object.handle()) };
         // SAFETY: By the type invariant this is the buffer of `buffer`, initialised and nobody
@@ -187,7 +187,10 @@ impl<B: Buffer> PreallocatedMemory<B> {
     /// `WdfMemoryGetBuffer`: the bytes, for writing. IRQL: as the buffer's kind.
     ///
     /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
-    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<B::Pool>) -> &'a mut [u8] {
+    pub fn bytes_mut<'a, 'w>(
+        &'a mut self,
+        _irql: &'w impl AllowsFor<'a, 'w, B::Pool>,
+    ) -> &'a mut [u8] {
         // SAFETY: By the type invariant.
         let (start, length) = unsafe { buffer_raw(self.object.handle()) };
         // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.

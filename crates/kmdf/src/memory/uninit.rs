@@ -1,7 +1,7 @@
 //! Memory objects whose bytes nobody has written yet.
 
 use super::{Memory, create_raw};
-use crate::irql::Allows;
+use crate::irql::{Allows, AllowsFor};
 use crate::object::{self, Owned, Parent};
 use crate::plain::Fits;
 use crate::pool::PoolKind;
@@ -83,7 +83,10 @@ impl<P: PoolKind> UninitMemory<P> {
     }
 
     /// The bytes, which must be written before they are read.
-    pub fn bytes_mut<'a>(&'a mut self, _irql: &'a impl Allows<P>) -> &'a mut [MaybeUninit<u8>] {
+    pub fn bytes_mut<'a, 'w>(
+        &'a mut self,
+        _irql: &'w impl AllowsFor<'a, 'w, P>,
+    ) -> &'a mut [MaybeUninit<u8>] {
         // SAFETY: By the type invariant; `MaybeUninit` needs no initialisation, the exclusive
         // borrow makes this the only access, and the witness allows touching the kind.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.length) }

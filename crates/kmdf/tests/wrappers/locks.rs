@@ -3,7 +3,8 @@
 use super::driver::{INTERFACE, start};
 use super::{driver, inside};
 use kmdf::{
-    DeviceInit, Dispatch, Driver, DriverParent, Error, Handled, IoHandler, Memory, Paged, Passive,
+    Allows, DeviceInit, Dispatch, Driver, DriverParent, Error, Handled, IoHandler, Memory,
+    NonPagedLookaside, NonPagedNx, Paged, Passive, PoolBuffer, PoolKind, PreallocatedMemory,
     Presentation, Queue, Request, Result, SpinLock, Tag, WaitLock, context, driver_entry, wide,
 };
 use nt_model::Config;
@@ -20,10 +21,12 @@ fn a_lock_held_by_this_thread_is_refused() {
         let nested = wait.with(irql, |_, irql| wait.with(irql, |value, _| *value));
         assert_eq!(nested, Ok(Err(Error::INVALID_LOCK_SEQUENCE)));
         assert_eq!(
-            wait.with(irql, |value, irql| spin
+            wait.with_irql_mut(irql, |value, irql| spin
                 .with(irql, |other, _| *value + *other)),
             Ok(Ok(3))
         );
+        let nested = wait.with_irql_mut(irql, |_, irql| wait.with(irql, |value, _| *value));
+        assert_eq!(nested, Ok(Err(Error::INVALID_LOCK_SEQUENCE)));
     });
 }
 
@@ -38,6 +41,111 @@ fn a_wait_lock_guards_pageable_memory() {
             .expect("not recursive");
         let sum = lock.with(irql, |memory, irql| memory.bytes(irql).iter().sum::<u8>());
         assert_eq!(sum, Ok(64));
+    });
+}
+
+/// C2: nonpaged bytes of every kind stay borrowed while the level is raised, and are used there.
+#[test]
+fn nonpaged_bytes_are_held_across_a_spin_lock() {
+    inside(|device, irql| {
+        const TAG: Tag = Tag::new(b"Held");
+        let lock = SpinLock::new(&device, 0_usize).expect("lock");
+        let mut memory = Memory::<NonPagedNx>::new(&device, TAG, 16, irql).expect("memory");
+        let mut value =
+            Memory::<NonPagedNx, u64>::with_value(&device, TAG, 7, irql).expect("value");
+        let buffer = || PoolBuffer::<NonPagedNx>::new(TAG, 16, irql).expect("buffer");
+        let (mut buffer, under) = (buffer(), buffer());
+        let mut over = PreallocatedMemory::new(&device, under).expect("memory");
+        let list = NonPagedLookaside::new(TAG, 16, irql).expect("list");
+        let (mut entry, mut number) = (
+            list.allocate(irql).expect("entry"),
+            list.allocate_value(5_u64, irql).expect("entry"),
+        );
+        let mut uninit = Memory::<NonPagedNx>::new_uninit(&device, TAG, 16, irql).expect("memory");
+        {
+            let held = [
+                memory.bytes_mut(irql),
+                buffer.bytes_mut(irql),
+                over.bytes_mut(irql),
+                entry.bytes_mut(irql),
+            ];
+            let (value, number) = (value.get_mut(irql), number.get_mut(irql));
+            let uninit = uninit.bytes_mut(irql);
+            lock.with(irql, |count, _| {
+                for bytes in held {
+                    *count += bytes.len();
+                    bytes.fill(3);
+                }
+                (*value, *number) = (*number, *value);
+                uninit[0].write(1);
+            })
+            .expect("not recursive");
+        }
+        let held = [
+            memory.bytes(irql),
+            buffer.bytes(irql),
+            over.bytes(irql),
+            entry.bytes(irql),
+        ];
+        let (value, number) = (value.get(irql), number.get(irql));
+        let seen = lock.with(irql, |count, irql| {
+            // What is borrowed under the lock is good without it, too.
+            (*count, held.map(|bytes| bytes[15]), memory.bytes(irql))
+        });
+        assert_eq!(seen, Ok((64, [3; 4], &[3; 16][..])));
+        assert_eq!((*value, *number), (5, 7));
+    });
+}
+
+/// C2: a wait lock leaves the level where it is, so that pageable bytes stay borrowed.
+#[test]
+fn pageable_bytes_are_held_across_a_wait_lock() {
+    inside(|device, irql| {
+        const TAG: Tag = Tag::new(b"Held");
+        let guarded = Memory::<Paged>::new(&device, TAG, 16, irql).expect("memory");
+        let lock = WaitLock::new(&device, guarded).expect("lock");
+        let mut source = Memory::<Paged>::new(&device, TAG, 16, irql).expect("memory");
+        let bytes = source.bytes_mut(irql);
+        bytes.fill(9);
+        let copied = lock.with(irql, |guarded, irql| {
+            guarded.bytes_mut(irql).copy_from_slice(bytes);
+            bytes.fill(8);
+            lock.with(irql, |_, _| ()).err()
+        });
+        assert_eq!(copied, Ok(Some(Error::INVALID_LOCK_SEQUENCE)));
+        assert_eq!(bytes, [8; 16]);
+        let seen = lock.with(irql, |guarded, irql| guarded.bytes(irql) == [9; 16]);
+        assert_eq!(seen, Ok(true));
+    });
+}
+
+/// Code that is generic over the kind of memory needs no other bound than [`Allows`].
+#[test]
+fn bytes_are_borrowed_whatever_their_kind() {
+    fn fill<P: PoolKind>(memory: &mut Memory<P>, irql: &impl Allows<P>) -> usize {
+        memory.bytes_mut(irql).fill(6);
+        memory
+            .bytes(irql)
+            .iter()
+            .map(|byte| usize::from(*byte))
+            .sum()
+    }
+    fn fill_at_passive<P: PoolKind>(buffer: &mut PoolBuffer<P>, irql: &Passive) -> u8 {
+        buffer.bytes_mut(irql).fill(2);
+        buffer.bytes(irql)[7]
+    }
+    inside(|device, irql| {
+        const TAG: Tag = Tag::new(b"Kind");
+        let mut paged = Memory::<Paged>::new(&device, TAG, 8, irql).expect("memory");
+        let mut nonpaged = Memory::<NonPagedNx>::new(&device, TAG, 8, irql).expect("memory");
+        assert_eq!(
+            (fill(&mut paged, irql), fill(&mut nonpaged, irql)),
+            (48, 48)
+        );
+        let mut paged = PoolBuffer::<Paged>::new(TAG, 8, irql).expect("buffer");
+        let mut nonpaged = PoolBuffer::<NonPagedNx>::new(TAG, 8, irql).expect("buffer");
+        assert_eq!(fill_at_passive(&mut paged, irql), 2);
+        assert_eq!(fill_at_passive(&mut nonpaged, irql), 2);
     });
 }
 

@@ -106,7 +106,7 @@ fn a_request_is_consumed_by_its_completion() {
 fn uninitialised_bytes_are_marked() {
     type Bytes<'b> = &'b mut [std::mem::MaybeUninit<u8>];
     let _: for<'b> fn(&'b mut UninitMemory<Paged>, &'b Passive) -> Bytes<'b> =
-        UninitMemory::bytes_mut;
+        |memory, irql| memory.bytes_mut(irql);
     not_implemented! {
         UninitMemory<Paged>: AsRef<[u8]>, std::ops::Deref<Target = [u8]>;
     }
