@@ -1,7 +1,7 @@
 //! Collections of `alloc` over the allocator.
 
 use super::process::ProcessAllocator;
-use super::{PoolAllocator, TAG, in_use, inside, inside_failing, next_allocation};
+use super::{PoolAllocator, TAG, in_use, inside};
 use kmdf::{DriverParent, SpinLock};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -80,22 +80,21 @@ fn a_vector_of_nothing_asks_for_no_pool() {
 
 #[test]
 fn an_exhausted_pool_is_an_error_and_the_vector_stays() {
-    let next = next_allocation();
-    for failing in 0..2 {
-        inside_failing(next + failing, move |_| {
-            let mut bytes = Vec::new();
-            for round in 0..3 {
-                let before = bytes.clone();
-                let reserved = from_pool(|| bytes.try_reserve_exact(300));
-                assert_eq!(reserved.is_err(), round == failing);
-                if reserved.is_ok() {
-                    bytes.extend_from_slice(&[round as u8; 300]);
-                }
-                assert_eq!(bytes[..before.len()], before);
+    inside(|kernel, _, _| {
+        let mut bytes = Vec::new();
+        for failing in [true, false, true] {
+            let before = bytes.clone();
+            kernel.fail_nth_allocation(if failing { 1 } else { 2 });
+            let reserved = from_pool(|| bytes.try_reserve_exact(300));
+            assert_eq!(reserved.is_err(), failing);
+            assert_eq!(bytes, before);
+            if reserved.is_ok() {
+                bytes.extend_from_slice(&[9; 300]);
             }
-            assert_eq!(bytes.len(), 600);
-        });
-    }
+        }
+        assert_eq!(bytes, [9; 300]);
+        assert_eq!(kernel.verifier().faults_injected, 2);
+    });
 }
 
 static KEPT: Mutex<Vec<u32>> = Mutex::new(Vec::new());

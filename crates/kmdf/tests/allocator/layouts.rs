@@ -1,6 +1,6 @@
 //! The allocator's own functions, with all kinds of layouts.
 
-use super::{PoolAllocator, TAG, in_use, inside, inside_failing, next_allocation};
+use super::{PoolAllocator, TAG, in_use, inside};
 use kmdf::{DriverParent, SpinLock};
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
@@ -143,35 +143,34 @@ fn memory_is_allocated_used_and_freed_at_dispatch_level() {
 
 #[test]
 fn an_exhausted_pool_gives_null_and_what_was_there_stays() {
-    let next = next_allocation();
-    inside_failing(next, |_| {
+    inside(|kernel, _, _| {
         let layout = Layout::from_size_align(64, 64).expect("a layout");
+        kernel.fail_nth_allocation(1);
         // SAFETY: Not empty.
         let start = unsafe { ALLOCATOR.alloc(layout) };
         assert_eq!(start, null_mut());
-        drop(Block::new(64, 64));
-    });
-    inside_failing(next, |_| {
-        let layout = Layout::from_size_align(64, 64).expect("a layout");
+        kernel.fail_nth_allocation(1);
         // SAFETY: Not empty.
         let start = unsafe { ALLOCATOR.alloc_zeroed(layout) };
         assert_eq!(start, null_mut());
-    });
-    inside_failing(next + 1, |_| {
         let mut block = Block::new(100, 32);
+        kernel.fail_nth_allocation(1);
         assert!(!block.resize(101));
         block.check(100);
         assert!(block.resize(101));
+        assert_eq!(kernel.verifier().faults_injected, 3);
     });
 }
 
 #[test]
 fn memory_becomes_smaller_where_it_is_when_the_pool_is_exhausted() {
-    inside_failing(next_allocation() + 1, |_| {
+    inside(|kernel, _, _| {
         let mut block = Block::new(100, 32);
         let start = block.start;
+        kernel.fail_nth_allocation(1);
         assert!(block.resize(10));
         assert_eq!(block.start, start);
+        assert_eq!(kernel.verifier().faults_injected, 1);
     });
 }
 

@@ -12,7 +12,7 @@ mod process;
 use driver::{run_body, with_device};
 use kmdf::{Device, Passive, PoolAllocator, Tag};
 use kmdf_model as _;
-use nt_model::{Config, Kernel, LowResources, Verifier, VerifierReport};
+use nt_model::{Config, Kernel, VerifierReport};
 
 const TAG: Tag = Tag::new(b"Heap");
 
@@ -25,27 +25,6 @@ fn inside<T: Send + 'static>(
         run_body(file, move |device, irql| body(&kernel, device, irql))
     });
     run.expect("no bug check")
-}
-
-/// As `inside`, on a machine where allocation `number` fails.
-fn inside_failing<T: Send + 'static>(
-    number: u64,
-    body: impl FnOnce(&mut Passive) -> T + Send + 'static,
-) -> T {
-    let config = Config {
-        verifier: Verifier {
-            low_resources: LowResources::FailNth(number),
-            ..Verifier::standard()
-        },
-        ..Config::default()
-    };
-    let run = with_device(config, |_, file| run_body(file, |_, irql| body(irql)));
-    run.expect("no bug check")
-}
-
-/// The number of the next allocation in a request handler, counted from the start of the machine.
-fn next_allocation() -> u64 {
-    inside(|kernel, _, _| kernel.verifier().allocations) + 1
 }
 
 /// Live blocks and bytes of the allocator.
