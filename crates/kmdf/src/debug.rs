@@ -1,6 +1,7 @@
 //! Text for the kernel debugger, without allocation and without `core::fmt`.
 
 use core::ffi::CStr;
+use core::fmt;
 use kmdf_sys::ntddk;
 
 /// `DbgPrint("%s", text)`: sends a line to the kernel debugger. Any IRQL.
@@ -11,15 +12,32 @@ pub fn print(text: &CStr) {
     let _ = unsafe { ntddk::DbgPrint(c"%s".as_ptr().cast(), text.as_ptr()) };
 }
 
+/// `DbgBreakPoint`: breaks into the kernel debugger. Any IRQL.
+///
+/// Without a debugger nobody handles the exception, STATUS_BREAKPOINT, which is a bug check. For debug
+/// builds, where the driver finds itself in a state that it should never be in.
+///
+/// Source: "DbgBreakPoint function (wdm.h)".
+pub fn break_in() {
+    // SAFETY: Has no preconditions: it raises an exception, which memory safety does not depend on.
+    unsafe { ntddk::DbgBreakPoint() };
+}
+
 /// A line of at most `N - 1` bytes, put together on the stack and printed by [`Line::print`].
 ///
 /// What does not fit is cut off. `core::fmt` is not used because its machinery would end up, panics
-/// included, in the driver's image.
+/// included, in the driver's image. For debug builds, where that does no harm, `write!` works too.
 ///
 /// ```
 /// let mut line = kmdf::debug::Line::<64>::new();
 /// line.text("status ").hexadecimal(0xC000_009A).text(", live objects: ").decimal(30).text("\n");
 /// assert_eq!(line.as_c_str(), c"status 0xC000009A, live objects: 30\n");
+///
+/// // In a debug build:
+/// use core::fmt::Write;
+/// let mut line = kmdf::debug::Line::<16>::new();
+/// write!(line, "{:?} is cut off", [1, 2]).expect("never fails");
+/// assert_eq!(line.as_c_str(), c"[1, 2] is cut o");
 /// ```
 #[derive(Debug)]
 pub struct Line<const N: usize> {
@@ -96,6 +114,14 @@ impl<const N: usize> Line<N> {
     /// Sends the line to the kernel debugger. Any IRQL.
     pub fn print(&self) {
         print(self.as_c_str());
+    }
+}
+
+/// Appends what was formatted; what does not fit is cut off, which is no error.
+impl<const N: usize> fmt::Write for Line<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text(text);
+        Ok(())
     }
 }
 

@@ -7,15 +7,14 @@
 //! value, so that dropping cannot fail. Memory objects of the framework need none of this: the
 //! framework defers by itself.
 
+use crate::irql;
 use crate::registry::{self, Node};
 use crate::status::{Error, Result};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::offset_of;
 use core::ptr::{NonNull, null_mut};
-use kmdf_sys::{
-    _POOL_TYPE, _SLIST_HEADER__bindgen_ty_1, APC_LEVEL, SLIST_ENTRY, SLIST_HEADER, ntddk,
-};
+use kmdf_sys::{_POOL_TYPE, _SLIST_HEADER__bindgen_ty_1, SLIST_ENTRY, SLIST_HEADER, ntddk};
 
 /// What to do with the memory, at IRQL <= APC_LEVEL, given the two values of the record. It also
 /// frees or reuses the record, which it gets last.
@@ -215,9 +214,7 @@ pub(crate) unsafe fn reset() {
 
 /// Whether pageable memory must be left alone at the current level.
 pub(crate) fn is_above_apc() -> bool {
-    // SAFETY: Reading the level has no preconditions.
-    let level = unsafe { ntddk::KeGetCurrentIrql() };
-    u32::from(level) > APC_LEVEL
+    irql::current() > irql::APC_LEVEL
 }
 
 /// Releases what the record stands for: at once if the level allows it, else later.

@@ -20,7 +20,20 @@
 
 use crate::pool::{Borrows, NonPagedNx, PoolKind};
 use core::marker::PhantomData;
-use kmdf_sys::{_WDF_EXECUTION_LEVEL, WDF_EXECUTION_LEVEL};
+use kmdf_sys::{_WDF_EXECUTION_LEVEL, WDF_EXECUTION_LEVEL, ntddk};
+
+/// `APC_LEVEL`, the highest IRQL at which pageable memory and code may be used.
+pub const APC_LEVEL: u8 = kmdf_sys::APC_LEVEL as u8;
+
+/// `KeGetCurrentIrql`: the level at this moment, for checks in debug builds. IRQL: any.
+///
+/// It proves nothing about the next moment, for which there are the witnesses.
+///
+/// Source: "KeGetCurrentIrql function (wdm.h)".
+pub fn current() -> u8 {
+    // SAFETY: Has no preconditions.
+    unsafe { ntddk::KeGetCurrentIrql() }
+}
 
 macro_rules! witnesses {
     ($($(#[$meta:meta])* $name:ident;)*) => {$(

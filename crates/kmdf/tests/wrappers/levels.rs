@@ -175,3 +175,22 @@ fn callbacks_run_at_the_level_of_their_witness() {
     })
     .expect("no bug check");
 }
+
+#[test]
+fn the_current_level_is_that_of_the_kernel() {
+    super::inside(|device, irql| {
+        assert_eq!(kmdf::irql::current(), 0);
+        let lock = SpinLock::new(&device, ()).expect("lock");
+        let within = lock.with(irql, |_, _| kmdf::irql::current());
+        assert_eq!(within, Ok(2));
+        assert_eq!(kmdf::irql::current(), 0);
+    });
+}
+
+/// STATUS_BREAKPOINT as an exception that nobody handles.
+#[test]
+fn a_breakpoint_without_a_debugger_stops_the_system() {
+    let stop = super::inside_with(Config::default(), |_, _| kmdf::debug::break_in())
+        .expect_err("a bug check");
+    assert_eq!((stop.code, stop.parameters[0]), (0x1E, 0x8000_0003));
+}
