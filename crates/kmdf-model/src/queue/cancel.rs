@@ -178,10 +178,16 @@ impl Queue {
             self.break_point(c"a request was unmarked that is not owned, or is not marked");
             return STATUS_INVALID_DEVICE_REQUEST;
         }
-        if !request.is_cancelable() || !disarm(request) {
+        if !disarm(request) {
             return STATUS_CANCELLED;
         }
-        take_from_cancelable(&mut state, request);
+        if request.is_cancelable() {
+            take_from_cancelable(&mut state, request);
+        } else {
+            // REQ-65: found in another list, and nobody asks in which.
+            state.waiting.remove(request);
+            request.set_driver_owned(true);
+        }
         request.set_cancel_callback(None);
         request.set_marked_cancelable(false);
         STATUS_SUCCESS

@@ -69,6 +69,9 @@ impl Queue {
         if request.is_cancelable() {
             stop::undefined(c"WdfRequestForwardToIoQueue: the request is marked cancelable");
         }
+        if !request.is_outstanding() {
+            stop::undefined(c"WdfRequestForwardToIoQueue: the driver does not own the request");
+        }
         // It goes on counting until it is in the other queue's hands.
         request.set_outstanding(false);
         state.owned.remove(request);
@@ -99,16 +102,26 @@ impl Queue {
     /// REQ-57
     pub(crate) fn requeue(&self, request: Live<Request>) -> NTSTATUS {
         let mut state = self.state.lock();
-        let allowed = self.config.kind == Kind::Manual
-            && (!self.globals().verifier_on()
-                || (request.is_driver_owned() && !request.is_marked_cancelable()));
-        if !allowed {
+        let verified = self.globals().verifier_on();
+        if verified && (!request.is_driver_owned() || request.is_marked_cancelable()) {
             drop(state);
-            self.break_point(c"a request was requeued that is not owned, is cancelable, or not from a manual queue");
+            self.break_point(c"a request was requeued that is not owned, or is cancelable");
+            return STATUS_INVALID_DEVICE_REQUEST;
+        }
+        if verified {
+            // REQ-64: before the kind of queue is looked at.
+            request.set_driver_owned(false);
+        }
+        if self.config.kind != Kind::Manual {
+            drop(state);
+            self.break_point(c"a request was requeued that is not from a manual queue");
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         if request.is_cancelable() {
             stop::undefined(c"WdfRequestRequeue: the request is marked cancelable");
+        }
+        if !request.is_outstanding() {
+            stop::undefined(c"WdfRequestRequeue: the driver does not own the request");
         }
         state.take_from_driver(request);
         request.set_driver_owned(false);

@@ -252,24 +252,42 @@ pub(crate) fn in_turn<T>(action: impl FnOnce() -> T) -> T {
     }
 }
 
+/// As [`run`], but the machine is shut down with driver and devices as the test leaves them.
+pub(crate) fn run_and_leave<T: Send + 'static>(
+    config: Config,
+    hooks: Hooks,
+    test: impl FnOnce(&Machine) -> T + Send + 'static,
+) -> Result<T, Stop> {
+    in_turn(|| boot(config, hooks, |machine| test(&machine)))
+}
+
 fn run_in_turn<T: Send + 'static>(
     config: Config,
     hooks: Hooks,
     test: impl FnOnce(&Machine) -> T + Send + 'static,
 ) -> (Result<T, Stop>, Vec<String>) {
-    *HOOKS.lock().unwrap_or_else(PoisonError::into_inner) = Some(hooks);
-    let outcome = nt_model::run(config, |kernel| {
-        *KERNEL.lock().unwrap_or_else(PoisonError::into_inner) = Some(kernel.clone());
-        let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
-        let machine = Machine {
-            kernel: kernel.clone(),
-            driver,
-        };
+    let outcome = boot(config, hooks, |machine| {
         let outcome = test(&machine);
         machine.driver.unload().expect("unloads");
         outcome
     });
     (outcome, take_log())
+}
+
+fn boot<T: Send + 'static>(
+    config: Config,
+    hooks: Hooks,
+    test: impl FnOnce(Machine) -> T + Send + 'static,
+) -> Result<T, Stop> {
+    *HOOKS.lock().unwrap_or_else(PoisonError::into_inner) = Some(hooks);
+    nt_model::run(config, |kernel| {
+        *KERNEL.lock().unwrap_or_else(PoisonError::into_inner) = Some(kernel.clone());
+        let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
+        test(Machine {
+            kernel: kernel.clone(),
+            driver,
+        })
+    })
 }
 
 /// Runs a test on one started device, which is removed afterwards.

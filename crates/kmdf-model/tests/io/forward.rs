@@ -164,19 +164,40 @@ fn requeueing_a_cancelled_request_succeeds_and_cancels_it() {
     });
 }
 
-/// REQ-57
-#[test]
-fn only_a_manual_queue_takes_a_request_back() {
-    let hooks = queued(SEQUENTIAL).control(|_, request, _, _, _| {
+/// The hooks of a device whose queue does not take requests back, and whose driver tries, then
+/// completes the request all the same.
+fn requeued_in_vain() -> Hooks {
+    queued(SEQUENTIAL).control(|_, request, _, _, _| {
         assert_eq!(
             wdf!(WdfRequestRequeue(request)),
             STATUS_INVALID_DEVICE_REQUEST
         );
         complete(request, STATUS_SUCCESS);
-    });
-    with_file(verified(), hooks, |file| {
+    })
+}
+
+/// REQ-57
+#[test]
+fn only_a_manual_queue_takes_a_request_back() {
+    with_file(plain(), requeued_in_vain(), |file| {
         assert_eq!(status_of(send(file, 1)), STATUS_SUCCESS);
     });
+}
+
+/// REQ-64, REQ-30: the verifier takes the request away although the queue refuses it, and refuses
+/// the completion for it. The machine cannot be shut down in order: the IRP is lost.
+#[test]
+fn a_refused_requeue_loses_the_request_under_the_verifier() {
+    let outcome = run_and_leave(verified(), requeued_in_vain(), |machine| {
+        machine.add();
+        let file = machine.open();
+        let pending = send(&file, 1);
+        assert!(!pending.is_complete());
+        pending.cancel();
+        assert!(!pending.is_complete(), "nobody listens to cancellation");
+    });
+    let stop = outcome.expect_err("an IRP is lost");
+    assert!(stop.message.contains("1 IRP(s) never completed"), "{stop}");
 }
 
 /// REQ-58, QUE-35
