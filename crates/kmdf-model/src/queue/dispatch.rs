@@ -198,7 +198,9 @@ impl Queue {
                     .owned
                     .iter()
                     .filter(|request| request.is_acknowledged());
-                if acknowledged.count() as u32 == state.owned_count && state.leaving == 0 {
+                let at_rest = acknowledged.count() as u32 == state.owned_count;
+                // The last thread to leave says so: no callback of the queue runs any more (QUE-57).
+                if at_rest && state.leaving == 0 && state.loops == 1 {
                     state.power = Power::Off;
                     self.power_settled.set();
                 }

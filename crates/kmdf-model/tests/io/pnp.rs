@@ -353,6 +353,45 @@ fn queues_present_before_self_managed_io_restarts() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
+/// QUE-57, DEV-55: what is left of a callback after it answered its request holds the removal up,
+/// before that has disposed of anything.
+#[test]
+fn removal_waits_for_callbacks_to_return() {
+    let hooks = observed().control(|queue, request, _, _, _| {
+        complete(request, STATUS_SUCCESS);
+        log("answered");
+        while !peek_log().iter().any(|line| line == "IoSuspend") {
+            std::thread::yield_now();
+        }
+        // Time for the removal to go on, if it could.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        logged_object(wdf!(WdfIoQueueGetDevice(queue)), "late child");
+        log("returns");
+    });
+    let outcome = run(verified(), hooks, |machine| {
+        set_failing("");
+        let device = machine.add();
+        let file = machine.open();
+        drop(take_log());
+        std::thread::scope(|scope| {
+            let answered = scope.spawn(|| file.ioctl(BUFFERED, &[1], &mut []).status);
+            while peek_log().is_empty() {
+                std::thread::yield_now();
+            }
+            device.surprise_remove().expect("is removed");
+            assert_eq!(answered.join().expect("no panic"), STATUS_SUCCESS);
+        });
+        file.close();
+        let mut wanted = vec!["answered", "SurpriseRemoval", "IoSuspend", "returns"];
+        wanted.extend(&RELEASED[1..]);
+        wanted.extend(&GONE[..3]);
+        wanted.extend(["cleanup late child", "cleanup device"]);
+        wanted.extend(["destroy child", "destroy late child", "destroy device"]);
+        assert_eq!(take_log(), wanted);
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
 /// DEV-56, DEV-58: removal while several threads are at it.
 #[test]
 fn a_device_vanishes_under_traffic() {

@@ -243,7 +243,7 @@ impl Drop for Leaving {
     }
 }
 
-/// OBJ-61, DEV-23: in its drop, the driver's value finds its driver object closed to new children;
+/// C7, OBJ-61, DEV-23: in its drop, the driver's value finds its driver object closed to new children;
 /// what needs none is released after it.
 #[test]
 fn a_driver_makes_things_while_it_is_dropped() {
