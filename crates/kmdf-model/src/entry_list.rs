@@ -97,11 +97,11 @@ impl EntryList {
             // SAFETY: As above.
             unsafe { &raw mut (*list).__bindgen_anon_2.AllocateMisses }
         }));
-        // The kernel's structure cuts larger sizes off; nothing of that size can be had anyway.
-        ULONG::try_from(self.size).ok()?;
+        // SAFETY: A list, by the invariant; the kernel keeps the low 32 bits of the size (MEM-50).
+        let size = unsafe { (*self.list()).Size };
         let allocate = |size| self.allocate_from_pool(size);
         let free = |block| self.free_to_pool(block);
-        PageAligned::allocate_with(self.size, allocate, free)
+        PageAligned::allocate_with(size as usize, allocate, free)
     }
 
     /// Gives an entry back.

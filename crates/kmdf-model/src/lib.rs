@@ -5,6 +5,10 @@
 //! table, and it reaches the kernel only through the functions declared in `kmdf_sys::ntddk`.
 //! The same crate runs over `nt-model` in a test process and, as a kernel image, under Wine.
 //!
+//! What the framework does without promising it is withheld where a driver could come to rely on it:
+//! small buffers of lookaside lists are not zeroed (MEM-60), unless the driver's `Parameters\Wdf` key
+//! has the value `ModelZeroesLookasideBuffers`, which Windows does not know.
+//!
 //! Numbers such as OBJ-52 or MEM-60 in comments and tests are those of the rules in
 //! `docs/framework-rules.md`, which say what the framework does, one observable behaviour each.
 

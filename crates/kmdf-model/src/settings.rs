@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) wait_report_seconds: Cell<u32>,
     /// How many more allocations of the framework's allocator succeed (VER-21).
     pub(crate) allocations_left: AtomicU32,
+    /// Lookaside buffers below a page are zeroed, as KMDF 1.33 does without promising it (MEM-60).
+    pub(crate) zeroes_lookaside_buffers: Cell<bool>,
     /// The kernel's check of pool types, if it has one (MEM-6).
     pub(crate) pool_type_check: Cell<CheckPoolType>,
 }
@@ -41,6 +43,7 @@ impl Settings {
             down_level: Cell::new(false),
             wait_report_seconds: Cell::new(60),
             allocations_left: AtomicU32::new(UNLIMITED),
+            zeroes_lookaside_buffers: Cell::new(false),
             pool_type_check: Cell::new(None),
         }
     }
@@ -88,6 +91,9 @@ pub(crate) unsafe fn read(globals: &Globals, registry_path: PUNICODE_STRING) {
     if let Some(seconds) = value("DbgWaitForSignalTimeoutInSec") {
         settings.wait_report_seconds.set(seconds);
     }
+    settings
+        .zeroes_lookaside_buffers
+        .set(is_set("ModelZeroesLookasideBuffers").unwrap_or(false));
     settings.allocations_left.store(
         value("VerifierAllocateFailCount").unwrap_or(UNLIMITED),
         Ordering::Relaxed,

@@ -11,7 +11,7 @@
 //! | `WdfMemoryGetBuffer` | `bytes` and `bytes_mut` |
 //! | `WdfMemoryCopyToBuffer`, `WdfMemoryCopyFromBuffer` | `copy_to` and `copy_from` |
 //! | `WdfLookasideListCreate` | [`LookasideList::new`], [`LookasideList::with_memory_parent`] |
-//! | `WdfMemoryCreateFromLookaside` | [`LookasideList::allocate`] |
+//! | `WdfMemoryCreateFromLookaside` | [`LookasideList::allocate`], [`LookasideList::allocate_uninit`] |
 //! | `ExInitializePagedLookasideList` | [`PagedLookaside::new`](ExLookaside::new) |
 //! | `ExAllocateFromPagedLookasideList` | [`PagedLookaside::allocate`](ExLookaside::allocate) |
 //! | `ExFreeToPagedLookasideList` | dropping the [`Entry`] |

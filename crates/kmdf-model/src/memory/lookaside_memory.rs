@@ -93,8 +93,25 @@ unsafe fn create(lookaside: &Lookaside, memory: *mut WDFMEMORY) -> Result<(), NT
 fn allocate(lookaside: &Lookaside, layout: &Layout) -> Option<NonNull<LookasideMemory>> {
     let object_entry = lookaside.objects.allocate()?;
     let bytes: NonNull<u8> = object_entry.address.cast();
-    // SAFETY: The entry has the size of the layout, and is nobody else's.
-    unsafe { bytes.write_bytes(0, layout.total()) };
+    let zeroes_buffer = lookaside
+        .object()
+        .globals()
+        .settings
+        .zeroes_lookaside_buffers
+        .get();
+    // SAFETY: The extra bytes of the layout, if any, begin inside the entry, which is nobody else's.
+    unsafe { bytes.write_bytes(0, layout.extra()) };
+    if zeroes_buffer {
+        let length = layout.extra_end() - layout.extra();
+        // SAFETY: As above.
+        let buffer = unsafe { bytes.add(layout.extra()) };
+        // SAFETY: The extra bytes of the layout are this long.
+        unsafe { buffer.write_bytes(0, length) };
+    }
+    // SAFETY: The entry has the size of the layout.
+    let rest = unsafe { bytes.add(layout.extra_end()) };
+    // SAFETY: As above.
+    unsafe { rest.write_bytes(0, layout.total() - layout.extra_end()) };
     let (buffer, buffer_entry) = match &lookaside.buffers {
         None => {
             // SAFETY: The extra bytes of the layout lie inside the entry.
@@ -108,7 +125,7 @@ fn allocate(lookaside: &Lookaside, layout: &Layout) -> Option<NonNull<LookasideM
                 return None;
             };
             (
-                prepare_buffer(buffers, entry, lookaside.buffer_size),
+                prepare_buffer(buffers, entry, lookaside.buffer_size, zeroes_buffer),
                 Some(entry),
             )
         }
@@ -126,11 +143,17 @@ fn allocate(lookaside: &Lookaside, layout: &Layout) -> Option<NonNull<LookasideM
     Some(unsafe { object::place(globals, kind, bytes, layout, build) })
 }
 
-/// The buffer in its entry; zeroed below a page, as it was from a page upwards (MEM-60).
-fn prepare_buffer(buffers: &Buffers, entry: PageAligned, size: usize) -> NonNull<c_void> {
+/// The buffer in its entry; as it was from a page upwards, below a page zeroed if the settings say so
+/// (MEM-60).
+fn prepare_buffer(
+    buffers: &Buffers,
+    entry: PageAligned,
+    size: usize,
+    zeroes_buffer: bool,
+) -> NonNull<c_void> {
     // SAFETY: The entry has `front` bytes more than the buffer.
     let buffer = unsafe { entry.address.byte_add(buffers.front) };
-    if size < kernel::PAGE_SIZE {
+    if zeroes_buffer && size < kernel::PAGE_SIZE {
         // SAFETY: As above.
         unsafe { buffer.cast::<u8>().write_bytes(0, size) };
     }

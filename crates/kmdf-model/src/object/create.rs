@@ -76,6 +76,11 @@ impl Layout {
     pub(crate) fn extra(&self) -> usize {
         self.extra
     }
+
+    /// Where the extra bytes end, from the start of the storage.
+    pub(crate) fn extra_end(&self) -> usize {
+        self.context_header
+    }
 }
 
 fn round_up(size: usize) -> Option<usize> {

@@ -3,12 +3,11 @@
 use crate::irql::{Allows, AtPassive};
 use crate::memory::{Memory, UninitMemory, buffer_raw};
 use crate::object::{self, Owned, Parent};
-use crate::plain::{Fits, PAGE_SIZE};
+use crate::plain::Fits;
 use crate::pool::PoolKind;
-use crate::status::{Result, check};
+use crate::status::{Error, Result, check};
 use crate::tag::Tag;
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 
@@ -17,8 +16,8 @@ use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 /// `Drop` deletes the list. Memory taken from it stays valid: the framework keeps the list's
 /// storage until the last memory is deleted (MEM-65).
 ///
-/// Stale data: [`LookasideList::allocate`] always gives zeroed bytes. Below PAGE_SIZE the framework
-/// zeroes a buffer on each allocation, from PAGE_SIZE up it does not (MEM-60) and this crate does.
+/// Stale data: [`LookasideList::allocate`] zeroes the bytes itself. The documentation promises nothing
+/// about what is in a buffer that comes from a list; [`LookasideList::allocate_uninit`] leaves it.
 ///
 /// ```no_run
 /// use kmdf::{DriverParent, LookasideList, NonPagedNx, Passive, Tag};
@@ -60,10 +59,10 @@ impl<P: PoolKind> LookasideList<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::INVALID_PARAMETER`](crate::Error::INVALID_PARAMETER) for a size of zero;
-    /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES);
-    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING) if the parent is being deleted;
-    /// whatever else the framework returns (rule L3).
+    /// [`Error::INVALID_PARAMETER`] for a size of zero, or of 4 GiB and more, of which the kernel's
+    /// list keeps the low 32 bits only (MEM-50); [`Error::INSUFFICIENT_RESOURCES`];
+    /// [`Error::DELETE_PENDING`] if the parent is being deleted; whatever else the framework returns
+    /// (rule L3).
     ///
     /// Source: "WdfLookasideListCreate function (wdfmemory.h)".
     pub fn new(
@@ -79,13 +78,13 @@ impl<P: PoolKind> LookasideList<P> {
     ///
     /// The framework remembers that parent by its bare handle (MEM-54, MEM-58). The list does not
     /// keep it alive, but learns of its deletion before anything of it is freed: from then on,
-    /// allocations fail with [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING). IRQL:
+    /// allocations fail with [`Error::DELETE_PENDING`]. IRQL:
     /// PASSIVE_LEVEL.
     ///
     /// # Errors
     ///
     /// As [`LookasideList::new`]; for pageable kinds also
-    /// [`Error::INVALID_PARAMETER`](crate::Error::INVALID_PARAMETER) if the two parents belong to
+    /// [`Error::INVALID_PARAMETER`] if the two parents belong to
     /// different devices.
     ///
     /// Source: "WdfLookasideListCreate function (wdfmemory.h)".
@@ -96,6 +95,10 @@ impl<P: PoolKind> LookasideList<P> {
         entry_size: usize,
         _irql: &impl AtPassive,
     ) -> Result<Self> {
+        // The framework takes a larger size, and its memory claims to have it (MEM-50).
+        if u32::try_from(entry_size).is_err() {
+            return Err(Error::INVALID_PARAMETER);
+        }
         let memory_parent = memory_parent.parent_handle();
         let gate = if memory_parent.is_null() {
             None
@@ -140,19 +143,13 @@ impl<P: PoolKind> LookasideList<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES);
-    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING) if the parent of the memory objects
+    /// [`Error::INSUFFICIENT_RESOURCES`];
+    /// [`Error::DELETE_PENDING`] if the parent of the memory objects
     /// is being deleted; whatever else the framework returns (rule L3).
     ///
     /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
     pub fn allocate(&self, irql: &impl Allows<P>) -> Result<Memory<P>> {
-        let mut memory = self.allocate_uninit(irql)?;
-        if memory.len() >= PAGE_SIZE {
-            memory.bytes_mut(irql).fill(MaybeUninit::new(0));
-        }
-        // SAFETY: All bytes are zero, by the framework below PAGE_SIZE and by the line above from
-        // there on.
-        Ok(unsafe { memory.assume_init() })
+        Ok(self.allocate_uninit(irql)?.zeroed(irql))
     }
 
     /// `WdfMemoryCreateFromLookaside`: memory that holds `value`. IRQL: as
@@ -164,7 +161,7 @@ impl<P: PoolKind> LookasideList<P> {
     /// # Errors
     ///
     /// As [`LookasideList::allocate`];
-    /// [`Error::INVALID_BUFFER_SIZE`](crate::Error::INVALID_BUFFER_SIZE) if the list's buffers are
+    /// [`Error::INVALID_BUFFER_SIZE`] if the list's buffers are
     /// too small.
     ///
     /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
@@ -173,7 +170,15 @@ impl<P: PoolKind> LookasideList<P> {
         self.allocate_uninit(irql)?.holding(value, fits, irql)
     }
 
-    fn allocate_uninit(&self, _irql: &impl Allows<P>) -> Result<UninitMemory<P>> {
+    /// `WdfMemoryCreateFromLookaside`: memory of the list's entry size that holds whatever was there
+    /// before. IRQL: as [`LookasideList::allocate`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LookasideList::allocate`].
+    ///
+    /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
+    pub fn allocate_uninit(&self, _irql: &impl Allows<P>) -> Result<UninitMemory<P>> {
         let mut handle = null_mut();
         self.list.inside_gate(|| {
             // SAFETY: By the type invariant the list is a live one; inside of the gate, so is the

@@ -580,9 +580,6 @@ unsafe extern "C" fn memory_from_list(
     };
     list.reference();
     let buffer = kernel::allocate(pool, length, tag);
-    let start = with_exposed_provenance_mut::<u8>(buffer);
-    // SAFETY: Allocated above with this length.
-    unsafe { start.write_bytes(0, length) };
     let kind = Kind::Memory {
         buffer,
         length,

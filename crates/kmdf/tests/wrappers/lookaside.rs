@@ -2,14 +2,14 @@
 
 use super::{inside, inside_with};
 use kmdf::{
-    DriverParent, Error, LookasideList, NonPagedNx, PAGE_SIZE, Paged, Passive, PoolKind, SpinLock,
-    Tag,
+    Device, DriverParent, Error, LookasideList, NonPagedNx, PAGE_SIZE, Paged, Passive, PoolKind,
+    SpinLock, Tag,
 };
 use nt_model::{Config, Pool, Verifier};
 
 const TAG: Tag = Tag::new(b"Look");
 
-fn sizes_and_contents<P: PoolKind>(device: kmdf::Device<'_>, irql: &Passive) {
+fn sizes_and_contents<P: PoolKind>(device: Device<'_>, irql: &Passive) {
     for size in [1, 24, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 5000] {
         let list = LookasideList::<P>::new(&device, TAG, size, irql).expect("list");
         for _ in 0..6 {
@@ -28,8 +28,9 @@ fn sizes_and_contents<P: PoolKind>(device: kmdf::Device<'_>, irql: &Passive) {
     }
 }
 
-/// L1, L2, C6: size and pool are the list's, the address comes from WdfMemoryGetBuffer; MEM-60:
-/// nothing of a former owner shows, whatever the size.
+/// L1, L2, C6: size and pool are the list's, the address comes from WdfMemoryGetBuffer; C8: nothing
+/// of a former owner shows, whatever the size. The model leaves in a buffer what was there, as the
+/// documentation allows.
 #[test]
 fn memory_from_a_list_has_its_size_and_is_zero() {
     // The verifier keeps lists empty; without it buffers are used again.
@@ -44,6 +45,70 @@ fn memory_from_a_list_has_its_size_and_is_zero() {
         })
         .expect("no bug check");
     }
+}
+
+/// C8: what is asked for without zeroing has what was there before, as `MaybeUninit` until it is
+/// written.
+#[test]
+fn uninitialised_memory_from_a_list_is_not_zeroed() {
+    fn written<P: PoolKind>(device: Device<'_>, irql: &Passive) {
+        for size in [24, PAGE_SIZE + 1] {
+            let list = LookasideList::<P>::new(&device, TAG, size, irql).expect("list");
+            let memory = list.allocate_uninit(irql).expect("memory");
+            assert_eq!(memory.len(), size);
+            let bytes = vec![0x5A; size];
+            let memory = memory.written(&bytes, irql).expect("as many bytes");
+            assert_eq!(memory.bytes(irql), bytes);
+            drop(memory);
+            drop(list.allocate_uninit(irql).expect("memory"));
+            let memory = list.allocate_uninit(irql).expect("memory");
+            assert_eq!(memory.filled(7, irql).bytes(irql), vec![7; size]);
+        }
+    }
+    for verifier in [Verifier::standard(), Verifier::off()] {
+        let config = Config {
+            verifier,
+            ..Config::default()
+        };
+        inside_with(config, |device, irql| {
+            written::<Paged>(device, irql);
+            written::<NonPagedNx>(device, irql);
+        })
+        .expect("no bug check");
+    }
+}
+
+/// MEM-50: the kernel's list keeps 32 bits of a size; the framework would hand out memory that says
+/// it has 4 GiB more than its block.
+#[test]
+fn a_list_of_four_gibibytes_or_more_is_refused() {
+    fn error_of<P: PoolKind>(size: usize, device: Device<'_>, irql: &Passive) -> Option<Error> {
+        let list = LookasideList::<P>::new(&device, TAG, size, irql);
+        list.and_then(|list| list.allocate(irql)).err()
+    }
+    inside(|device, irql| {
+        let refused = Some(Error::INVALID_PARAMETER);
+        for size in [
+            1 << 32,
+            (1 << 32) + 8192,
+            (1 << 33) + 64,
+            1 << 47,
+            usize::MAX,
+        ] {
+            assert_eq!(error_of::<Paged>(size, device, irql), refused, "{size:#x}");
+            assert_eq!(error_of::<NonPagedNx>(size, device, irql), refused);
+        }
+        let too_large_for_the_pool = Some(Error::INSUFFICIENT_RESOURCES);
+        let largest = u32::MAX as usize;
+        assert_eq!(
+            error_of::<Paged>(largest, device, irql),
+            too_large_for_the_pool
+        );
+        assert_eq!(
+            error_of::<NonPagedNx>(largest, device, irql),
+            too_large_for_the_pool
+        );
+    });
 }
 
 /// L1: pool and tag are given when the list is made, and hold for all memory from it.

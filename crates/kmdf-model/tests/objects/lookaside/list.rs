@@ -89,7 +89,7 @@ fn size_overflow_shows_and_large_buffers_fail_later() {
         assert_eq!(after.live_blocks, before.live_blocks);
         assert_eq!(after.live_lookaside_lists, before.live_lookaside_lists);
         for pool_type in [NonPagedPoolNx, PagedPool] {
-            for size in [usize::MAX, 1 << 33, 1 << 31] {
+            for size in [usize::MAX, 1 << 31] {
                 let list = list_of((size, pool_type));
                 assert_eq!(take(list).err(), Some(STATUS_INSUFFICIENT_RESOURCES));
                 delete(list.cast());
@@ -98,6 +98,39 @@ fn size_overflow_shows_and_large_buffers_fail_later() {
         assert_eq!(kernel.verifier().live_blocks, before.live_blocks);
     })
     .unwrap();
+}
+
+/// MEM-50: the framework keeps the size as it is, the kernel's list the low 32 bits of it: what a
+/// memory says that it has is not what its block has.
+#[test]
+fn memory_of_a_list_of_four_gibibytes_claims_more_than_its_block_has() {
+    const BLOCK: usize = 8192;
+    const TAG: ULONG = u32::from_le_bytes(*b"Huge");
+    fn take_one(pool_type: POOL_TYPE) -> WDFMEMORY {
+        let (mut list, none) = (null_mut(), null_mut());
+        let size = (1 << 32) + BLOCK;
+        let status = wdf!(WdfLookasideListCreate(
+            none, size, pool_type, none, TAG, &mut list
+        ));
+        assert_eq!(status, STATUS_SUCCESS);
+        take(list).unwrap()
+    }
+    for pool_type in [NonPagedPoolNx, PagedPool] {
+        run(plain(), move |kernel| {
+            let memory = take_one(pool_type);
+            let (buffer, size) = buffer_of(memory);
+            assert_eq!(size, (1 << 32) + BLOCK);
+            assert!(live_bytes(kernel, TAG) < BLOCK as u64 + 1024);
+            fill(buffer, BLOCK, 1);
+            delete(memory.cast());
+        })
+        .unwrap();
+        let stop = stop_of(plain(), move |_| {
+            let memory = take_one(pool_type);
+            fill(buffer_of(memory).0, BLOCK + 1, 1);
+        });
+        assert_eq!(stop.code, PAGE_FAULT_IN_NONPAGED_AREA, "{stop}");
+    }
 }
 
 /// MEM-53, MEM-55, FLT-6

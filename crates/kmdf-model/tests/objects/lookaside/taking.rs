@@ -135,10 +135,34 @@ fn memories_are_children_of_the_driver() {
     assert_eq!(log.unwrap(), expected);
 }
 
+/// MEM-60: nothing promises that small buffers are zeroed, so the model leaves in them what was there
+/// unless it is told otherwise.
+#[test]
+fn the_model_zeroes_small_buffers_only_when_it_is_told_to() {
+    for kind in [KINDS[0], KINDS[2], (PAGE_SIZE - 1, NonPagedPoolNx)] {
+        for config in [plain(), recycling()] {
+            run(config, move |_| {
+                let list = logged_list(kind, null_mut());
+                for _ in 0..3 {
+                    let memory = take(list).unwrap();
+                    let (buffer, size) = buffer_of(memory);
+                    assert!(!bytes(buffer, size)[16..].contains(&0));
+                    let context = context_of(memory.cast(), &LABEL);
+                    assert_eq!(bytes(context.cast(), 8), [0; 8]);
+                    fill(buffer, size, 0xAB);
+                    delete(memory.cast());
+                }
+            })
+            .unwrap();
+        }
+    }
+}
+
 /// MEM-60, OBJ-12: below a page, every time.
 #[test]
 fn small_buffers_and_contexts_are_zeroed_on_every_taking() {
     for config in [plain(), verified(), recycling()] {
+        let config = with_registry(config, "ModelZeroesLookasideBuffers", 1);
         for kind in [KINDS[0], KINDS[2], (PAGE_SIZE - 1, NonPagedPoolNx)] {
             run(config.clone(), move |_| {
                 let list = logged_list(kind, null_mut());
