@@ -38,6 +38,7 @@ mod sync;
 mod system_work_item;
 mod table;
 mod verifier;
+mod window;
 
 // The I/O half.
 mod bind;
@@ -59,6 +60,7 @@ mod workitem;
 
 pub use bind::{WdfVersionBind, WdfVersionUnbind};
 pub use stop::MODEL_STOP;
+pub use window::{Hold, Window, hold_windows};
 
 /// An image must have one: here that is WDFLDR.SYS for Wine.
 #[cfg(image)]

@@ -4,6 +4,7 @@ use super::tree;
 use super::{Cleanup, DELETED, DESTROYING, Object, PASSIVE_DISPOSE, State, reference};
 use crate::kernel;
 use crate::stop;
+use crate::window::{self, Window};
 use core::ptr::NonNull;
 
 /// What to do about passive objects above PASSIVE_LEVEL.
@@ -145,6 +146,7 @@ fn defer(object: &Object, deferral: Deferral) -> Disposal {
         let held = object.globals().topology();
         object.state.set(State::Deferred);
         drop(held);
+        window::open(Window::DeferredDisposal);
         object.dispose_list().add(object.pointer());
     }
     Disposal::Deferred

@@ -39,6 +39,7 @@ use crate::context::ContextHeader;
 use crate::dispose_list::DisposeList;
 use crate::globals::Globals;
 use crate::memory::MemoryMethods;
+use crate::stop;
 use crate::sync::CallbackLock;
 use core::cell::Cell;
 use core::ffi::CStr;
@@ -295,10 +296,18 @@ impl Object {
 
     /// The dispose list that finishes what cannot be disposed above PASSIVE_LEVEL (OBJ-36): the
     /// device's, or for the device itself and what belongs to none the driver's.
+    ///
+    /// The device is a bare pointer, which need not lead to one any more (OBJ-58).
     fn dispose_list(&self) -> &DisposeList {
         let device = self.device.get().filter(|&device| device != self.pointer());
-        // SAFETY: A device outlives the objects that belong to it.
+        // SAFETY: A device outlives the objects that are below it; of one that has left the tree the
+        // memory is read as Windows reads it, and the next line sees what became of it.
         let device = device.map(|device| unsafe { device.as_ref() });
+        if device.is_some_and(|device| !device.is_live()) {
+            stop::undefined(
+                c"an object was deleted above PASSIVE_LEVEL while its device was removed",
+            );
+        }
         device
             .and_then(|device| (device.kind.dispose_list)(device))
             .unwrap_or_else(|| self.globals().driver_dispose_list())

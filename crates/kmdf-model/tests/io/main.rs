@@ -20,4 +20,5 @@ mod pnp;
 mod power;
 mod queues;
 mod raw;
+mod windows;
 mod workitems;
