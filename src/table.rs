@@ -113,7 +113,7 @@ impl Table {
         for place in &mut self.chunks {
             let chunk = match place {
                 Some(chunk) => chunk,
-                None => place.insert(PoolBox::new(POOL_TAG, [const { None }; CHUNK])?),
+                None => place.insert(PoolBox::from_fn(POOL_TAG, |_| Ok(None))?),
             };
             for slot in chunk.iter() {
                 if slot.is_none() {

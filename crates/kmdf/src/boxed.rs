@@ -1,8 +1,11 @@
 //! Rust values in nonpaged pool allocations of their own.
 
+use crate::drops;
+use crate::plain::{Zeroable, assert_by_value};
 use crate::registry::{self, Node};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
+use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
@@ -13,6 +16,14 @@ use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 /// For state that is too large to stand in an object's context, or that comes and goes. `Drop`
 /// drops the value and frees the allocation. IRQL: <= DISPATCH_LEVEL throughout.
 ///
+/// A large value is made in place, as the kernel stack has 24 KiB and a value may be copied several
+/// times on its way: with [`zeroed`](Self::zeroed), [`from_fn`](PoolBox::from_fn) or
+/// [`new_uninit`](Self::new_uninit). [`new`](Self::new) takes small ones.
+///
+/// A box in a box, as in a linked list, is dropped after it rather than inside of its drop, so that
+/// a list of any length takes the stack of one node. That is why values do not borrow: `T` is
+/// `'static`. All are dropped by the time the outermost drop returns.
+///
 /// A forgotten box leaves its allocation until the driver is unloaded; its value is not dropped.
 ///
 /// # Invariants
@@ -20,11 +31,12 @@ use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 /// `block` is the start of a live nonpaged allocation with a value, owned by this box alone, and
 /// its node is in the registry.
 #[derive(Debug)]
-pub struct PoolBox<T> {
+#[repr(transparent)]
+pub struct PoolBox<T: 'static> {
     block: NonNull<Block<T>>,
 }
 
-/// What is allocated for a box.
+/// What is allocated for a box. With `MaybeUninit<T>` it has the layout that it has with `T`.
 #[repr(C)]
 struct Block<T> {
     /// First, so that its address is the allocation's.
@@ -37,9 +49,12 @@ struct Block<T> {
 unsafe impl<T: Send> Send for PoolBox<T> {}
 // SAFETY: As above; a shared box gives shared references only.
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
+// SAFETY: A transparent wrapper of `NonNull`, for which all-zero bytes are `None`.
+unsafe impl<T> Zeroable for Option<PoolBox<T>> {}
 
 impl<T> PoolBox<T> {
-    /// `ExAllocatePoolWithTag`: puts `value` in an allocation of its own. IRQL: <= DISPATCH_LEVEL.
+    /// `ExAllocatePoolWithTag`: puts `value`, of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes,
+    /// in an allocation of its own. IRQL: <= DISPATCH_LEVEL.
     ///
     /// Pool memory is aligned to 16 bytes:
     ///
@@ -70,6 +85,17 @@ impl<T> PoolBox<T> {
     /// # let _: fn(_) -> _ = line;
     /// ```
     ///
+    /// So is a larger value, for which there are the other functions:
+    ///
+    /// ```compile_fail,E0080
+    /// # use kmdf_model as _;
+    /// # use kmdf::{PoolBox, Result, Tag};
+    /// fn two_pages(tag: Tag) -> Result<PoolBox<[u8; 8192]>> {
+    ///     PoolBox::new(tag, [0; 8192])
+    /// }
+    /// # let _: fn(_) -> _ = two_pages;
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::INVALID_PARAMETER`] for [`Tag::DEFAULT`], which only the framework knows;
@@ -78,27 +104,151 @@ impl<T> PoolBox<T> {
     /// Source: "ExAllocatePoolWithTag function (wdm.h)".
     pub fn new(tag: Tag, value: T) -> Result<Self> {
         const { assert_fits::<T>() };
-        if tag == Tag::DEFAULT {
-            return Err(Error::INVALID_PARAMETER);
-        }
-        let size = size_of::<Block<T>>() as u64;
-        // SAFETY: This crate runs at DISPATCH_LEVEL at most; size and tag are not zero.
-        let block =
-            unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, size, tag.value()) };
-        let block = NonNull::new(block.cast::<Block<T>>()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
-        let content = Block {
-            node: Node::new(),
-            tag,
-            value,
-        };
-        // SAFETY: Allocated above for one, and pool memory is aligned for it.
-        unsafe { block.write(content) };
-        // SAFETY: The node stays where it is until the box is dropped; a block of a forgotten box
-        // may be freed.
-        unsafe { registry::enter(block.cast(), free::<T>) };
-        // INVARIANT: Allocated, initialised and entered above.
-        Ok(Self { block })
+        const { assert_by_value::<T>() };
+        let mut uninit = allocate::<T>(tag)?;
+        uninit.write(value);
+        // SAFETY: Written above.
+        Ok(unsafe { uninit.assume_init() })
     }
+
+    /// `ExAllocatePoolWithTag`: a value of zeroes, made in place. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// ```
+    /// # use kmdf_model as _;
+    /// # use kmdf::{PoolBox, Result, Tag};
+    /// fn two_pages(tag: Tag) -> Result<PoolBox<[u8; 8192]>> {
+    ///     PoolBox::zeroed(tag)
+    /// }
+    /// # let _: fn(_) -> _ = two_pages;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolBox::new`].
+    ///
+    /// Source: "ExAllocatePoolWithTag function (wdm.h)".
+    pub fn zeroed(tag: Tag) -> Result<Self>
+    where
+        T: Zeroable,
+    {
+        const { assert_fits::<T>() };
+        let mut uninit = allocate::<T>(tag)?;
+        let value = uninit.as_mut_ptr();
+        // SAFETY: The room for the value, which is the box's alone.
+        unsafe { value.write_bytes(0, 1) };
+        // SAFETY: Zeroes are a value of the type.
+        Ok(unsafe { uninit.assume_init() })
+    }
+
+    /// `ExAllocatePoolWithTag`: room for a value, to be made in place through the box, which then
+    /// becomes one of `T` by [`assume_init`](PoolBox::assume_init). IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// ```
+    /// # use kmdf_model as _;
+    /// # use kmdf::{PoolBox, Result, Tag};
+    /// fn a_copy(of: &[u8; 8192], tag: Tag) -> Result<PoolBox<[u8; 8192]>> {
+    ///     let mut room = PoolBox::<[u8; 8192]>::new_uninit(tag)?;
+    ///     // SAFETY: The room is of this size, and the box's alone.
+    ///     unsafe { room.as_mut_ptr().copy_from_nonoverlapping(of, 1) };
+    ///     // SAFETY: All bytes were copied into it.
+    ///     Ok(unsafe { room.assume_init() })
+    /// }
+    /// # let _: fn(&_, _) -> _ = a_copy;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolBox::new`].
+    ///
+    /// Source: "ExAllocatePoolWithTag function (wdm.h)".
+    pub fn new_uninit(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
+        const { assert_fits::<T>() };
+        allocate(tag)
+    }
+}
+
+impl<T, const N: usize> PoolBox<[T; N]> {
+    /// `ExAllocatePoolWithTag`: an array, made in place from what `make` returns for each index.
+    /// IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// ```
+    /// # use kmdf_model as _;
+    /// # use kmdf::{PoolBox, Result, Tag};
+    /// fn squares(tag: Tag) -> Result<PoolBox<[u64; 4096]>> {
+    ///     PoolBox::from_fn(tag, |index| Ok((index * index) as u64))
+    /// }
+    /// # let _: fn(_) -> _ = squares;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolBox::new`], and the first error of `make`; the elements made until then are dropped.
+    ///
+    /// Source: "ExAllocatePoolWithTag function (wdm.h)".
+    pub fn from_fn(tag: Tag, mut make: impl FnMut(usize) -> Result<T>) -> Result<Self> {
+        const { assert_fits::<[T; N]>() };
+        const { assert_by_value::<T>() };
+        let mut uninit = allocate::<[T; N]>(tag)?;
+        let first = uninit.as_mut_ptr().cast::<T>();
+        for index in 0..N {
+            // SAFETY: There is room for `N` elements.
+            let place = unsafe { first.add(index) };
+            match make(index) {
+                // SAFETY: As above; the room is the box's alone.
+                Ok(element) => unsafe { place.write(element) },
+                Err(error) => {
+                    let made = core::ptr::slice_from_raw_parts_mut(first, index);
+                    // SAFETY: These were written, and are not used again.
+                    unsafe { made.drop_in_place() };
+                    return Err(error);
+                }
+            }
+        }
+        // SAFETY: All elements were written.
+        Ok(unsafe { uninit.assume_init() })
+    }
+}
+
+impl<T> PoolBox<MaybeUninit<T>> {
+    /// Claims that the value was made, through the box.
+    ///
+    /// # Safety
+    ///
+    /// The bytes in the box must be a value of `T`.
+    pub unsafe fn assume_init(self) -> PoolBox<T> {
+        let block = ManuallyDrop::new(self).block;
+        // INVARIANT: The value is there by the contract of this function. The node is in the registry
+        // to be freed by the tag in the block, which has the same layout.
+        PoolBox {
+            block: block.cast(),
+        }
+    }
+}
+
+/// A box without a value.
+fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
+    if tag == Tag::DEFAULT {
+        return Err(Error::INVALID_PARAMETER);
+    }
+    let size = size_of::<Block<T>>() as u64;
+    // SAFETY: This crate runs at DISPATCH_LEVEL at most; size and tag are not zero.
+    let block =
+        unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, size, tag.value()) };
+    let block =
+        NonNull::new(block.cast::<Block<MaybeUninit<T>>>()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
+    // SAFETY: Allocated above, and pool memory is aligned for it.
+    let node = unsafe { &raw mut (*block.as_ptr()).node };
+    // SAFETY: As above.
+    unsafe { node.write(Node::new()) };
+    // SAFETY: As above.
+    let kept_tag = unsafe { &raw mut (*block.as_ptr()).tag };
+    // SAFETY: As above.
+    unsafe { kept_tag.write(tag) };
+    // SAFETY: The node stays where it is until the box is dropped; a block of a forgotten box
+    // may be freed.
+    unsafe { registry::enter(block.cast(), free::<T>) };
+    // INVARIANT: Allocated and entered above; `MaybeUninit` needs no value.
+    Ok(PoolBox { block })
 }
 
 /// As [`Fits::check`](crate::plain::Fits::check), for what stands behind a node and is dropped.
@@ -124,6 +274,21 @@ unsafe fn free<T>(node: NonNull<Node>) {
     unsafe { ntddk::ExFreePoolWithTag(block.as_ptr().cast(), tag.value()) };
 }
 
+/// Drops the value in a block, and frees the block.
+///
+/// # Safety
+///
+/// As for `free`, and there is a value in the block.
+unsafe fn drop_and_free<T>(node: NonNull<Node>) {
+    let block = node.cast::<Block<T>>();
+    // SAFETY: By the contract of this function the block is alive.
+    let value = unsafe { &raw mut (*block.as_ptr()).value };
+    // SAFETY: By the contract of this function; the value is not used again.
+    unsafe { value.drop_in_place() };
+    // SAFETY: By the contract of this function.
+    unsafe { free::<T>(node) };
+}
+
 impl<T> Deref for PoolBox<T> {
     type Target = T;
 
@@ -142,12 +307,16 @@ impl<T> DerefMut for PoolBox<T> {
 
 impl<T> Drop for PoolBox<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { registry::remove(self.block.cast()) };
-        let value: *mut T = &raw mut **self;
-        // SAFETY: By the type invariant; the value is not used again.
-        unsafe { value.drop_in_place() };
-        // SAFETY: Taken out above; nobody uses the block any more.
-        unsafe { free::<T>(self.block.cast()) };
+        let node = self.block.cast();
+        if needs_drop::<T>() {
+            // SAFETY: By the type invariant the node is in the registry, and block and value are this
+            // box's. The value borrows nothing, as `T` is `'static`, so it may be dropped later.
+            unsafe { drops::one_after_another(node, drop_and_free::<T>) };
+        } else {
+            // SAFETY: By the type invariant.
+            unsafe { registry::remove(node) };
+            // SAFETY: Taken out above; nobody uses the block any more.
+            unsafe { free::<T>(node) };
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Typed object contexts: Rust values that live inside framework objects and are dropped with them.
 
 use crate::object;
+use crate::plain::assert_by_value;
 use crate::status::{Error, Result, check};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
@@ -33,6 +34,9 @@ pub trait Context: Send + Sync + Sized + 'static {
 /// struct DeviceState { opened: core::sync::atomic::AtomicU32 }
 /// kmdf::context!(DeviceState);
 /// ```
+///
+/// Values come over the stack, so a type has at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes; what
+/// is larger stands in a [`PoolBox`](crate::PoolBox) in it.
 ///
 /// An alignment above 16 bytes, which the framework does not give (rule OBJ-10), does not compile:
 ///
@@ -122,13 +126,15 @@ impl<T> TypeInfo<T> {
     ///
     /// # Panics
     ///
-    /// On a type of an alignment above 16 bytes: in the static, that is a compile error.
+    /// On a type of an alignment above 16 bytes, or of more than [`MAX_BY_VALUE`](crate::MAX_BY_VALUE)
+    /// bytes: in the static, that is a compile error.
     #[track_caller]
     pub const fn new(unique: &'static Self, name: &'static CStr) -> Self {
         assert!(
             align_of::<Slot<T>>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
             "an object context is aligned to 16 bytes, not more (rule OBJ-10)"
         );
+        assert_by_value::<T>();
         let unique: *const Self = unique;
         // INVARIANT: Size and unique type are of `T`, and an `Identity` is not folded.
         Self(

@@ -1,5 +1,6 @@
 //! Text for the kernel debugger, without allocation and without `core::fmt`.
 
+use crate::plain::assert_by_value;
 use core::ffi::CStr;
 use core::fmt;
 use kmdf_sys::ntddk;
@@ -23,7 +24,8 @@ pub fn break_in() {
     unsafe { ntddk::DbgBreakPoint() };
 }
 
-/// A line of at most `N - 1` bytes, put together on the stack and printed by [`Line::print`].
+/// A line of at most `N - 1` bytes, put together on the stack and printed by [`Line::print`]. `N` is
+/// at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE).
 ///
 /// What does not fit is cut off. `core::fmt` is not used because its machinery would end up, panics
 /// included, in the driver's image. For debug builds, where that does no harm, `write!` works too.
@@ -49,6 +51,7 @@ impl<const N: usize> Line<N> {
     /// An empty line.
     pub const fn new() -> Self {
         const { assert!(N > 0, "a line needs room for its terminator") };
+        const { assert_by_value::<[u8; N]>() };
         Self {
             bytes: [0; N],
             length: 0,

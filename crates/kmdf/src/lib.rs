@@ -176,6 +176,7 @@ pub mod debug;
 mod deferred;
 mod device;
 mod driver;
+mod drops;
 mod file;
 pub mod irql;
 mod lock;
@@ -210,7 +211,7 @@ pub use lookaside::{
 };
 pub use memory::{BorrowedBuffer, Buffer, Memory, PreallocatedMemory, UninitMemory};
 pub use object::{DriverParent, Parent};
-pub use plain::{PAGE_SIZE, Page, Zeroable};
+pub use plain::{MAX_BY_VALUE, PAGE_SIZE, Page, Zeroable};
 pub use pool::{NonPageable, NonPagedNx, Paged, PoolBuffer, PoolKind};
 pub use queue::{IoHandler, ManualQueue, Presentation, Queue, WaitingRequests};
 pub use request::{

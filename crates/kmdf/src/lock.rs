@@ -7,6 +7,7 @@
 
 use crate::irql::{AtMostDispatch, AtPassive, Dispatch};
 use crate::object::{self, Owned, Parent};
+use crate::plain::assert_by_value;
 use crate::status::{Error, Result, check};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -16,7 +17,7 @@ use kmdf_sys::{WDFSPINLOCK, WDFWAITLOCK, call_unsafe_wdf_function_binding, ntddk
 
 /// The thread that holds a lock, so that it can be told from one that would wait for itself.
 #[derive(Debug)]
-struct Owner(AtomicPtr<c_void>);
+pub(crate) struct Owner(AtomicPtr<c_void>);
 
 impl Owner {
     const fn none() -> Self {
@@ -24,7 +25,7 @@ impl Owner {
     }
 
     /// Never null, and never that of another thread at the same time.
-    fn current() -> *mut c_void {
+    pub(crate) fn current() -> *mut c_void {
         // SAFETY: Has no preconditions.
         let thread = unsafe { ntddk::PsGetCurrentThreadId() };
         if !thread.is_null() {
@@ -83,7 +84,8 @@ unsafe impl<T: Send> Send for SpinLock<T> {}
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
-    /// `WdfSpinLockCreate`. IRQL: <= DISPATCH_LEVEL. `Drop` deletes the lock.
+    /// `WdfSpinLockCreate`, for a value of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes. IRQL:
+    /// <= DISPATCH_LEVEL. `Drop` deletes the lock.
     ///
     /// # Errors
     ///
@@ -91,6 +93,7 @@ impl<T> SpinLock<T> {
     ///
     /// Source: "WdfSpinLockCreate function (wdfsync.h)".
     pub fn new(parent: &impl Parent, value: T) -> Result<Self> {
+        const { assert_by_value::<T>() };
         let mut handle = null_mut();
         let mut attributes = object::owned_attributes(parent);
         // SAFETY: The parent is borrowed, so alive.
@@ -163,7 +166,8 @@ unsafe impl<T: Send> Send for WaitLock<T> {}
 unsafe impl<T: Send> Sync for WaitLock<T> {}
 
 impl<T> WaitLock<T> {
-    /// `WdfWaitLockCreate`. IRQL: <= DISPATCH_LEVEL. `Drop` deletes the lock.
+    /// `WdfWaitLockCreate`, for a value of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes. IRQL:
+    /// <= DISPATCH_LEVEL. `Drop` deletes the lock.
     ///
     /// # Errors
     ///
@@ -171,6 +175,7 @@ impl<T> WaitLock<T> {
     ///
     /// Source: "WdfWaitLockCreate function (wdfsync.h)".
     pub fn new(parent: &impl Parent, value: T) -> Result<Self> {
+        const { assert_by_value::<T>() };
         let mut handle = null_mut();
         let mut attributes = object::owned_attributes(parent);
         // SAFETY: The parent is borrowed, so alive.

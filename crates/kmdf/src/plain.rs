@@ -1,7 +1,10 @@
 //! Values that may stand in memory which the framework frees: plain data of a suitable alignment.
 
 use core::marker::PhantomData;
-use core::mem::needs_drop;
+use core::mem::{MaybeUninit, needs_drop};
+use core::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+};
 use kmdf_sys::{MEMORY_ALLOCATION_ALIGNMENT, PAGE_SHIFT};
 
 /// The size of a page of memory, from which on buffers are page-aligned (rule C12).
@@ -24,30 +27,53 @@ pub struct Page(pub [u8; PAGE_SIZE]);
 
 const _: () = assert!(align_of::<Page>() == PAGE_SIZE && size_of::<Page>() == PAGE_SIZE);
 
+/// The size of the largest value, in bytes, that a function of this crate takes by value.
+///
+/// A value is copied from frame to frame on its way into memory, most of all without optimisation,
+/// and the kernel stack has 24 KiB for the driver and for what is above and below it. Larger values
+/// are made in place: see [`PoolBox::zeroed`](crate::PoolBox::zeroed) and what is beside it,
+/// [`Memory::zeroed_value`](crate::Memory::zeroed_value) and `allocate_zeroed` of the lookaside lists.
+/// A large part of a context, or of what a lock guards, goes into a [`PoolBox`](crate::PoolBox).
+pub const MAX_BY_VALUE: usize = 1024;
+
+/// Fails to compile for a type that is too large to be passed by value.
+#[track_caller]
+pub(crate) const fn assert_by_value<T>() {
+    assert!(
+        size_of::<T>() <= MAX_BY_VALUE,
+        "a value of more than 1024 bytes does not go over the kernel stack, which has 24 KiB: make \
+         it in place (`zeroed`, `zeroed_value`, `allocate_zeroed`, `from_fn`), or put it in a \
+         `PoolBox` (see `kmdf::MAX_BY_VALUE`)"
+    );
+}
+
 /// Types of which all-zero bytes are a value.
 ///
 /// # Safety
 ///
-/// They are.
+/// All-zero bytes must be a valid value of the type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may have no value whose bytes are all zero",
     note = "make the memory from a value, or implement `kmdf::Zeroable` if zeroes are one"
 )]
-pub unsafe trait Zeroable: Copy {}
+pub unsafe trait Zeroable: Sized {}
 
 macro_rules! zeroable {
     ($($number:ty)*) => {
-        // SAFETY: Zero is a number.
+        // SAFETY: Zero is a number, and `false`.
         $(unsafe impl Zeroable for $number {})*
     };
 }
 
 zeroable!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
+zeroable!(AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize AtomicI32 AtomicI64 bool AtomicBool);
 
 // SAFETY: The elements are.
 unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {}
 // SAFETY: An array of zeroes.
 unsafe impl Zeroable for Page {}
+// SAFETY: Any bytes are, none included.
+unsafe impl<T> Zeroable for MaybeUninit<T> {}
 
 /// Whether each buffer of the framework that is large enough for a `T` is aligned for one (rules
 /// C11, C12).

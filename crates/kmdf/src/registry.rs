@@ -20,13 +20,14 @@ pub(crate) type Release = unsafe fn(NonNull<Node>);
 ///
 /// # Invariants
 ///
-/// Both links are only touched with the registry's lock held.
+/// The fields are only touched with the registry's lock held. Outside of the list `next` and `release`
+/// are at the disposal of whoever took the node out.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Node {
-    next: Cell<*mut Node>,
+    pub(crate) next: Cell<*mut Node>,
     previous: Cell<*mut Node>,
-    release: Cell<Option<Release>>,
+    pub(crate) release: Cell<Option<Release>>,
 }
 
 impl Node {
@@ -63,7 +64,7 @@ static REGISTRY: Registry = Registry {
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Runs `body` with the lock held. IRQL: <= DISPATCH_LEVEL.
-fn locked<R>(body: impl FnOnce() -> R) -> R {
+pub(crate) fn locked<R>(body: impl FnOnce() -> R) -> R {
     // SAFETY: Zero is a free lock; this crate runs at DISPATCH_LEVEL at most, and no `body` takes
     // the lock again.
     let irql = unsafe { ntddk::KeAcquireSpinLockRaiseToDpc(REGISTRY.lock.get()) };
@@ -120,10 +121,21 @@ pub(crate) unsafe fn enter(node: NonNull<Node>, release: Release) {
 ///
 /// It was entered, and neither removed nor released since.
 pub(crate) unsafe fn remove(node: NonNull<Node>) {
+    // SAFETY: By the contract of this function.
+    unsafe { remove_and(node, || ()) };
+}
+
+/// As [`remove`], and then runs `body` while the lock is still held.
+///
+/// # Safety
+///
+/// As for `remove`.
+pub(crate) unsafe fn remove_and<R>(node: NonNull<Node>, body: impl FnOnce() -> R) -> R {
     locked(|| {
         // SAFETY: By the contract of this function.
         unsafe { unlink(node) };
-    });
+        body()
+    })
 }
 
 /// # Safety

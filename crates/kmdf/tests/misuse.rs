@@ -17,6 +17,8 @@
 //! | reading what nobody wrote | `memory_read_before_it_is_written`, `memory_taken_for_initialised`, `memory_declared_initialised`, `output_read` |
 //! | a tag that is zero, not ASCII, or else none | `tag_zero`, `tag_not_ascii`, `tag_too_long`, `tag_untrackable`, `tag_kept_by_the_kernel`, `tag_of_bytes_at_run_time` |
 //! | an over-aligned context or value | `context_over_aligned`, `built/..._over_aligned` |
+//! | values that are too large for the kernel stack | `context_too_large_for_the_stack`, `built/..._too_large_for_the_stack` |
+//! | a boxed value that borrows, as its drop may come later | `boxed_borrow` |
 //! | moving a live list | `live_list_moved`; the value that stands for it may move: see below |
 //!
 //! What is not here is no compile error but made harmless, and shown to be so by running it:
@@ -72,7 +74,7 @@ fn misuse_does_not_compile() {
     programs.compile_fail("tests/misuse/*.rs");
 }
 
-/// C5, C10, C11, C12: values that do not fit their memory. That is found when code is generated, which
+/// C5, C10, C11, C12: values that do not fit their memory, or the stack on their way there. That is found when code is generated, which
 /// trybuild has done only if a program among them is to pass: the twin, with values that fit.
 #[test]
 fn misuse_is_not_built() {

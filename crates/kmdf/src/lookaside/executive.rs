@@ -5,7 +5,7 @@ use super::routines::{
 };
 use crate::deferred::{self, Record};
 use crate::irql::{Allows, AllowsFor, AtPassive};
-use crate::plain::Fits;
+use crate::plain::{Fits, Zeroable, assert_by_value};
 use crate::pool::{NonPagedNx, Paged, PoolKind};
 use crate::status::{Error, Result};
 use crate::sync::{AtomicPtr, AtomicUsize};
@@ -288,7 +288,8 @@ impl<P: ExPool> ExLookaside<P> {
         })
     }
 
-    /// As [`ExLookaside::allocate`], with `value` in the entry instead of zeroes. IRQL: the same.
+    /// As [`ExLookaside::allocate`], with `value`, of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE)
+    /// bytes, in the entry instead of zeroes. IRQL: the same.
     ///
     /// The type is one that [`Memory::with_value`](crate::Memory::with_value) takes. Bytes
     /// of the entry past the value cannot be reached.
@@ -300,6 +301,7 @@ impl<P: ExPool> ExLookaside<P> {
     /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
         const { Fits::<T>::check() };
+        const { assert_by_value::<T>() };
         if self.entry_size() < size_of::<T>() {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
@@ -308,6 +310,27 @@ impl<P: ExPool> ExLookaside<P> {
             // SAFETY: The entry is long enough and ours, and aligned as `Fits` checks: pool
             // memory of PAGE_SIZE or more is page-aligned. The witness allows touching it.
             unsafe { content.write(value) };
+            content
+        })
+    }
+
+    /// As [`ExLookaside::allocate_value`], with a value of zeroes, made in place. IRQL: the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExLookaside::allocate_value`].
+    ///
+    /// Source: "ExAllocateFromPagedLookasideList function (wdm.h)".
+    pub fn allocate_zeroed<T: Zeroable>(&self, irql: &impl Allows<P>) -> Result<Entry<P, T>> {
+        const { Fits::<T>::check() };
+        if self.entry_size() < size_of::<T>() {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        self.allocate_with(irql, |start| {
+            let content = start.cast::<T>();
+            // SAFETY: As in `allocate_value`: long enough, ours, aligned, and allowed to be touched.
+            // Zeroes are a value of the type.
+            unsafe { content.write_bytes(0, 1) };
             content
         })
     }

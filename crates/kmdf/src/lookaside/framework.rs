@@ -3,7 +3,7 @@
 use crate::irql::{Allows, AtPassive};
 use crate::memory::{Memory, UninitMemory, buffer_raw};
 use crate::object::{self, Owned, Parent};
-use crate::plain::Fits;
+use crate::plain::{Fits, Zeroable, assert_by_value};
 use crate::pool::PoolKind;
 use crate::status::{Error, Result, check};
 use crate::tag::Tag;
@@ -152,8 +152,8 @@ impl<P: PoolKind> LookasideList<P> {
         Ok(self.allocate_uninit(irql)?.zeroed(irql))
     }
 
-    /// `WdfMemoryCreateFromLookaside`: memory that holds `value`. IRQL: as
-    /// [`LookasideList::allocate`].
+    /// `WdfMemoryCreateFromLookaside`: memory that holds `value`, of at most
+    /// [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes. IRQL: as [`LookasideList::allocate`].
     ///
     /// The type is one that [`Memory::with_value`] takes. Bytes of the buffer past the value cannot
     /// be reached.
@@ -167,7 +167,20 @@ impl<P: PoolKind> LookasideList<P> {
     /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
     pub fn allocate_value<T>(&self, value: T, irql: &impl Allows<P>) -> Result<Memory<P, T>> {
         let fits = const { Fits::check() };
+        const { assert_by_value::<T>() };
         self.allocate_uninit(irql)?.holding(value, fits, irql)
+    }
+
+    /// As [`LookasideList::allocate_value`], with a value of zeroes, made in place. IRQL: the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`LookasideList::allocate_value`].
+    ///
+    /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
+    pub fn allocate_zeroed<T: Zeroable>(&self, irql: &impl Allows<P>) -> Result<Memory<P, T>> {
+        let fits = const { Fits::check() };
+        self.allocate_uninit(irql)?.holding_zeroes(fits, irql)
     }
 
     /// `WdfMemoryCreateFromLookaside`: memory of the list's entry size that holds whatever was there

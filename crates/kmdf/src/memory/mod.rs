@@ -10,7 +10,7 @@ pub use uninit::UninitMemory;
 
 use crate::irql::{Allows, AllowsFor};
 use crate::object::{Owned, Parent};
-use crate::plain::{Fits, Zeroable};
+use crate::plain::{Fits, Zeroable, assert_by_value};
 use crate::pool::PoolKind;
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -112,7 +112,8 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
 }
 
 impl<P: PoolKind, T> Memory<P, T> {
-    /// `WdfMemoryCreate`: memory that holds `value`. IRQL: as [`Memory::new`].
+    /// `WdfMemoryCreate`: memory that holds `value`, of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE)
+    /// bytes. IRQL: as [`Memory::new`].
     ///
     /// The type has a size and does not need dropping, and its alignment is one that the framework
     /// gives (rules C5, C10, C11, C12):
@@ -156,7 +157,32 @@ impl<P: PoolKind, T> Memory<P, T> {
         irql: &impl Allows<P>,
     ) -> Result<Self> {
         let fits = const { Fits::check() };
+        const { assert_by_value::<T>() };
         UninitMemory::new(parent, tag, size_of::<T>(), irql)?.holding(value, fits, irql)
+    }
+
+    /// `WdfMemoryCreate`: memory that holds a value of zeroes, made in place. IRQL: as
+    /// [`Memory::new`].
+    ///
+    /// ```no_run
+    /// use kmdf::{DriverParent, Memory, Page, Paged, Passive, Tag};
+    ///
+    /// fn a_page(irql: &Passive) -> kmdf::Result<Memory<Paged, Page>> {
+    ///     Memory::zeroed_value(&DriverParent, Tag::new(b"Page"), irql)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::new`].
+    ///
+    /// Source: "WdfMemoryCreate function (wdfmemory.h)".
+    pub fn zeroed_value(parent: &impl Parent, tag: Tag, irql: &impl Allows<P>) -> Result<Self>
+    where
+        T: Zeroable,
+    {
+        let fits = const { Fits::check() };
+        UninitMemory::new(parent, tag, size_of::<T>(), irql)?.holding_zeroes(fits, irql)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Memory, create_raw};
 use crate::irql::{Allows, AllowsFor};
 use crate::object::{self, Owned, Parent};
-use crate::plain::Fits;
+use crate::plain::{Fits, Zeroable};
 use crate::pool::PoolKind;
 use crate::status::{Error, Result};
 use crate::tag::Tag;
@@ -135,6 +135,23 @@ impl<P: PoolKind> UninitMemory<P> {
         // buffer of PAGE_SIZE or more is page-aligned. The witness allows touching the kind.
         unsafe { content.write(value) };
         // SAFETY: As above, and written just now.
+        Ok(unsafe { Memory::from_parts(self.object, content) })
+    }
+
+    /// Zeroes what a value at the start takes, for which there must be room.
+    pub(crate) fn holding_zeroes<T: Zeroable>(
+        self,
+        _fits: Fits<T>,
+        _irql: &impl Allows<P>,
+    ) -> Result<Memory<P, T>> {
+        if self.length < size_of::<T>() {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        let content = self.start.cast::<T>();
+        // SAFETY: There is room as checked above, aligned as `Fits` proves; the witness allows touching
+        // the kind.
+        unsafe { content.write_bytes(0, 1) };
+        // SAFETY: Zeroes are a value of the type.
         Ok(unsafe { Memory::from_parts(self.object, content) })
     }
 

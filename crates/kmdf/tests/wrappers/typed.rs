@@ -90,11 +90,36 @@ fn lists_hold_values() {
             let refused = paged.allocate_value([0_u64; 6], irql).err();
             assert_eq!(refused, Some(Error::INVALID_BUFFER_SIZE));
             let pages = LookasideList::<NonPagedNx>::new(&device, TAG, 5000, irql).expect("list");
-            let page = pages
-                .allocate_value(Page([3; PAGE_SIZE]), irql)
-                .expect("memory");
+            let mut page = pages.allocate_zeroed::<Page>(irql).expect("memory");
+            assert_eq!(page.get(irql).0, [0; PAGE_SIZE]);
+            page.get_mut(irql).0.fill(3);
             assert_eq!(page.get(irql).0, [3; PAGE_SIZE]);
         })
         .expect("no bug check");
     }
+}
+
+/// Larger than the stack of the thread that makes it.
+type Large = [u64; 1 << 20];
+
+/// The kernel stack has 24 KiB.
+#[test]
+fn large_values_are_made_in_place() {
+    inside(|device, irql| {
+        let mut memory = Memory::<Paged, Large>::zeroed_value(&device, TAG, irql).expect("memory");
+        memory.get_mut(irql)[7] = 7;
+        assert_eq!(memory.get(irql).iter().sum::<u64>(), 7);
+        let list = LookasideList::<NonPagedNx>::new(&device, TAG, size_of::<Large>(), irql);
+        let memory = list.expect("list").allocate_zeroed::<Large>(irql);
+        assert_eq!(memory.expect("memory").get(irql).iter().sum::<u64>(), 0);
+        let list = PagedLookaside::new(TAG, size_of::<Large>(), irql).expect("list");
+        let mut entry = list.allocate_zeroed::<Large>(irql).expect("entry");
+        entry.get_mut(irql).fill(1);
+        drop(entry);
+        let entry = list.allocate_zeroed::<Large>(irql).expect("entry");
+        assert_eq!(entry.get(irql).iter().sum::<u64>(), 0);
+        let small = PagedLookaside::new(TAG, size_of::<Large>() - 1, irql).expect("list");
+        let refused = small.allocate_zeroed::<Large>(irql).err();
+        assert_eq!(refused, Some(Error::INVALID_BUFFER_SIZE));
+    });
 }

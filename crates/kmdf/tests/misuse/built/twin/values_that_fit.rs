@@ -1,7 +1,7 @@
 //! The programs beside this directory with values that fit: what fails there is the value.
 
 use kmdf::{
-    DriverParent, Entry, LookasideList, Memory, Page, Paged, PagedLookaside, Passive, PoolBox,
+    DriverParent, Entry, LookasideList, MAX_BY_VALUE, Memory, Page, Paged, PagedLookaside, Passive, PoolBox,
     Result, Tag,
 };
 use kmdf_model as _;
@@ -31,10 +31,20 @@ fn elements(irql: &Passive) -> Result<Memory<Paged, [Page]>> {
     Memory::zeroed(&DriverParent, Tag::DEFAULT, 1, irql)
 }
 
+fn largest_by_value(irql: &Passive) -> Result<Memory<Paged, [u8; MAX_BY_VALUE]>> {
+    Memory::with_value(&DriverParent, Tag::DEFAULT, [0; MAX_BY_VALUE], irql)
+}
+
+fn larger_in_place() -> Result<PoolBox<[u8; 8192]>> {
+    PoolBox::zeroed(TAG)
+}
+
 fn main() {
     let _: fn(&Passive) -> _ = memory;
     let _: fn(&_, &Passive) -> _ = list_memory;
     let _: fn(&_, &Passive) -> _ = entry;
     let _: fn() -> _ = boxed;
     let _: fn(&Passive) -> _ = elements;
+    let _: fn(&Passive) -> _ = largest_by_value;
+    let _: fn() -> _ = larger_in_place;
 }
