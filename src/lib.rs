@@ -22,10 +22,9 @@ mod table;
 
 kmdf::driver_entry!(driver::Wdfmem);
 
-/// An image must have one, although nothing in this one panics. On the other routes `kmdf-sys` brings one
-/// in: that of `wdk-panic`, or that of the process in which the model runs.
+// A kernel image must have a panic handler, although nothing in this one panics. With the WDK it is
+// Microsoft's, without the WDK that of `kmdf`; in the model the process has one.
 #[cfg(image)]
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    kmdf::panic::stop(info)
-}
+kmdf::panic_handler!();
+#[cfg(wdk)]
+extern crate wdk_panic as _;

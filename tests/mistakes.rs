@@ -2,7 +2,7 @@
 //!
 //! The wrappers make these mistakes impossible; these drivers go round them with `unsafe`.
 
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 use std::mem;
 use std::ptr::{null, null_mut};

@@ -3,7 +3,7 @@
 //! Each call must answer with the documented status and bytes, the statistics must be those of the
 //! model, no check may fire, and nothing may be left. `PROPTEST_CASES` sets the number of sequences.
 
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 mod common;
 

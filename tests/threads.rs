@@ -1,6 +1,6 @@
 //! Two file objects at once, each used from several threads.
 
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 mod common;
 

@@ -13,8 +13,9 @@ use crate::session::LONGEST;
 /// Drives the wdfmem driver: four ways of getting memory in a Windows kernel driver, tried from user
 /// mode.
 ///
-/// Off Windows, the driver runs inside this process, over a model of the NT kernel and of KMDF with
-/// every check of Driver Verifier on. On Windows, it is the installed driver.
+/// On Windows this is the installed driver, if its device is present. Otherwise, and with --model, the driver
+/// runs inside this process, over a model of the NT kernel and of KMDF with every check of Driver Verifier on.
+/// On Windows, standard error says so when no driver is installed and the model is used instead.
 ///
 /// Without a command this is `wdfmem selftest`.
 #[derive(Debug, Parser)]
@@ -24,18 +25,36 @@ pub struct Arguments {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// The Windows that the model plays.
-    #[arg(long, global = true, value_enum, default_value_t = Windows::Windows11)]
-    pub windows: Windows,
+    /// Which driver to use.
+    #[command(flatten)]
+    pub system: SystemChoice,
 
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
+/// Which driver to use, and the system that it runs on.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SystemChoice {
+    /// Run the driver inside this process, over the model: the default where no driver is installed.
+    #[arg(long, global = true, conflicts_with = "driver")]
+    pub model: bool,
+
+    /// Use the installed driver or fail, never the model.
+    #[arg(long, global = true)]
+    pub driver: bool,
+
+    /// The Windows that the model plays.
+    #[arg(long, global = true, value_enum, default_value_t = Windows::Windows11)]
+    pub windows: Windows,
+}
+
 const AFTER_HELP: &str = "\
 Try:
   wdfmem                                            the whole tour
+  wdfmem --model                                    the whole tour in the model
+  wdfmem --driver                                   the whole tour on the installed driver, or a failure
   wdfmem do 'm = create --size 64' 'write m hello' 'read m --length 5'
   wdfmem do 'm = create --pool paged --size 64' 'checksum m --level dispatch'
   printf 'l = list --size 100\\nm = take l\\ndelete l\\n' | wdfmem script -

@@ -11,6 +11,13 @@ pub const EXIT_USAGE: u8 = 2;
 /// The exit code when the driver could not be reached, or stopped.
 pub const EXIT_DEVICE: u8 = 3;
 
+/// What standard error says on Windows when neither the model nor the installed driver was asked for and no
+/// driver is installed.
+#[cfg(windows)]
+pub const MODEL_INSTEAD: &str = "no installed driver answers, so this is the driver in the model\n  \
+     to use the installed driver: install its package as an administrator (`wdfmem install FOLDER`)\n  \
+     to choose the model without this note: `wdfmem --model`";
+
 /// Why the client could not do what it was asked.
 #[derive(Debug)]
 pub enum Failure {
@@ -29,7 +36,10 @@ pub enum Failure {
         help: String,
     },
     /// The driver did something that stops Windows.
-    #[cfg_attr(windows, expect(dead_code, reason = "there the whole system stops"))]
+    #[cfg_attr(
+        wdk,
+        expect(dead_code, reason = "without the model, the whole system stops")
+    )]
     Stop {
         /// The stop.
         what: String,
@@ -55,6 +65,25 @@ impl Failure {
             what: what.into(),
             help: help.into(),
         }
+    }
+
+    /// The installed driver was asked for, and there is none.
+    pub fn no_driver() -> Self {
+        let what = if cfg!(windows) {
+            "no device of the driver is present: the driver is not installed, or its device does not work"
+        } else {
+            "the driver can be installed on Windows alone"
+        };
+        let install = if cfg!(windows) {
+            "install the driver package as an administrator (`wdfmem install FOLDER`; if it is installed, look \
+             at its device in Device Manager)"
+        } else {
+            "run this on Windows with the driver package installed"
+        };
+        Self::device(
+            what,
+            format!("{install}, or use the driver in the model (`wdfmem --model`)"),
+        )
     }
 
     /// The exit code for it.

@@ -7,19 +7,17 @@ mod devices;
 mod failure;
 #[cfg(windows)]
 mod install;
+#[cfg(windows)]
+mod installed;
+#[cfg(not(wdk))]
+mod model;
+mod platform;
 mod report;
 mod script;
 mod session;
 mod stress;
 mod system;
 mod tour;
-
-#[cfg(not(windows))]
-#[path = "model.rs"]
-mod platform;
-#[cfg(windows)]
-#[path = "windows.rs"]
-mod platform;
 
 use std::{
     fs::File,
@@ -31,8 +29,9 @@ use std::{
 use clap::Parser;
 
 use crate::{
-    arguments::{Arguments, CallCommand, Command},
+    arguments::{Arguments, CallCommand, Command, SystemChoice},
     failure::{EXIT_OK, EXIT_REFUSED, Failure},
+    platform::Setup,
     script::{Script, Step},
 };
 
@@ -54,18 +53,18 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<bool, Failure> {
     let Arguments {
         json,
-        windows,
+        system,
         command,
     } = arguments;
     match command.unwrap_or(Command::Selftest) {
         Command::Selftest => {
-            let (tour, verdict) = tour::run(windows)?;
+            let (tour, verdict) = tour::run(system)?;
             report::tour(&tour, &verdict, json)?;
             Ok(tour.held() && verdict.is_clean())
         }
-        Command::Script { file } => run_lines(windows, Lines::File(file), json),
-        Command::Do { lines } => run_lines(windows, Lines::Given(lines), json),
-        Command::Stress { calls } => run_stress(windows, calls, json),
+        Command::Script { file } => run_lines(system, Lines::File(file), json),
+        Command::Do { lines } => run_lines(system, Lines::Given(lines), json),
+        Command::Stress { calls } => run_stress(system, calls, json),
         #[cfg(windows)]
         Command::Install { package } => {
             install::install(&package)?;
@@ -78,13 +77,13 @@ fn run(arguments: Arguments) -> Result<bool, Failure> {
             report::say(&format!("{removed} device(s) removed"))?;
             Ok(removed != 0)
         }
-        Command::Call(call) => run_lines(windows, Lines::Call(call), json),
+        Command::Call(call) => run_lines(system, Lines::Call(call), json),
     }
 }
 
 /// Sends many calls; whether all held.
-fn run_stress(windows: arguments::Windows, calls: u64, json: bool) -> Result<bool, Failure> {
-    let setup = platform::Setup::for_windows(windows);
+fn run_stress(system: SystemChoice, calls: u64, json: bool) -> Result<bool, Failure> {
+    let setup = Setup::choose(system)?;
     let (outcome, verdict) = platform::on_system(setup, move |system| stress::run(system, calls))?;
     match outcome? {
         Ok(sent) => {
@@ -107,28 +106,25 @@ enum Lines {
 }
 
 /// Runs lines until one does not end as it should; whether all did.
-fn run_lines(windows: arguments::Windows, lines: Lines, json: bool) -> Result<bool, Failure> {
-    let (outcome, verdict) =
-        platform::on_system(platform::Setup::for_windows(windows), move |system| {
-            let mut script = Script::new(system)?;
-            let show = |step: Option<Step>| {
-                step.map_or(Ok(true), |step| {
-                    report::step(&step, json)?;
-                    Ok::<bool, Failure>(step.ok)
-                })
-            };
-            match lines {
-                Lines::Call(call) => {
-                    let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-                    let step = script.call(&line, &call, None, wdfmem_ioctl::Status::SUCCESS)?;
-                    show(Some(step))
-                }
-                Lines::Given(lines) => {
-                    all(lines.into_iter().map(Ok), |line| show(script.line(&line)?))
-                }
-                Lines::File(path) => all(reader(&path)?.lines(), |line| show(script.line(&line)?)),
+fn run_lines(system: SystemChoice, lines: Lines, json: bool) -> Result<bool, Failure> {
+    let (outcome, verdict) = platform::on_system(Setup::choose(system)?, move |system| {
+        let mut script = Script::new(system)?;
+        let show = |step: Option<Step>| {
+            step.map_or(Ok(true), |step| {
+                report::step(&step, json)?;
+                Ok::<bool, Failure>(step.ok)
+            })
+        };
+        match lines {
+            Lines::Call(call) => {
+                let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+                let step = script.call(&line, &call, None, wdfmem_ioctl::Status::SUCCESS)?;
+                show(Some(step))
             }
-        })?;
+            Lines::Given(lines) => all(lines.into_iter().map(Ok), |line| show(script.line(&line)?)),
+            Lines::File(path) => all(reader(&path)?.lines(), |line| show(script.line(&line)?)),
+        }
+    })?;
     let held = outcome?;
     report::after_steps(&verdict)?;
     Ok(held && verdict.is_clean())

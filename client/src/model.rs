@@ -1,4 +1,4 @@
-//! The system off Windows: the driver in this process, over the models of the kernel and of KMDF.
+//! The driver in this process, over the models of the kernel and of KMDF.
 
 // The driver's imports of the framework are defined there.
 use kmdf_model as _;

@@ -17,7 +17,7 @@ const RULES: [&str; 37] = [
 ];
 
 fn start(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_wdfmem"))
+    Command::new(env!("CARGO_BIN_EXE_wdfmem-client"))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

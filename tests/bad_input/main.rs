@@ -1,6 +1,6 @@
 //! Bad input of every sort, for every call: the documented status, and nothing else.
 
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 #[path = "../common/mod.rs"]
 mod common;

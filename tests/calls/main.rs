@@ -1,6 +1,6 @@
 //! Every call of the contract, through the whole driver: what it does when it may.
 
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -28,6 +28,8 @@ pub const DRIVER: &str = "wdfmem.sys";
 pub const FRAMEWORK: &str = "WDFLDR.SYS";
 /// The Windows client.
 pub const CLIENT: &str = "wdfmem.exe";
+/// The client as cargo builds it.
+const CLIENT_PROGRAM: &str = "wdfmem-client.exe";
 
 /// Builds the images and says what was made.
 pub fn run(options: &Options) -> Result<String> {
@@ -210,7 +212,7 @@ impl Builder<'_> {
         let mut compile = self.cargo("build", Target::Program);
         compile.args(["--package", "wdfmem-client", "--bins"]);
         process::run(&mut compile)?;
-        let made = self.products(Target::Program).join(CLIENT);
+        let made = self.products(Target::Program).join(CLIENT_PROGRAM);
         fs::copy(&made, to.join(CLIENT))
             .with_context(|| format!("{} was not made", made.display()))?;
         Ok(())
@@ -234,15 +236,14 @@ impl Builder<'_> {
 
     /// Flags for rustc, as cargo takes them from the environment.
     fn compiler_flags(&self, target: Target) -> String {
-        let mut flags = vec!["--cfg".to_owned(), "wdk_free".to_owned()];
-        match target {
-            Target::Kernel => flags.extend(["--cfg".to_owned(), "image".to_owned()]),
+        let mut flags = match target {
+            Target::Kernel => vec!["--cfg".to_owned(), "image".to_owned()],
             // MinGW's linker writes the time of the build unless told not to.
-            Target::Program => flags.extend([
+            Target::Program => vec![
                 "-Clink-arg=-Wl,--no-insert-timestamp".to_owned(),
                 "-Cstrip=symbols".to_owned(),
-            ]),
-        }
+            ],
+        };
         let mut paths = self.toolchain.own_paths();
         paths.push((self.root.to_owned(), "/wdfmem"));
         // Last, because the last one that fits counts and this folder may lie in the one before.

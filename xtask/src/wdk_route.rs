@@ -18,7 +18,7 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 6] = [
+const FILES: [File; 5] = [
     // The driver's own package asks wdk-build how to link, which needs a WDK. This one does not.
     File {
         name: "Cargo.toml",
@@ -33,12 +33,13 @@ path = 'ROOT/src/lib.rs'
 crate-type = ["staticlib"]
 
 [dependencies]
+wdk-panic = "0.5"
 kmdf = { path = 'ROOT/crates/kmdf' }
 wdfmem-ioctl = { path = 'ROOT/crates/wdfmem-ioctl' }
 zerocopy = "0.8"
 
 [lints.rust]
-unexpected_cfgs = { level = "warn", check-cfg = ["cfg(image)"] }
+unexpected_cfgs = { level = "warn", check-cfg = ["cfg(image)", "cfg(wdk)"] }
 
 [profile.release]
 panic = "abort"
@@ -62,21 +63,12 @@ edition = "2024"
 "##,
     },
     File {
-        name: "wdk-sys/build.rs",
-        text: r##"
-fn main() {
-    println!("cargo::rustc-cfg=wdk_free");
-}
-"##,
-    },
-    File {
         name: "wdk-sys/src/lib.rs",
         text: r##"
 #![no_std]
 #![allow(unexpected_cfgs, unused_imports)]
 #[path = r"ROOT/crates/kmdf-sys/src/free/mod.rs"]
 mod free;
-#[path = r"ROOT/crates/kmdf-sys/src/functions.rs"]
 mod functions;
 pub use free::*;
 pub use functions::*;
@@ -116,6 +108,12 @@ pub fn run() -> Result<String> {
             &text.replace("ROOT", &root.to_string_lossy()),
         )?;
     }
+    // The types of the table's functions are `wdk-sys`' own.
+    let functions = fs::read_to_string(root.join("crates/kmdf-sys/src/functions.rs"))?;
+    write(
+        &folder.join("wdk-sys/src/functions.rs"),
+        &functions.replace("#[cfg(not(wdk))]", ""),
+    )?;
     // The versions that everything else is built with.
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))
         .context("Cargo.lock could not be copied")?;
@@ -128,7 +126,11 @@ pub fn run() -> Result<String> {
         .arg(folder.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
-        .env("RUSTFLAGS", "-Dwarnings");
+        .env(
+            "RUSTFLAGS",
+            "-Dwarnings --cfg wdk -Ctarget-feature=+crt-static",
+        )
+        .env("WDKContentRoot", &folder);
     process::run(&mut compile)?;
 
     let library = target.join(Target::Kernel.triple()).join("release");

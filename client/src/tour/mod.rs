@@ -14,7 +14,7 @@ mod request;
 use serde::Serialize;
 
 use crate::{
-    arguments::Windows,
+    arguments::SystemChoice,
     failure::Failure,
     platform::{self, Setup},
     system::{System, Verdict},
@@ -69,8 +69,8 @@ impl Tour {
 }
 
 /// Takes the tour on this system, and its part that differs between systems on the others there are.
-pub fn run(windows: Windows) -> Result<(Tour, Verdict), Failure> {
-    let setup = Setup::for_windows(windows);
+pub fn run(system: SystemChoice) -> Result<(Tour, Verdict), Failure> {
+    let setup = Setup::choose(system)?;
     let (tour, mut verdict) = platform::on_system(setup, whole)?;
     let mut tour = tour?;
     for other in setup.others() {

@@ -14,7 +14,7 @@
 
 #![no_std]
 // With a WDK there is a framework, and `cargo wdk build` builds every member: nothing of this one.
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 #[cfg(test)]
 extern crate std;

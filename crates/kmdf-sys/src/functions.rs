@@ -20,7 +20,7 @@ macro_rules! wdf_functions {
     )*) => {
         $(
             // `wdk-sys` has its own.
-            #[cfg(not(all(windows, not(wdk_free))))]
+            #[cfg(not(wdk))]
             pub type $pointer = Option<
                 unsafe extern "C" fn(DriverGlobals: PWDF_DRIVER_GLOBALS $(, $parameter: $type)*) $(-> $result)?,
             >;
@@ -60,7 +60,7 @@ unsafe fn table_entry(index: WDFFUNCENUM) -> WDFFUNC {
     // SAFETY: `WdfFunctions` is written by the bind alone, which came before.
     let table = unsafe { WdfFunctions };
     // An image cannot run before it is bound; a test can forget to load its driver.
-    #[cfg(not(any(image, all(windows, not(wdk_free)))))]
+    #[cfg(not(any(wdk, image)))]
     assert!(!table.is_null(), "no driver was loaded in this process");
     // SAFETY: By the contract of this function, the index lies inside the table.
     let entry = unsafe { table.add(index as usize) };

@@ -1,32 +1,39 @@
 //! The seam under `kmdf`: the C names of NT and KMDF, wherever they come from.
 //!
-//! On Windows with a WDK this crate re-exports `wdk-sys`.
-//! Anywhere else, and on Windows when built with `--cfg wdk_free`, it declares the same names with
-//! the same types, table indices and layouts: just those that this project uses. The same source
-//! compiles against either.
+//! With `--cfg wdk` this crate re-exports `wdk-sys`, which generates its declarations from the headers of
+//! the Windows Driver Kit. Without it, it declares the same names with the same types, table indices and
+//! layouts: just those that this project uses. The same source compiles against either.
 //!
-//! | build | functions of the kernel and of the framework's loader |
+//! | in RUSTFLAGS | functions of the kernel and of the framework's loader |
 //! | --- | --- |
-//! | Windows, WDK | libraries of the WDK, as `wdk-sys` links them |
-//! | `--cfg wdk_free --cfg image` | imported from `ntoskrnl.exe` and `WDFLDR.SYS` by name |
-//! | otherwise | symbols that `nt-model` and `kmdf-model` define in the same process |
+//! | nothing, on any platform: the model | symbols that `nt-model` and `kmdf-model` define in the same process |
+//! | `--cfg wdk` | libraries of the WDK, as `wdk-sys` links them |
+//! | `--cfg image` | imported from `ntoskrnl.exe` and `WDFLDR.SYS` by name |
+//!
+//! No other switch exists. Combinations that cannot be built are rejected by the build script.
 
 #![no_std]
 
-// The panic handler of each route: a bug check on Windows, that of `std` in the model.
-#[cfg(not(any(image, all(windows, not(wdk_free)))))]
+// In the model a driver lives in a process, whose `std` brings the panic handler. An image has the one that
+// the driver chooses.
+#[cfg(not(any(wdk, image)))]
 extern crate std as _;
-#[cfg(all(windows, not(wdk_free)))]
-extern crate wdk_panic as _;
 
-#[cfg(not(all(windows, not(wdk_free))))]
+#[cfg(all(wdk, not(panic = "abort"), not(test)))]
+compile_error!(
+    "a driver cannot unwind, so `--cfg wdk` needs panic = \"abort\": build with `cargo make`, or set \
+     CARGO_PROFILE_DEV_PANIC=abort and CARGO_PROFILE_RELEASE_PANIC=abort in the environment. Tests run in \
+     the model: `cargo test` without `--cfg wdk`"
+);
+
+#[cfg(not(wdk))]
 mod free;
-#[cfg(all(windows, not(wdk_free)))]
+#[cfg(wdk)]
 mod wdk;
 
-#[cfg(not(all(windows, not(wdk_free))))]
+#[cfg(not(wdk))]
 pub use free::*;
-#[cfg(all(windows, not(wdk_free)))]
+#[cfg(wdk)]
 pub use wdk::*;
 
 mod functions;
@@ -34,13 +41,13 @@ mod status;
 
 #[doc(hidden)]
 pub use functions::framework_calls;
-#[cfg(not(all(windows, not(wdk_free))))]
+#[cfg(not(wdk))]
 pub use functions::*;
 pub use status::*;
 
 /// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the
 /// build's linker or loader wants: `DriverEntry`, which the WDK's own stub calls.
-#[cfg(all(windows, not(wdk_free)))]
+#[cfg(wdk)]
 #[macro_export]
 macro_rules! export_driver_entry {
     ($driver_entry:expr) => {
@@ -62,7 +69,7 @@ macro_rules! export_driver_entry {
 
 /// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the
 /// build's linker or loader wants: `FxDriverEntry`, which binds to the framework first.
-#[cfg(all(image, not(all(windows, not(wdk_free)))))]
+#[cfg(image)]
 #[macro_export]
 macro_rules! export_driver_entry {
     ($driver_entry:expr) => {
@@ -84,7 +91,7 @@ macro_rules! export_driver_entry {
 
 /// Makes the entry point of a driver image out of a `DriverEntry` function: here a public function,
 /// `fx_driver_entry`, that a test hands to the model's loader.
-#[cfg(all(not(image), not(all(windows, not(wdk_free)))))]
+#[cfg(not(any(wdk, image)))]
 #[macro_export]
 macro_rules! export_driver_entry {
     ($driver_entry:expr) => {

@@ -1,4 +1,8 @@
 //! What a panic does in a driver's image, where nothing can unwind.
+//!
+//! A kernel image needs a `#[panic_handler]`, even if nothing in it panics; the image's own crate chooses it.
+//! [`panic_handler!`](crate::panic_handler) defines one that calls [`stop`]. With `--cfg wdk`, `extern crate
+//! wdk_panic as _;` does the same with the handler of Microsoft's `wdk-panic`.
 
 use core::panic::PanicInfo;
 use kmdf_sys::ntddk;
@@ -25,4 +29,33 @@ pub fn stop(panic: &PanicInfo<'_>) -> ! {
     };
     // SAFETY: The parameters are numbers.
     unsafe { ntddk::KeBugCheckEx(RUST_PANIC, file, length, line, column) }
+}
+
+/// Defines the panic handler of a driver's image: see the documentation of the build for the model.
+#[cfg(any(wdk, image))]
+#[macro_export]
+macro_rules! panic_handler {
+    () => {
+        #[cfg(not(test))]
+        #[panic_handler]
+        fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::panic::stop(info)
+        }
+    };
+}
+
+/// Defines the panic handler of a driver's image: one line in the crate that becomes the image, beside
+/// [`driver_entry!`](crate::driver_entry). A driver with a handler of its own leaves this line out.
+///
+/// With `--cfg wdk` or `--cfg image`, the handler calls [`stop`](crate::panic::stop). In the model, and so in
+/// tests, the macro expands to nothing: the process has a panic handler already.
+///
+/// ```
+/// kmdf::panic_handler!();
+/// # fn main() {}
+/// ```
+#[cfg(not(any(wdk, image)))]
+#[macro_export]
+macro_rules! panic_handler {
+    () => {};
 }

@@ -69,7 +69,7 @@
 //!   them are off, and [`VerifierReport::page_protection`] says so.
 
 // With a WDK there is a kernel, and `cargo wdk build` builds every member: nothing of this one.
-#![cfg(any(not(windows), wdk_free))]
+#![cfg(not(wdk))]
 
 mod config;
 mod critical;

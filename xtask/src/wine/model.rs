@@ -17,10 +17,6 @@ const TESTS: [&[&str]; 2] = [
     &["--package=kmdf", "--test=wrappers"],
 ];
 
-/// The models in place of a WDK. Their linker is told to leave open what no test reaches: the tests
-/// of the kernel alone have no framework.
-const FLAGS: &str = "--cfg wdk_free -Clink-arg=-Wl,--noinhibit-exec";
-
 /// Runs the tests in a prefix of their own.
 pub fn run() -> Result<String> {
     let root = project::root();
@@ -38,7 +34,6 @@ pub fn run() -> Result<String> {
             .args(tests)
             .arg("--target-dir")
             .arg(&folder)
-            .env("RUSTFLAGS", FLAGS)
             .env(RUNNER, prefix.program())
             .env("WINEDEBUG", "-all");
         prefix.enter(&mut command);

@@ -2,6 +2,10 @@
 //!
 //! On the WDK route Microsoft's `WdfDriverEntry.lib` does this; here it is written from the loader
 //! handshake (DEV-1 to DEV-6 of the framework rules).
+//!
+//! Every function here is `#[inline]`, so that it is compiled into the crate that makes an entry point of it and
+//! not into this one: a program without a driver, such as a test of `nt-model` alone, then links without a
+//! framework on Windows too, where the linker wants even what is called from unused functions.
 
 use super::loader::{WDF_BIND_INFO, WDF_VERSION, WdfVersionBind, WdfVersionUnbind};
 use super::*;
@@ -64,6 +68,7 @@ static mut DISPLACED_UNLOAD: PDRIVER_UNLOAD = None;
 ///
 /// Called once per load of the image, by the kernel, as the image's entry point and with the
 /// arguments of one.
+#[inline]
 pub unsafe fn fx_driver_entry(
     driver_object: PDRIVER_OBJECT,
     registry_path: PUNICODE_STRING,
@@ -102,6 +107,7 @@ pub unsafe fn fx_driver_entry(
 /// # Safety
 ///
 /// `registry_path` is valid, and no other code of the image runs.
+#[inline]
 unsafe fn keep_registry_path(registry_path: PUNICODE_STRING) {
     // SAFETY: By the contract of this function.
     let path = unsafe { *registry_path };
@@ -122,6 +128,7 @@ unsafe fn keep_registry_path(registry_path: PUNICODE_STRING) {
 /// # Safety
 ///
 /// No other code of the image runs.
+#[inline]
 unsafe fn prepare_bind_info() {
     let info = WDF_BIND_INFO {
         Size: size_of::<WDF_BIND_INFO>() as ULONG,
@@ -139,6 +146,7 @@ unsafe fn prepare_bind_info() {
 /// # Safety
 ///
 /// The driver has been entered with `driver_object` and the framework is bound.
+#[inline]
 unsafe fn displace_unload(driver_object: PDRIVER_OBJECT) {
     // SAFETY: Written by the bind, which came before.
     let globals = unsafe { WdfDriverGlobals };
@@ -159,6 +167,7 @@ unsafe fn displace_unload(driver_object: PDRIVER_OBJECT) {
 /// # Safety
 ///
 /// Called by the kernel as the driver's unload routine.
+#[inline]
 unsafe extern "C" fn unload_stub(driver_object: *mut _DRIVER_OBJECT) {
     // SAFETY: Written before the entry point returned.
     let displaced = unsafe { DISPLACED_UNLOAD };
@@ -173,6 +182,7 @@ unsafe extern "C" fn unload_stub(driver_object: *mut _DRIVER_OBJECT) {
 /// # Safety
 ///
 /// The framework is bound and no further framework call follows.
+#[inline]
 unsafe fn unbind() {
     // SAFETY: Written by the bind.
     let globals = unsafe { WdfDriverGlobals };

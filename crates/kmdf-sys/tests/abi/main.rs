@@ -1,6 +1,6 @@
 //! What is declared without a WDK is what the ABI facts in `tests/facts` say.
 
-#![cfg(not(all(windows, not(wdk_free))))]
+#![cfg(not(wdk))]
 
 mod declarations;
 mod facts;

@@ -1,4 +1,4 @@
-//! The system on Windows: the installed driver, reached through its device interface.
+//! The installed driver, reached through its device interface.
 
 use std::{
     io,
@@ -22,7 +22,6 @@ use windows_sys::{
 };
 
 use crate::{
-    arguments::Windows,
     devices,
     failure::Failure,
     system::{Allocated, Completion, File, System, Verdict},
@@ -34,30 +33,16 @@ unsafe extern "system" {
     fn RtlGetLastNtStatus() -> i32;
 }
 
-/// How the system is set up: as it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Setup;
-
-impl Setup {
-    /// This system, whatever was asked for.
-    pub const fn for_windows(_: Windows) -> Self {
-        Self
-    }
-
-    /// There is no other.
-    pub const fn others(self) -> Vec<Self> {
-        Vec::new()
-    }
+/// Whether a device of the driver is there: whether its interface is present.
+pub fn is_present() -> Result<bool, Failure> {
+    Ok(devices::interface_path()?.is_some())
 }
 
 /// Runs `work` on the system that there is.
-pub fn on_system<R>(
-    _: Setup,
-    work: impl FnOnce(&dyn System) -> R,
-) -> Result<(R, Verdict), Failure> {
-    let system = Installed {
-        path: interface_path()?,
-    };
+pub fn on_system<R>(work: impl FnOnce(&dyn System) -> R) -> Result<(R, Verdict), Failure> {
+    // It ends in a zero.
+    let path = devices::interface_path()?.ok_or_else(Failure::no_driver)?;
+    let system = Installed { path };
     let result = work(&system);
     Ok((
         result,
@@ -66,18 +51,6 @@ pub fn on_system<R>(
             ..Verdict::default()
         },
     ))
-}
-
-/// The path of the first present interface of the driver's class, ending in a zero.
-fn interface_path() -> Result<Vec<u16>, Failure> {
-    devices::interface_path()?.ok_or_else(|| no_device("no such device is present"))
-}
-
-fn no_device(why: &str) -> Failure {
-    Failure::device(
-        format!("the driver's device was not found: {why}"),
-        "install the driver package, and look in Device Manager whether its device works",
-    )
 }
 
 struct Installed {
