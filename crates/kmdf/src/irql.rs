@@ -4,7 +4,8 @@
 //! reachable. A callback gets the one that its execution level earns, as `&mut`. A call that a
 //! level restricts asks for a witness, and so does touching pageable memory, whose references
 //! borrow the witness. A spin lock takes the witness for as long as it is held and lends a
-//! [`Dispatch`] instead, so that pageable memory cannot be touched meanwhile:
+//! [`Dispatch`] instead, as does raising the level without a lock ([`Passive::raise`]), so that pageable
+//! memory cannot be touched meanwhile:
 //!
 //! | witness | level | touches [`Paged`](crate::Paged) | touches [`NonPagedNx`] |
 //! | --- | --- | --- | --- |
@@ -18,9 +19,10 @@
 //!
 //! Witnesses are neither `Send` nor `Sync`, cannot be cloned, and cost nothing.
 
+use crate::lock::AtEnd;
 use crate::pool::{Borrows, NonPagedNx, PoolKind};
 use core::marker::PhantomData;
-use kmdf_sys::{_WDF_EXECUTION_LEVEL, WDF_EXECUTION_LEVEL, ntddk};
+use kmdf_sys::{_WDF_EXECUTION_LEVEL, DISPATCH_LEVEL, KIRQL, WDF_EXECUTION_LEVEL, ntddk};
 
 /// `APC_LEVEL`, the highest IRQL at which pageable memory and code may be used.
 pub const APC_LEVEL: u8 = kmdf_sys::APC_LEVEL as u8;
@@ -50,6 +52,35 @@ macro_rules! witnesses {
             /// that can reach it runs.
             pub const unsafe fn assume() -> Self {
                 Self(OnThisThread(PhantomData))
+            }
+
+            /// `KeRaiseIrql` to DISPATCH_LEVEL, `body`, `KeLowerIrql` to the level before.
+            ///
+            /// No lock is held: other processors go on. This one runs no other thread until `body`
+            /// returns, and no DPC, so let it take no longer than the 100 microseconds that the
+            /// documentation allows a DPC. The caller's witness is out of reach in `body`, which gets
+            /// one of DISPATCH_LEVEL instead: nothing pageable can be touched.
+            ///
+            /// ```no_run
+            /// use kmdf::{Memory, NonPagedNx, Passive};
+            ///
+            /// fn sum(samples: &Memory<NonPagedNx>, irql: &mut Passive) -> u64 {
+            ///     irql.raise(|irql| samples.bytes(irql).iter().map(|&byte| u64::from(byte)).sum())
+            /// }
+            /// ```
+            ///
+            /// Source: "KeRaiseIrql macro (wdm.h)", "KeLowerIrql function (wdm.h)".
+            pub fn raise<R>(&mut self, body: impl FnOnce(&mut Dispatch) -> R) -> R {
+                // SAFETY: The level is at most DISPATCH_LEVEL, as for every witness.
+                let before = unsafe { ntddk::KfRaiseIrql(DISPATCH_LEVEL as KIRQL) };
+                let _lower = AtEnd(|| {
+                    // SAFETY: This is the level that was raised from, above. What raised it further in
+                    // between has lowered it again: it ran a closure, too.
+                    unsafe { ntddk::KeLowerIrql(before) };
+                });
+                // SAFETY: The level is DISPATCH_LEVEL until it is lowered.
+                let mut irql = unsafe { Dispatch::assume() };
+                body(&mut irql)
             }
         }
     )*};

@@ -28,6 +28,7 @@
 //! | `WdfObjectAllocateContext` | [`Device::attach`], [`Queue::attach`], [`FileObject::attach`], [`Request::attach`] |
 //! | `ExAllocatePoolWithTag`, `ExFreePoolWithTag` | [`PoolBuffer`], [`PoolBox`]; with the feature `alloc` also `PoolAllocator`, a `#[global_allocator]` |
 //! | `WdfSpinLock...`, `WdfWaitLock...` | [`SpinLock`], [`WaitLock`] |
+//! | `KeRaiseIrql`, `KeLowerIrql` | [`Passive::raise`], [`Apc::raise`], [`Dispatch::raise`] |
 //! | `DbgPrint` | [`debug`] |
 //!
 //! # A first driver

@@ -58,7 +58,7 @@ impl Owner {
 }
 
 /// Runs a closure at the end of its scope, however that is left.
-struct AtEnd<F: FnMut()>(F);
+pub(crate) struct AtEnd<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for AtEnd<F> {
     fn drop(&mut self) {

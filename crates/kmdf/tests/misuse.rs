@@ -10,7 +10,7 @@
 //! | memory that outlives its list or its device | harmless: see below |
 //! | freeing to another list | `entry_freed_to_another_list` |
 //! | deleting or freeing twice, use afterwards | `memory_deleted_twice`, `memory_used_after_delete`, `memory_bytes_after_delete`, `entry_freed_twice`, `entry_bytes_after_free`, `entry_duplicated` |
-//! | pageable memory under a spin lock | `paged_memory_under_a_spin_lock`, `paged_bytes_held_across_a_spin_lock`, `paged_bytes_held_across_a_wait_lock_that_raises`, `bytes_of_any_kind_held_across_a_spin_lock`, `spin_lock_in_a_wait_lock_that_shares`, `paged_memory_lent_across_a_spin_lock`, `paged_bytes_hidden_in_...`, and all `paged_..._at_dispatch` |
+//! | pageable memory under a spin lock | `paged_memory_under_a_spin_lock`, `paged_bytes_held_across_a_spin_lock`, `paged_bytes_held_across_a_wait_lock_that_raises`, `bytes_of_any_kind_held_across_a_spin_lock`, `spin_lock_in_a_wait_lock_that_shares`, `paged_memory_lent_across_a_spin_lock`, `paged_bytes_hidden_in_...`, `paged_bytes_held_across_a_raised_level`, `paged_memory_at_a_raised_level`, `lower_level_at_a_raised_level`, and all `paged_..._at_dispatch` |
 //! | pageable memory freed at DISPATCH_LEVEL | `request_memory_pageable`; else harmless: see below |
 //! | calls of PASSIVE_LEVEL above it | `lookaside_list_made_at_dispatch`, `framework_list_made_at_dispatch`, `queue_made_at_dispatch`, `device_set_up_under_a_spin_lock`, `wait_lock_at_dispatch` |
 //! | a witness on another thread | `witness_sent_to_another_thread`, `witness_shared_with_another_thread` |

@@ -22,6 +22,7 @@ mod memory;
 mod ownership;
 mod preallocated;
 mod queues;
+mod raise;
 mod requests;
 mod supply;
 mod tags;
