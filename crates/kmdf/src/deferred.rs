@@ -1,30 +1,64 @@
-//! Releases of pageable memory that were asked for above APC_LEVEL, kept until somebody is below.
+//! Releases that were asked for above PASSIVE_LEVEL, done at PASSIVE_LEVEL by a work item.
 //!
-//! `Drop` cannot ask for a witness, so a value that owns pageable memory may be dropped at
-//! DISPATCH_LEVEL. Its memory is then neither touched nor freed: a nonpaged [`Record`] of it goes
-//! on a lock-free list, which is emptied by the next allocation of pageable memory through this
-//! crate and, at the latest, when the driver is unloaded. The record is made together with the
-//! value, so that dropping cannot fail. Memory objects of the framework need none of this: the
-//! framework defers by itself.
+//! `Drop` cannot ask for a witness, so a value may be dropped at DISPATCH_LEVEL whose release needs
+//! PASSIVE_LEVEL: pageable memory must not be touched there, and WdfObjectDelete of an object that is
+//! disposed of at PASSIVE_LEVEL races with the removal of the object's device (OBJ-58). What is to be
+//! released then goes on a lock-free list, by a [`Link`] in nonpaged memory that is made together with
+//! it, so that dropping cannot fail. Whoever finds the list empty queues the driver's work item, which
+//! takes all of the list and releases it.
+//!
+//! Until then the list owns what the value owned: a framework object on it is in the state that it was
+//! in before, and becomes an orphan if its parent is deleted meanwhile.
 
 use crate::irql;
 use crate::registry::{self, Node};
 use crate::status::{Error, Result};
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::mem::offset_of;
 use core::ptr::{NonNull, null_mut};
-use kmdf_sys::{_POOL_TYPE, _SLIST_HEADER__bindgen_ty_1, SLIST_ENTRY, SLIST_HEADER, ntddk};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use kmdf_sys::{
+    _IO_WORKITEM, _MODE, _POOL_TYPE, _SLIST_HEADER__bindgen_ty_1, _WORK_QUEUE_TYPE, LARGE_INTEGER,
+    PDEVICE_OBJECT, PDRIVER_OBJECT, PVOID, SLIST_ENTRY, SLIST_HEADER, ntddk,
+};
 
-/// What to do with the memory, at IRQL <= APC_LEVEL, given the two values of the record. It also
+/// A place in the list of releases that wait: the first field of what is to be released, in nonpaged
+/// memory aligned to 16 bytes. Zeroed memory is a link outside of the list.
+///
+/// # Invariants
+///
+/// While the link is in the list, `release` is the function that was given with it.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Link {
+    entry: UnsafeCell<SLIST_ENTRY>,
+    release: Cell<Option<ReleaseLink>>,
+}
+
+/// Releases what the link is in, at PASSIVE_LEVEL.
+type ReleaseLink = unsafe fn(NonNull<Link>);
+
+impl Link {
+    /// A link outside of the list.
+    pub(crate) const fn new() -> Self {
+        Self {
+            entry: UnsafeCell::new(SLIST_ENTRY { Next: null_mut() }),
+            release: Cell::new(None),
+        }
+    }
+}
+
+/// What to do with the memory, at PASSIVE_LEVEL, given the two values of the record. It also
 /// frees or reuses the record, which it gets last.
 pub(crate) type Release = unsafe fn(NonNull<c_void>, *mut c_void, NonNull<Record>);
 
 /// Nonpaged room for a release to be done later, or when the value that owns the memory turns out
-/// to be forgotten. The link comes first, so that a link's address is its record's.
+/// to be forgotten. The link comes first, so that a link's address is its record's; a free record is
+/// linked by it in the list of its lookaside list.
 #[repr(C)]
 pub(crate) struct Record {
-    link: SLIST_ENTRY,
+    link: Link,
     /// The record's place in the registry, if that knows of it.
     node: Node,
     release: Release,
@@ -46,7 +80,7 @@ impl Record {
         unsafe fn nothing(_: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {}
 
         Self {
-            link: SLIST_ENTRY { Next: null_mut() },
+            link: Link::new(),
             node: Node::new(),
             release: nothing,
             memory: None,
@@ -182,15 +216,17 @@ impl Record {
     }
 }
 
-/// The records that wait.
+/// The list of releases that wait.
 ///
 /// # Invariants
 ///
-/// The header is only touched by the interlocked functions of the kernel, except in `reset`.
-struct Queue(UnsafeCell<SLIST_HEADER>);
+/// The header is only touched by the interlocked functions of the kernel, except in `reset`. Entries
+/// are the starts of links. While there is an entry, the work item is queued and has not started, or
+/// is about to be queued by the thread that made the first entry.
+struct Waiting(UnsafeCell<SLIST_HEADER>);
 
 // SAFETY: By the type invariant all access is interlocked.
-unsafe impl Sync for Queue {}
+unsafe impl Sync for Waiting {}
 
 /// An empty list, as `InitializeSListHead` makes it.
 pub(crate) const EMPTY_LIST: SLIST_HEADER = SLIST_HEADER {
@@ -200,7 +236,13 @@ pub(crate) const EMPTY_LIST: SLIST_HEADER = SLIST_HEADER {
     },
 };
 
-static QUEUE: Queue = Queue(UnsafeCell::new(EMPTY_LIST));
+static WAITING: Waiting = Waiting(UnsafeCell::new(EMPTY_LIST));
+
+/// The driver's work item, from [`start`] to [`finish`].
+static WORK_ITEM: AtomicPtr<_IO_WORKITEM> = AtomicPtr::new(null_mut());
+
+/// Runs of the work item that were asked for and are not over.
+static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// Forgets what a former load of this image left behind.
 ///
@@ -209,12 +251,117 @@ static QUEUE: Queue = Queue(UnsafeCell::new(EMPTY_LIST));
 /// No other code of the driver runs yet.
 pub(crate) unsafe fn reset() {
     // SAFETY: By the contract of this function nobody else uses the header.
-    unsafe { ntddk::InitializeSListHead(QUEUE.0.get()) };
+    unsafe { ntddk::InitializeSListHead(WAITING.0.get()) };
+    WORK_ITEM.store(null_mut(), Ordering::Relaxed);
+    RUNS.store(0, Ordering::Relaxed);
 }
 
-/// Whether pageable memory must be left alone at the current level.
-pub(crate) fn is_above_apc() -> bool {
-    irql::current() > irql::APC_LEVEL
+/// `IoAllocateWorkItem`: gets the driver its work item, so that a release can be put off.
+///
+/// # Safety
+///
+/// `driver` is the driver's own object. No value of this crate exists yet.
+pub(crate) unsafe fn start(driver: PDRIVER_OBJECT) -> Result<()> {
+    // SAFETY: A work item may belong to the driver object instead of a device object, which does not
+    // last as long: it keeps the driver loaded until its routine has returned. The framework queues
+    // its own list for the driver in the same way, with the same two calls (OBJ-60).
+    let item = unsafe { ntddk::IoAllocateWorkItem(driver.cast()) };
+    if item.is_null() {
+        return Err(Error::INSUFFICIENT_RESOURCES);
+    }
+    WORK_ITEM.store(item.cast(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Whether what needs PASSIVE_LEVEL can be done at once.
+pub(crate) fn is_at_passive() -> bool {
+    u32::from(irql::current()) == kmdf_sys::PASSIVE_LEVEL
+}
+
+/// Has `release` called with the link by the work item, at PASSIVE_LEVEL. IRQL: <= DISPATCH_LEVEL.
+///
+/// # Safety
+///
+/// The link is not in the list, nobody else will put it there, and its memory stays until `release` is
+/// called, which may be at any time before the driver is unloaded.
+pub(crate) unsafe fn put_off(link: NonNull<Link>, release: ReleaseLink) {
+    {
+        // SAFETY: By the contract of this function the link is alive.
+        let link = unsafe { link.as_ref() };
+        // INVARIANT: Given with this link.
+        link.release.set(Some(release));
+    }
+    // SAFETY: The header is a list header, and the link starts with an entry that is in no list.
+    let former =
+        unsafe { ntddk::ExpInterlockedPushEntrySList(WAITING.0.get(), link.as_ptr().cast()) };
+    // The routine empties the list once, at its start, when it has left the kernel's queue: who finds
+    // the list empty knows that the work item is not queued.
+    if former.is_null() {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        let item = WORK_ITEM.load(Ordering::Relaxed).cast();
+        let queue = _WORK_QUEUE_TYPE::DelayedWorkQueue;
+        // SAFETY: The item was allocated before the first value was made, is not queued, and is freed
+        // only after the run that was counted above.
+        unsafe { ntddk::IoQueueWorkItem(item, Some(run), queue, null_mut()) };
+    }
+}
+
+/// The work item's routine: does all releases that wait.
+///
+/// # Safety
+///
+/// Called by the kernel at PASSIVE_LEVEL, once for each time that `put_off` queued the work item.
+unsafe extern "C" fn run(_: PDEVICE_OBJECT, _: PVOID) {
+    // SAFETY: The header is a list header.
+    let mut next = unsafe { ntddk::ExpInterlockedFlushSList(WAITING.0.get()) };
+    while let Some(link) = NonNull::new(next.cast::<Link>()) {
+        let release = {
+            // SAFETY: Entries are links, which stay until they are released.
+            let link = unsafe { link.as_ref() };
+            // SAFETY: Taken off the list above, by this thread alone.
+            next = unsafe { (*link.entry.get()).Next };
+            link.release.get()
+        };
+        if let Some(release) = release {
+            // SAFETY: By the contract of `put_off`; this is PASSIVE_LEVEL.
+            unsafe { release(link) };
+        }
+    }
+    // The last that this routine does with anything of the driver's. The image stays until it has
+    // returned, for which the kernel keeps the driver object.
+    RUNS.fetch_sub(1, Ordering::Release);
+}
+
+/// `IoFreeWorkItem`: waits until nothing is left to be released, and gives the work item back. IRQL:
+/// PASSIVE_LEVEL.
+///
+/// # Safety
+///
+/// No code of the driver runs any more that could put a release off.
+pub(crate) unsafe fn finish() {
+    while RUNS.load(Ordering::Acquire) != 0 {
+        // SAFETY: By the contract of this function this is PASSIVE_LEVEL.
+        unsafe { pause() };
+    }
+    let item = WORK_ITEM.swap(null_mut(), Ordering::Relaxed);
+    if !item.is_null() {
+        // SAFETY: Allocated by `start`, and neither queued nor to be queued.
+        unsafe { ntddk::IoFreeWorkItem(item.cast()) };
+    }
+}
+
+/// `KeDelayExecutionThread`: waits for a tenth of a millisecond.
+///
+/// # Safety
+///
+/// At PASSIVE_LEVEL.
+pub(crate) unsafe fn pause() {
+    // In units of 100 ns; negative is from now on.
+    let mut interval = LARGE_INTEGER { QuadPart: -1000 };
+    // SAFETY: By the contract of this function a thread may wait here; the interval is only read.
+    let _ = unsafe {
+        ntddk::KeDelayExecutionThread(_MODE::KernelMode as _, u8::from(false), &mut interval)
+    };
 }
 
 /// Releases what the record stands for: at once if the level allows it, else later.
@@ -222,37 +369,21 @@ pub(crate) fn is_above_apc() -> bool {
 /// # Safety
 ///
 /// The record was set, belongs to the caller and is not in the registry. Its release function may
-/// be called once, now or at any later time, at IRQL <= APC_LEVEL.
+/// be called once, now or at any later time, at PASSIVE_LEVEL.
 pub(crate) unsafe fn release(record: NonNull<Record>) {
-    if is_above_apc() {
-        // SAFETY: The header is a list header, and the record is ours.
-        unsafe { ntddk::ExpInterlockedPushEntrySList(QUEUE.0.get(), record.as_ptr().cast()) };
-        return;
+    /// # Safety
+    ///
+    /// The link is that of a record which was put off.
+    unsafe fn release_link(link: NonNull<Link>) {
+        // SAFETY: A record starts with its link; by the contract of `release` it may be released.
+        unsafe { Record::release(link.cast()) };
     }
-    // SAFETY: By the contract of this function.
-    unsafe { Record::release(record) };
-}
 
-/// Does all releases that wait.
-///
-/// # Safety
-///
-/// The current IRQL is at most APC_LEVEL.
-pub(crate) unsafe fn drain() {
-    loop {
-        // SAFETY: The header is a list header.
-        let link = unsafe { ntddk::ExpInterlockedPopEntrySList(QUEUE.0.get()) };
-        let Some(record) = NonNull::new(link.cast::<Record>()) else {
-            return;
-        };
-        // SAFETY: Only `release` pushes, and what it pushes are records; popping made this one
-        // ours, to release at this level.
+    if is_at_passive() {
+        // SAFETY: By the contract of this function.
         unsafe { Record::release(record) };
+    } else {
+        // SAFETY: The record belongs to the caller, who gives it up.
+        unsafe { put_off(record.cast(), release_link) };
     }
-}
-
-/// Whether releases wait.
-pub(crate) fn is_pending() -> bool {
-    // SAFETY: The header is a list header.
-    (unsafe { ntddk::ExQueryDepthSList(QUEUE.0.get()) }) != 0
 }

@@ -81,9 +81,12 @@ pub unsafe extern "C" fn driver_entry<D: Driver>(
     // SAFETY: The kernel calls entry points at PASSIVE_LEVEL.
     let mut irql = unsafe { Passive::assume() };
     // SAFETY: By the contract of this function.
-    match unsafe { create_driver::<D>(driver_object, registry_path) }
-        .and_then(|driver| load::<D>(driver, &mut irql))
-    {
+    let loaded = unsafe { create_driver::<D>(driver_object, registry_path) }.and_then(|driver| {
+        // SAFETY: The driver object is this driver's, whose own code has not run yet.
+        unsafe { deferred::start(driver_object) }?;
+        load::<D>(driver, &mut irql)
+    });
+    match loaded {
         Ok(()) => STATUS_SUCCESS,
         Err(error) => error.status(),
     }
@@ -165,8 +168,6 @@ unsafe extern "C" fn unload<D: Driver>(driver: WDFDRIVER) {
     if let Ok(value) = unsafe { context::get::<D>(driver.cast()) } {
         value.unload(&mut irql);
     }
-    // SAFETY: At PASSIVE_LEVEL, as above.
-    unsafe { deferred::drain() };
 }
 
 /// `EvtDestroyCallback` of the driver object: drops the driver's value, and releases what was
@@ -179,8 +180,10 @@ unsafe extern "C" fn unload<D: Driver>(driver: WDFDRIVER) {
 unsafe extern "C" fn destroy<D: Driver>(driver: WDFOBJECT) {
     // SAFETY: By the contract of this function.
     unsafe { context::destroy::<D>(driver) };
-    // SAFETY: By the contract of this function.
-    unsafe { deferred::drain() };
+    // SAFETY: The driver's own value was the last that could put a release off: all devices, queues and
+    // file objects are descendants of the driver object, destroyed before it (OBJ-52) together with
+    // their contexts, and requests are completed before their device goes.
+    unsafe { deferred::finish() };
     // SAFETY: All devices, queues and file objects are descendants of the driver object, destroyed
     // before it (OBJ-52) together with their contexts; the driver's own was the last. So no code
     // of the driver runs after this, and what is left belongs to values that nobody can reach.

@@ -140,10 +140,11 @@
 //! called at any level that a driver using this crate can reach.
 //!
 //! `Drop` cannot ask, so all values may be dropped at any IRQL that a driver using this crate can
-//! reach. Pageable memory objects are freed later by the framework if need be. A pageable
-//! [`PoolBuffer`], [`Entry`] or [`PagedLookaside`] that is dropped at DISPATCH_LEVEL is noted in
-//! nonpaged memory, made together with it, and released by the next allocation of pageable memory
-//! through this crate, at the latest when the driver is unloaded.
+//! reach. What is pageable is neither touched nor freed nor deleted above PASSIVE_LEVEL: a memory
+//! object, [`LookasideList`], [`PoolBuffer`], [`Entry`] or [`PagedLookaside`] of the kind [`Paged`]
+//! goes on a list there, by nonpaged memory that was made together with it, and a work item of this
+//! crate's releases it at PASSIVE_LEVEL. That takes no further call of the driver, and is done before
+//! the driver is unloaded. Dropping cannot fail.
 //!
 //! # One image for every Windows
 //!

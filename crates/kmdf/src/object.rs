@@ -1,17 +1,19 @@
 //! Framework objects: parents, attributes, and the value that owns one.
 
 use crate::context::Identity;
+use crate::deferred::{self, Link};
+use crate::pool::{NonPagedNx, PoolKind};
 use crate::registry::{self, Node};
 use crate::status::{Error, Result, check};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize};
 use core::ffi::c_void;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, offset_of};
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::Ordering;
 use kmdf_sys::{
-    _MODE, _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, LARGE_INTEGER, ULONG,
-    WDF_OBJECT_ATTRIBUTES, WDFOBJECT, call_unsafe_wdf_function_binding, ntddk,
+    _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, ULONG, WDF_OBJECT_ATTRIBUTES, WDFOBJECT,
+    call_unsafe_wdf_function_binding,
 };
 
 pub(crate) mod sealed {
@@ -82,6 +84,9 @@ pub(crate) fn attributes(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
 /// owns.
 #[repr(C)]
 pub struct Control {
+    /// First, so that its address is the context's. In the list of releases that wait once the value
+    /// was dropped above PASSIVE_LEVEL, if the object is disposed of at PASSIVE_LEVEL.
+    link: Link,
     node: Node,
     state: AtomicU8,
     gate: AtomicPtr<c_void>,
@@ -94,6 +99,7 @@ pub struct Control {
 impl Default for Control {
     fn default() -> Self {
         Self {
+            link: Link::new(),
             node: Node::new(),
             state: AtomicU8::new(HELD),
             gate: AtomicPtr::new(null_mut()),
@@ -102,7 +108,7 @@ impl Default for Control {
     }
 }
 
-/// The value exists, and no parent has disposed of the object.
+/// The value exists or its release waits, and no parent has disposed of the object.
 const HELD: u8 = 0;
 /// A parent has disposed of the object; a reference on it belongs to the value.
 const ORPHANED: u8 = 1;
@@ -160,6 +166,17 @@ unsafe fn control<'a>(object: WDFOBJECT) -> &'a Control {
     unsafe { &*space.cast::<Control>() }
 }
 
+/// `WdfObjectContextGetObject`.
+///
+/// # Safety
+///
+/// `control` is the context of a live object made with `owned_attributes`.
+unsafe fn object_of(control: NonNull<Control>) -> WDFOBJECT {
+    let context = control.as_ptr().cast();
+    // SAFETY: By the contract of this function.
+    unsafe { call_unsafe_wdf_function_binding!(WdfObjectContextGetObject, context) }
+}
+
 /// `WdfObjectReference`.
 ///
 /// # Safety
@@ -195,10 +212,10 @@ unsafe extern "C" fn cleanup(object: WDFOBJECT) {
     ///
     /// `node` is that of a `Control` taken out of the registry, and its value is gone.
     unsafe fn release(node: NonNull<Node>) {
-        // SAFETY: The node comes first in its context, from which its object can be told.
-        let object = unsafe {
-            call_unsafe_wdf_function_binding!(WdfObjectContextGetObject, node.as_ptr().cast())
-        };
+        // SAFETY: The node is inside its control, at this offset.
+        let control = unsafe { node.byte_sub(offset_of!(Control, node)) }.cast();
+        // SAFETY: The control is the context of an object that the reference below keeps.
+        let object = unsafe { object_of(control) };
         // SAFETY: The reference taken below, which belongs to no value any more.
         unsafe { dereference(object) };
     }
@@ -243,12 +260,8 @@ unsafe extern "C" fn close_gate(object: WDFOBJECT) {
     // Devices, queues and file objects are disposed of at PASSIVE_LEVEL, where one may wait.
     control.inside.fetch_or(CLOSED, Ordering::AcqRel);
     while control.inside.load(Ordering::Acquire) != CLOSED {
-        // A tenth of a millisecond, in units of 100 ns; negative is from now on.
-        let mut interval = LARGE_INTEGER { QuadPart: -1000 };
-        // SAFETY: At PASSIVE_LEVEL; the interval is only read.
-        let _ = unsafe {
-            ntddk::KeDelayExecutionThread(_MODE::KernelMode as _, u8::from(false), &mut interval)
-        };
+        // SAFETY: At PASSIVE_LEVEL, as above.
+        unsafe { deferred::pause() };
     }
 }
 
@@ -278,29 +291,33 @@ unsafe extern "C" fn destroy(object: WDFOBJECT) {
 /// A forgotten value cannot be told from one that exists. The reference that its object gets when the
 /// parent goes is in the [`registry`], and is given up when the driver is unloaded.
 ///
-/// An object with pageable parts is disposed of at PASSIVE_LEVEL by the framework, whatever the
-/// IRQL of the drop (OBJ-58, OBJ-59).
+/// The framework disposes of an object with pageable parts at PASSIVE_LEVEL only (OBJ-57), and a
+/// deletion above it races with the removal of the device that the object belongs to (OBJ-58). So such
+/// a value does not delete its object there: the object goes on the list of [`deferred`] as it is, and
+/// a work item does what `Drop` would have done. `P` says which objects these are: it is the kind of
+/// the memory that goes with the object.
 ///
 /// # Invariants
 ///
 /// `handle` was made with `owned_attributes` for this value, which alone deletes it. Its state is
-/// `HELD` or an orphan's, hence it is alive.
+/// `HELD` or an orphan's, hence it is alive. Unless `P` is pageable, it can be disposed of at
+/// DISPATCH_LEVEL.
 #[derive(Debug)]
-pub(crate) struct Owned<H> {
+pub(crate) struct Owned<H, P: PoolKind = NonPagedNx> {
     handle: WDFOBJECT,
-    kind: PhantomData<H>,
+    kind: PhantomData<fn() -> (H, P)>,
 }
 
 // SAFETY: Framework objects belong to no thread; `H` only tells handle types apart.
-unsafe impl<H> Send for Owned<H> {}
+unsafe impl<H, P: PoolKind> Send for Owned<H, P> {}
 // SAFETY: As above.
-unsafe impl<H> Sync for Owned<H> {}
+unsafe impl<H, P: PoolKind> Sync for Owned<H, P> {}
 
-impl<H> Owned<*mut H> {
+impl<H, P: PoolKind> Owned<*mut H, P> {
     /// # Safety
     ///
     /// `handle` was created with `owned_attributes`, may be deleted by the driver, and belongs to
-    /// nobody else.
+    /// nobody else. It is disposed of at PASSIVE_LEVEL only if `P` is pageable.
     pub(crate) const unsafe fn new(handle: *mut H) -> Self {
         // SAFETY: By the contract of this function.
         unsafe { Self::from_handle(handle.cast()) }
@@ -355,31 +372,61 @@ impl<H> Owned<*mut H> {
     }
 }
 
-impl<H> Drop for Owned<H> {
+impl<H, P: PoolKind> Drop for Owned<H, P> {
     fn drop(&mut self) {
-        let object = self.handle;
-        // SAFETY: By the type invariant the object is alive. The reference keeps it so when the
-        // state stops doing that.
-        unsafe { reference(object) };
-        // SAFETY: As above.
-        let control = unsafe { control(object) };
-        let before = control.state.swap(GIVEN_UP, Ordering::AcqRel);
-        if before == ORPHANED {
-            // SAFETY: An orphan's node is in the registry: `cleanup` enters it before it lets go of
-            // the lock under which it changed the state.
-            unsafe { registry::remove(NonNull::from_ref(&control.node)) };
-        }
-        if before == HELD {
-            // SAFETY: The object is alive and this value alone deletes it. If a parent disposes of
-            // it at this moment, the delete has no effect (OBJ-56).
-            unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, object) };
+        if P::PAGEABLE && !deferred::is_at_passive() {
+            // SAFETY: By the type invariant the object is alive, its context with it.
+            let link = NonNull::from_ref(&unsafe { control(self.handle) }.link);
+            // SAFETY: Only this value puts the link into the list, which owns the object from now on:
+            // its state stays what it is, so that it is alive until `release_later` is called.
+            unsafe { deferred::put_off(link, release_later) };
         } else {
-            // SAFETY: The reference that the cleanup callback took for this value.
-            unsafe { dereference(object) };
+            // SAFETY: By the type invariant, and this is the end of the value. The level allows it.
+            unsafe { give_up(self.handle) };
         }
-        // SAFETY: Taken above.
+    }
+}
+
+/// What a drop above PASSIVE_LEVEL has put off.
+///
+/// # Safety
+///
+/// The link is that of an object whose value was dropped. At PASSIVE_LEVEL.
+unsafe fn release_later(link: NonNull<Link>) {
+    // SAFETY: The link is the start of a control; the object is alive until it is given up below.
+    let object = unsafe { object_of(link.cast()) };
+    // SAFETY: The list owned what the value did.
+    unsafe { give_up(object) };
+}
+
+/// `WdfObjectDelete`, or the end of an orphan.
+///
+/// # Safety
+///
+/// The object was a value's, which is gone, and its state is `HELD` or an orphan's. It can be disposed
+/// of at the current level.
+unsafe fn give_up(object: WDFOBJECT) {
+    // SAFETY: The object is alive, by the state that it is in. The reference keeps it so when the
+    // state stops doing that.
+    unsafe { reference(object) };
+    // SAFETY: Referenced above.
+    let control = unsafe { control(object) };
+    let before = control.state.swap(GIVEN_UP, Ordering::AcqRel);
+    if before == ORPHANED {
+        // SAFETY: An orphan's node is in the registry: `cleanup` enters it before it lets go of
+        // the lock under which it changed the state.
+        unsafe { registry::remove(NonNull::from_ref(&control.node)) };
+    }
+    if before == HELD {
+        // SAFETY: The object is alive and nobody else deletes it. If a parent disposes of it at this
+        // moment, the delete has no effect (OBJ-56).
+        unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, object) };
+    } else {
+        // SAFETY: The reference that the cleanup callback took for the value.
         unsafe { dereference(object) };
     }
+    // SAFETY: Taken above.
+    unsafe { dereference(object) };
 }
 
 /// `WdfObjectCreate`: a gate in front of `parent`, a child that the parent disposes of before any

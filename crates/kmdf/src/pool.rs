@@ -120,10 +120,6 @@ impl<P: PoolKind> PoolBuffer<P> {
         if length == 0 || tag == Tag::DEFAULT {
             return Err(Error::INVALID_PARAMETER);
         }
-        if P::PAGEABLE && deferred::is_pending() {
-            // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
-            unsafe { deferred::drain() };
-        }
         let record = Record::allocate()?;
         // SAFETY: The witness allows this pool at the current IRQL, the size and the tag are not
         // zero.

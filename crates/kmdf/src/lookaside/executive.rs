@@ -341,10 +341,6 @@ impl<P: ExPool> ExLookaside<P> {
         _irql: &impl Allows<P>,
         fill: impl FnOnce(NonNull<u8>) -> NonNull<T>,
     ) -> Result<Entry<P, T>> {
-        if P::PAGEABLE && deferred::is_pending() {
-            // SAFETY: The witness of a pageable kind is one of at most APC_LEVEL.
-            unsafe { deferred::drain() };
-        }
         let storage = self.storage();
         let record = storage.take_record()?;
         // SAFETY: By the type invariant the list is initialised; the witness allows its entries.

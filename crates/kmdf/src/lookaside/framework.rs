@@ -47,7 +47,7 @@ use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 /// objects is the driver, or one in front of which the list has a gate.
 #[derive(Debug)]
 pub struct LookasideList<P: PoolKind> {
-    list: Owned<WDFLOOKASIDE>,
+    list: Owned<WDFLOOKASIDE, P>,
     has_memory_parent: bool,
     entry_size: usize,
     kind: PhantomData<fn(P) -> P>,

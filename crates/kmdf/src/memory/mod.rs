@@ -22,8 +22,8 @@ use kmdf_sys::WDFMEMORY;
 /// Rust value.
 ///
 /// `Drop` deletes the object and gives the buffer back (rules C10, L5). It may happen at any IRQL:
-/// the framework frees pageable memory at PASSIVE_LEVEL later if need be (MEM-27). Deletion of the
-/// parent leaves the bytes valid until then; see [Ownership](crate#ownership).
+/// above PASSIVE_LEVEL the deletion of pageable memory is put off, see [IRQL](crate#irql). Deletion of
+/// the parent leaves the bytes valid until then; see [Ownership](crate#ownership).
 ///
 /// ```no_run
 /// use kmdf::{DriverParent, Memory, Paged, Passive, Tag};
@@ -74,7 +74,7 @@ use kmdf_sys::WDFMEMORY;
 /// alone.
 #[derive(Debug)]
 pub struct Memory<P: PoolKind, T: ?Sized = [u8]> {
-    object: Owned<WDFMEMORY>,
+    object: Owned<WDFMEMORY, P>,
     content: NonNull<T>,
     kind: PhantomData<fn(P) -> P>,
 }
@@ -89,7 +89,10 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
     /// # Safety
     ///
     /// The type invariant of the result holds.
-    pub(crate) const unsafe fn from_parts(object: Owned<WDFMEMORY>, content: NonNull<T>) -> Self {
+    pub(crate) const unsafe fn from_parts(
+        object: Owned<WDFMEMORY, P>,
+        content: NonNull<T>,
+    ) -> Self {
         // INVARIANT: By the contract of this function.
         Self {
             object,

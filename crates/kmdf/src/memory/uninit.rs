@@ -24,7 +24,7 @@ use kmdf_sys::WDFMEMORY;
 /// As [`Memory`], except that the bytes need not be initialised.
 #[derive(Debug)]
 pub struct UninitMemory<P: PoolKind> {
-    object: Owned<WDFMEMORY>,
+    object: Owned<WDFMEMORY, P>,
     start: NonNull<u8>,
     length: usize,
     kind: PhantomData<P>,
@@ -40,7 +40,7 @@ impl<P: PoolKind> UninitMemory<P> {
     ///
     /// The type invariant of the result holds.
     pub(crate) const unsafe fn from_parts(
-        object: Owned<WDFMEMORY>,
+        object: Owned<WDFMEMORY, P>,
         start: NonNull<u8>,
         length: usize,
     ) -> Self {

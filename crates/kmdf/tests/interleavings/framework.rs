@@ -51,6 +51,8 @@ struct Object {
     /// The address of its context's type.
     context_type: usize,
     kind: Kind,
+    /// The handle of the device that it belongs to, which the object does not keep; 0 for none.
+    device: usize,
     state: Mutex<State>,
 }
 
@@ -59,6 +61,7 @@ enum Kind {
     Memory {
         buffer: usize,
         length: usize,
+        pool: POOL_TYPE,
         list: Option<Arc<Object>>,
     },
     List {
@@ -134,6 +137,7 @@ impl Object {
             handle: Self::allocate(attributes.context_type),
             context_type: attributes.context_type,
             kind,
+            device: attributes.parent,
             state: Mutex::new(State {
                 references: 1,
                 disposing: false,
@@ -194,11 +198,35 @@ impl Object {
                 state.disposing,
                 "the last reference of an object that was never deleted"
             );
-            let (cleanup, destroy) = (state.cleanup.take(), state.destroy.take());
             drop(state);
-            self.call(cleanup);
-            self.call(destroy);
-            self.free();
+            let this = Arc::clone(self);
+            self.at_its_level(move || this.destroy());
+        }
+    }
+
+    fn destroy(&self) {
+        let mut state = self.state();
+        let (cleanup, destroy) = (state.cleanup.take(), state.destroy.take());
+        drop(state);
+        self.call(cleanup);
+        self.call(destroy);
+        self.free();
+    }
+
+    /// Whether the object is disposed of and destroyed at PASSIVE_LEVEL only (OBJ-57).
+    fn needs_passive(&self) -> bool {
+        match self.kind {
+            Kind::Plain => false,
+            Kind::Memory { pool, .. } | Kind::List { pool, .. } => pool == _POOL_TYPE::PagedPool,
+        }
+    }
+
+    /// Does `work` on the object, by way of a dispose list if the level does not allow it.
+    fn at_its_level(&self, work: impl FnOnce() + Send + 'static) {
+        if self.needs_passive() && !kernel::is_at_passive() {
+            kernel::on_worker(work);
+        } else {
+            work();
         }
     }
 
@@ -245,7 +273,13 @@ impl Object {
             }
             parent.children.retain(|child| !Arc::ptr_eq(child, self));
         }
-        self.delete_tree();
+        if self.needs_passive() && !kernel::is_at_passive() {
+            // The dispose list is the device's, which another thread may have removed by now (OBJ-58).
+            drop(self.state());
+            kernel::use_memory(self.device);
+        }
+        let this = Arc::clone(self);
+        self.at_its_level(move || this.delete_tree());
     }
 
     /// Both passes over a tree that nobody else deletes (OBJ-52).
@@ -519,6 +553,7 @@ unsafe extern "C" fn memory_create(
     let kind = Kind::Memory {
         buffer,
         length,
+        pool,
         list: None,
     };
     // SAFETY: By the contract of the table.
@@ -583,6 +618,7 @@ unsafe extern "C" fn memory_from_list(
     let kind = Kind::Memory {
         buffer,
         length,
+        pool,
         list: Some(list),
     };
     // SAFETY: By the contract of the table.

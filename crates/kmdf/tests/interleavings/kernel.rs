@@ -1,5 +1,5 @@
 //! The functions of ntoskrnl.exe that the wrappers import, small enough for loom: pool, interlocked
-//! lists, lookaside lists, a spin lock and the IRQL.
+//! lists, lookaside lists, a spin lock, work items and the IRQL.
 //!
 //! What threads share is touched in single steps, before each of which another thread may run. What
 //! is freed stays until the end, filled with a pattern, so that a later use of it is noticed. Loom
@@ -7,18 +7,20 @@
 
 use kmdf_sys::{
     _POOL_TYPE, APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, GENERAL_LOOKASIDE, KIRQL, KPROCESSOR_MODE,
-    NTSTATUS, PALLOCATE_FUNCTION, PFREE_FUNCTION, PKSPIN_LOCK, PLARGE_INTEGER,
-    PNPAGED_LOOKASIDE_LIST, POOL_TYPE, PPAGED_LOOKASIDE_LIST, PSLIST_ENTRY, PSLIST_HEADER, PVOID,
-    SIZE_T, STATUS_SUCCESS, ULONG, USHORT,
+    NTSTATUS, PALLOCATE_FUNCTION, PDEVICE_OBJECT, PFREE_FUNCTION, PIO_WORKITEM,
+    PIO_WORKITEM_ROUTINE, PKSPIN_LOCK, PLARGE_INTEGER, PNPAGED_LOOKASIDE_LIST, POOL_TYPE,
+    PPAGED_LOOKASIDE_LIST, PSLIST_ENTRY, PSLIST_HEADER, PVOID, SIZE_T, SLIST_ENTRY, STATUS_SUCCESS,
+    ULONG, USHORT, WORK_QUEUE_TYPE,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::MutexGuard;
 use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread::JoinHandle;
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::take;
-use std::ptr::with_exposed_provenance_mut;
+use std::ptr::{null_mut, with_exposed_provenance_mut};
 use std::slice;
 use std::sync::{Arc, Mutex};
 
@@ -28,6 +30,9 @@ const NEW: u8 = 0xCD;
 
 /// How many free entries a lookaside list keeps: the second one that comes back is freed.
 const DEPTH: USHORT = 1;
+
+/// The tag of work items.
+const WORK_ITEM: ULONG = u32::from_le_bytes(*b"IoWi");
 
 loom::lazy_static! {
     static ref KERNEL: Kernel = Kernel::default();
@@ -47,6 +52,10 @@ struct Kernel {
     /// That of the registry: the wrappers have no other.
     spin_lock: loom::sync::Mutex<()>,
     lookaside_lists: Mutex<BTreeSet<usize>>,
+    /// The work items that wait in the kernel's queue.
+    queued: Mutex<BTreeSet<usize>>,
+    /// The threads that run or ran one.
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// An allocation of the pool.
@@ -81,6 +90,8 @@ impl Default for Kernel {
             spare_turns: Mutex::new((0..8).map(|_| AtomicUsize::new(0)).collect()),
             spin_lock: loom::sync::Mutex::new(()),
             lookaside_lists: Mutex::default(),
+            queued: Mutex::default(),
+            workers: Mutex::default(),
         }
     }
 }
@@ -222,6 +233,11 @@ pub(crate) fn end() {
     }
 }
 
+/// Whether this thread runs at PASSIVE_LEVEL.
+pub(crate) fn is_at_passive() -> bool {
+    KeGetCurrentIrql() == 0
+}
+
 /// Runs `body` at DISPATCH_LEVEL.
 pub(crate) fn at_dispatch<R>(body: impl FnOnce() -> R) -> R {
     let before = IRQL.with(|level| level.replace(DISPATCH_LEVEL as KIRQL));
@@ -260,7 +276,7 @@ extern "C" fn ExpInterlockedPushEntrySList(
     header: PSLIST_HEADER,
     entry: PSLIST_ENTRY,
 ) -> PSLIST_ENTRY {
-    own_memory(entry.addr());
+    use_memory(entry.addr());
     let former = KERNEL.header(header.addr()).step(|entries| {
         let first = entries.last().copied();
         assert!(!entries.contains(&entry.addr()), "an entry is pushed twice");
@@ -273,8 +289,68 @@ extern "C" fn ExpInterlockedPushEntrySList(
 #[unsafe(no_mangle)]
 extern "C" fn ExpInterlockedPopEntrySList(header: PSLIST_HEADER) -> PSLIST_ENTRY {
     let entry = KERNEL.header(header.addr()).step(Vec::pop).unwrap_or(0);
-    own_memory(entry);
+    use_memory(entry);
     with_exposed_provenance_mut(entry)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn ExpInterlockedFlushSList(header: PSLIST_HEADER) -> PSLIST_ENTRY {
+    let entries = KERNEL.header(header.addr()).step(take);
+    let mut first: PSLIST_ENTRY = null_mut();
+    for entry in entries {
+        use_memory(entry);
+        let entry: PSLIST_ENTRY = with_exposed_provenance_mut(entry);
+        // SAFETY: An entry that is in no list any more, and in nobody else's hands.
+        unsafe { entry.write(SLIST_ENTRY { Next: first }) };
+        first = entry;
+    }
+    first
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn IoAllocateWorkItem(_: PDEVICE_OBJECT) -> PIO_WORKITEM {
+    with_exposed_provenance_mut(allocate(_POOL_TYPE::NonPagedPoolNx, 1, WORK_ITEM))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn IoFreeWorkItem(item: PIO_WORKITEM) {
+    let queued = lock(&KERNEL.queued).contains(&item.addr());
+    assert!(!queued, "a work item is freed while it is queued");
+    free(item.addr(), Some(WORK_ITEM));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn IoQueueWorkItem(
+    item: PIO_WORKITEM,
+    routine: PIO_WORKITEM_ROUTINE,
+    _: WORK_QUEUE_TYPE,
+    context: PVOID,
+) {
+    let routine = routine.expect("a routine");
+    let (item, context) = (item.expose_provenance(), context.expose_provenance());
+    use_memory(item);
+    let new = lock(&KERNEL.queued).insert(item);
+    assert!(new, "a work item is queued twice");
+    on_worker(move || {
+        lock(&KERNEL.queued).remove(&item);
+        // SAFETY: The driver's routine, with the context that it gave.
+        unsafe { routine(null_mut(), with_exposed_provenance_mut(context)) };
+    });
+}
+
+/// Has a system thread do `work`, at PASSIVE_LEVEL.
+pub(crate) fn on_worker(work: impl FnOnce() + Send + 'static) {
+    let worker = loom::thread::spawn(work);
+    lock(&KERNEL.workers).push(worker);
+}
+
+/// Waits until all that system threads were given is done.
+pub(crate) fn wait_for_workers() {
+    loop {
+        let worker = lock(&KERNEL.workers).pop();
+        let Some(worker) = worker else { return };
+        worker.join().expect("no panic");
+    }
 }
 
 fn initialize_lookaside_list(

@@ -3,7 +3,10 @@
 
 use crate::driver::{LENGTH, Removable, TAG, explore, fill, passive};
 use crate::framework::assert_objects_destroyed;
-use kmdf::{Device, DriverParent, Error, LookasideList, Memory, NonPagedNx, Passive, Result};
+use crate::kernel::{at_dispatch, wait_for_workers};
+use kmdf::{
+    Device, DriverParent, Error, LookasideList, Memory, NonPagedNx, Paged, Passive, Result,
+};
 use loom::thread;
 use std::mem::forget;
 
@@ -45,6 +48,45 @@ fn two_values_are_dropped_while_their_parent_is_deleted() {
         one.join().expect("no panic");
         other.join().expect("no panic");
         assert_objects_destroyed();
+    });
+}
+
+fn new_pageable_memory(device: Device<'_>, irql: &mut Passive) -> Result<Memory<Paged>> {
+    Memory::zeroed(&device, TAG, LENGTH, irql)
+}
+
+#[test]
+fn a_pageable_value_dropped_at_dispatch_while_its_parent_is_deleted_is_deleted_once() {
+    explore(|| {
+        let (device, memory) = Removable::add(new_pageable_memory);
+        let other = thread::spawn(move || at_dispatch(|| drop(memory)));
+        device.remove();
+        other.join().expect("no panic");
+        wait_for_workers();
+        assert_objects_destroyed();
+    });
+}
+
+#[test]
+fn a_pageable_orphan_is_dropped_at_dispatch() {
+    explore(|| {
+        let (device, memory) = Removable::add(new_pageable_memory);
+        device.remove();
+        at_dispatch(|| drop(memory));
+    });
+}
+
+#[test]
+fn a_pageable_list_and_its_memory_are_dropped_at_dispatch_while_their_parent_is_deleted() {
+    explore(|| {
+        let (device, (list, memory)) = Removable::add(|device, irql| {
+            let list = LookasideList::<Paged>::new(&device, TAG, LENGTH, irql)?;
+            let memory = list.allocate(irql)?;
+            Ok((list, memory))
+        });
+        let other = thread::spawn(move || at_dispatch(|| drop((list, memory))));
+        device.remove();
+        other.join().expect("no panic");
     });
 }
 

@@ -14,7 +14,7 @@ where
 }
 
 #[test]
-fn a_buffer_dropped_at_dispatch_is_freed_by_whoever_allocates_next() {
+fn a_buffer_dropped_at_dispatch_is_freed_by_the_work_item() {
     explore(|| {
         let mut buffer = new_buffer::<Paged>();
         let other = thread::spawn(move || {
@@ -27,13 +27,21 @@ fn a_buffer_dropped_at_dispatch_is_freed_by_whoever_allocates_next() {
 }
 
 #[test]
-fn two_threads_share_the_releases_that_wait() {
+fn two_threads_put_releases_off_and_the_work_item_is_queued_once_at_a_time() {
     explore(|| {
-        let buffers = (new_buffer::<Paged>(), new_buffer::<Paged>());
-        at_dispatch(|| drop(buffers));
-        let other = thread::spawn(|| drop(new_buffer::<Paged>()));
-        drop(new_buffer::<Paged>());
+        let (one, another) = (new_buffer::<Paged>(), new_buffer::<Paged>());
+        let other = thread::spawn(move || at_dispatch(|| drop(one)));
+        at_dispatch(|| drop(another));
         other.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_release_put_off_while_the_work_item_runs_is_done_by_its_next_run() {
+    explore(|| {
+        let (one, another) = (new_buffer::<Paged>(), new_buffer::<Paged>());
+        at_dispatch(|| drop(one));
+        at_dispatch(|| drop(another));
     });
 }
 
@@ -44,7 +52,6 @@ fn a_pageable_list_dropped_at_dispatch_is_deleted_after_its_entry_came_back() {
         let entry = list.allocate(&passive()).expect("nothing fails here");
         let other = thread::spawn(move || at_dispatch(|| drop(entry)));
         at_dispatch(|| drop(list));
-        drop(new_buffer::<Paged>());
         other.join().expect("no panic");
     });
 }

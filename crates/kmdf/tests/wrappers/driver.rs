@@ -8,6 +8,7 @@ use nt_model::{Config, DriverEntryPoint, File, Kernel, Stop};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// `CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS)`.
 pub const RUN: u32 = 0x0022_2000;
@@ -75,6 +76,15 @@ pub fn handle<'r>(queue: Queue<'_>, request: Request<'r>, irql: &mut Passive) ->
     match body {
         Some(body) => body(queue.device(), request, irql),
         None => request.complete(Ok(0)),
+    }
+}
+
+/// Waits for something that happens on another thread.
+pub fn wait_until(happened: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !happened() {
+        assert!(start.elapsed().as_secs() < 10, "it never happens");
+        std::thread::yield_now();
     }
 }
 

@@ -1,13 +1,15 @@
 //! Who deletes what, in whatever order: OBJ-45 to OBJ-59. `docs/soundness.md` names these tests.
 
 use super::driver::{
-    INTERFACE, RUN, add_device, fx_driver_entry, on_requests, run_body, start, with_device,
+    INTERFACE, RUN, add_device, fx_driver_entry, on_requests, run_body, start, wait_until,
+    with_device,
 };
 use kmdf::{
     Allows, BorrowedBuffer, Device, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
     NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PoolKind, PreallocatedMemory,
-    SpinLock, Tag, WaitLock, context,
+    SpinLock, Tag, UninitMemory, WaitLock, context,
 };
+use kmdf_model::{Window, hold_windows};
 use nt_model::{Config, Verifier};
 use std::mem::forget;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -327,6 +329,94 @@ fn values_may_be_dropped_on_another_thread() {
                 drop(memory);
             });
         });
+    })
+    .expect("no bug check");
+}
+
+/// A thread is where the framework has taken an object from its parent and not yet put it on the
+/// dispose list of its device.
+static IN_WINDOW: AtomicBool = AtomicBool::new(false);
+/// It may go on.
+static REMOVED: AtomicBool = AtomicBool::new(false);
+/// The values were dropped.
+static DROPPED: AtomicBool = AtomicBool::new(false);
+
+/// One of everything that is disposed of at PASSIVE_LEVEL.
+type Pageable = (
+    Memory<Paged>,
+    Memory<Paged, u64>,
+    UninitMemory<Paged>,
+    LookasideList<Paged>,
+    Memory<Paged>,
+);
+
+fn make_pageable(device: Device<'_>, irql: &mut Passive) -> kmdf::Result<Pageable> {
+    let list = LookasideList::with_memory_parent(&device, &device, TAG, 32, irql)?;
+    let entry = list.allocate(irql)?;
+    Ok((
+        Memory::new(&device, TAG, 100, irql)?,
+        Memory::with_value(&device, TAG, 7, irql)?,
+        Memory::new_uninit(&device, TAG, 5000, irql)?,
+        list,
+        entry,
+    ))
+}
+
+/// OBJ-57, OBJ-58: what is disposed of at PASSIVE_LEVEL is dropped at DISPATCH_LEVEL, in a handler of
+/// another device, while its own device is removed. The framework would take it from its parent and
+/// then use the device, which nothing keeps: this crate does not ask it to.
+#[test]
+fn dropping_at_dispatch_level_races_with_removal() {
+    nt_model::run(Config::default(), |kernel| {
+        for flag in [&IN_WINDOW, &REMOVED, &DROPPED] {
+            flag.store(false, Ordering::Release);
+        }
+        hold_windows(Some(|window| {
+            if window == Window::DeferredDisposal && !REMOVED.load(Ordering::Acquire) {
+                IN_WINDOW.store(true, Ordering::Release);
+                while !REMOVED.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+            }
+        }));
+        let driver = kernel
+            .load_driver("wrappers", fx_driver_entry)
+            .expect("the driver loads");
+        let (going, file) = add_device(kernel, &driver);
+        let pageable = run_body(&file, |device, irql| {
+            make_pageable(device, irql).expect("resources")
+        });
+        file.close();
+        let add = || driver.add_device("ROOT\\WRAPPERS");
+        let staying = add().expect("the device starts");
+        let interfaces = kernel.interfaces(&INTERFACE.get());
+        let file = kernel
+            .open(interfaces.last().expect("two"))
+            .expect("the device opens");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                run_body(&file, |device, irql| {
+                    let lock = SpinLock::new(&device, ()).expect("lock");
+                    lock.with(irql, |(), _| drop(pageable))
+                        .expect("not recursive");
+                });
+                DROPPED.store(true, Ordering::Release);
+            });
+            wait_until(|| IN_WINDOW.load(Ordering::Acquire) || DROPPED.load(Ordering::Acquire));
+            going.remove().expect("nothing is open");
+            REMOVED.store(true, Ordering::Release);
+        });
+        wait_until(|| {
+            kernel
+                .verifier()
+                .tags
+                .iter()
+                .all(|tag| tag.tag != TAG.value())
+        });
+        file.close();
+        staying.remove().expect("nothing is open");
+        driver.unload().expect("nothing is left");
+        hold_windows(None);
     })
     .expect("no bug check");
 }

@@ -1,5 +1,6 @@
 //! `WdfMemoryCreatePreallocated` and `WdfMemoryAssignBuffer`: rules P1 to P10.
 
+use super::driver::{run_body, wait_until, with_device};
 use super::inside;
 use kmdf::{
     BorrowedBuffer, DriverParent, Error, Memory, NonPagedNx, Paged, PoolBuffer, PreallocatedMemory,
@@ -147,17 +148,29 @@ fn memory_objects_are_put_over_buffers_at_dispatch_level() {
     });
 }
 
-/// P8: a pageable buffer dropped at DISPATCH_LEVEL is freed later.
+/// P8: a pageable buffer dropped at DISPATCH_LEVEL is freed later, without another call of the driver.
 #[test]
 fn a_pageable_buffer_may_be_dropped_at_dispatch_level() {
-    inside(|device, irql| {
-        let lock = SpinLock::new(&device, ()).expect("lock");
-        let buffer = PoolBuffer::<Paged>::new(TAG, 16, irql).expect("pool");
-        let other = PoolBuffer::<Paged>::new(TAG, 16, irql).expect("pool");
-        let memory = PreallocatedMemory::new(&device, buffer).expect("memory");
-        lock.with(irql, |(), _| drop((memory, other)))
-            .expect("not recursive");
-    });
+    with_device(Config::default(), |kernel, file| {
+        for _ in 0..3 {
+            run_body(file, |device, irql| {
+                let lock = SpinLock::new(&device, ()).expect("lock");
+                let buffer = PoolBuffer::<Paged>::new(TAG, 16, irql).expect("pool");
+                let other = PoolBuffer::<Paged>::new(TAG, 16, irql).expect("pool");
+                let memory = PreallocatedMemory::new(&device, buffer).expect("memory");
+                lock.with(irql, |(), _| drop((memory, other)))
+                    .expect("not recursive");
+            });
+            wait_until(|| {
+                kernel
+                    .verifier()
+                    .tags
+                    .iter()
+                    .all(|tag| tag.tag != TAG.value())
+            });
+        }
+    })
+    .expect("no bug check");
 }
 
 /// A pool buffer without a size, or without a tag of its own.
