@@ -4,6 +4,7 @@ use crate::driver::{self, MAJOR_VERSION, MINOR_VERSION};
 use crate::globals::{DEFAULT_TAG, Globals};
 use crate::pool;
 use crate::table::{FUNCTION_COUNT, TABLE};
+use crate::verifier;
 use kmdf_sys::loader::{PWDF_BIND_INFO, WDF_BIND_INFO};
 use kmdf_sys::{
     _POOL_TYPE, NTSTATUS, PDRIVER_OBJECT, PUNICODE_STRING, PWDF_DRIVER_GLOBALS,
@@ -98,6 +99,7 @@ pub unsafe extern "C" fn WdfVersionUnbind(
     // SAFETY: By the contract of this function.
     let globals = unsafe { Globals::from_public(component_globals) };
     driver::delete_left_over(globals);
+    verifier::free_lock_threads(globals);
     if globals.verifier_on() {
         pool::report_leaks(globals);
     }

@@ -6,6 +6,7 @@ use crate::pool;
 use crate::stop;
 use crate::sync::{Event, Locked, current_thread};
 use crate::system_work_item::SystemWorkItem;
+use crate::verifier;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -28,12 +29,15 @@ pub(crate) struct DisposeList {
     waiting: Locked<Waiting>,
     empty: Event,
     work_item: Option<NonNull<SystemWorkItem>>,
+    /// What the verifier keeps for its lock.
+    lock_record: Option<NonNull<u8>>,
     /// The thread that drains, 0 if none.
     worker: AtomicU64,
 }
 
 impl DisposeList {
-    /// Allocates a list: two allocations of the framework's and a work item of the kernel's.
+    /// Allocates a list: two allocations of the framework's, each with a record under the verifier,
+    /// and a work item of the kernel's.
     ///
     /// # Errors
     ///
@@ -53,6 +57,7 @@ impl DisposeList {
             }),
             empty: Event::new(),
             work_item: None,
+            lock_record: verifier::lock_record(globals),
             worker: AtomicU64::new(0),
         };
         // SAFETY: The block has room for it and is 16-aligned.
@@ -68,8 +73,8 @@ impl DisposeList {
                 Ok(list)
             }
             Err(status) => {
-                // SAFETY: Just allocated.
-                unsafe { pool::free(block) };
+                // SAFETY: Nobody else knows the list yet.
+                unsafe { Self::free(list) };
                 Err(status)
             }
         }
@@ -88,6 +93,19 @@ impl DisposeList {
         if let Some(work_item) = list.work_item {
             // SAFETY: Nothing queues it any more.
             unsafe { SystemWorkItem::destroy(work_item) };
+        }
+        // SAFETY: By the contract of this function nobody knows it any more.
+        unsafe { Self::free(this) };
+    }
+
+    /// # Safety
+    ///
+    /// Came from `create`, and nobody uses it any more.
+    unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: By the contract of this function it is still there.
+        if let Some(record) = unsafe { this.as_ref() }.lock_record {
+            // SAFETY: Allocated with the list, for the list alone.
+            unsafe { pool::free(record) };
         }
         // SAFETY: A block of the framework's allocator, by `create`.
         unsafe { pool::free(this.cast()) };

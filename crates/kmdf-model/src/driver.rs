@@ -21,8 +21,8 @@ use core::ffi::{CStr, c_void};
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::ntddk::{IoAllocateDriverObjectExtension, IoGetDriverObjectExtension};
 use kmdf_sys::{
-    _DEVICE_OBJECT, _DRIVER_OBJECT, _WDF_DRIVER_INIT_FLAGS, BOOLEAN, NT_SUCCESS, NTSTATUS,
-    PASSIVE_LEVEL, PCUNICODE_STRING, PDRIVER_OBJECT, PFN_WDF_DRIVER_DEVICE_ADD,
+    _DEVICE_OBJECT, _DRIVER_OBJECT, _POOL_TYPE, _WDF_DRIVER_INIT_FLAGS, BOOLEAN, NT_SUCCESS,
+    NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PDRIVER_OBJECT, PFN_WDF_DRIVER_DEVICE_ADD,
     PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS,
     PWDF_DRIVER_VERSION_AVAILABLE_PARAMS, PWDF_OBJECT_ATTRIBUTES, PWSTR,
     STATUS_DRIVER_INTERNAL_ERROR, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER,
@@ -159,6 +159,7 @@ pub(crate) unsafe extern "C" fn wdf_driver_create(
     };
     // SAFETY: A valid path, as validated.
     unsafe { settings::read(globals, registry_path.cast_mut()) };
+    verifier::make_lock_threads(globals);
     // SAFETY: Validated above.
     match unsafe { create(globals, &config, units, given) } {
         Ok(created) => {
@@ -243,7 +244,7 @@ unsafe fn finish(
     let list = DisposeList::create(globals, globals.driver_object.cast())?;
     globals.dispose_list.set(Some(list));
     allocate_extension(globals.driver_object)?;
-    let path = PoolString::copy(globals, path)?;
+    let path = PoolString::copy_to(globals, _POOL_TYPE::PagedPool, path)?;
     driver.registry_path.set(Some(path));
     // SAFETY: By the contract of this function.
     let handle = unsafe { object::commit(driver.object(), given, NewParent::Nobody) }?.cast();

@@ -42,6 +42,8 @@ pub(crate) struct Globals {
     pub(crate) dispose_list: Cell<Option<NonNull<DisposeList>>>,
     /// The framework verifier.
     pub(crate) settings: Settings,
+    /// The lock verifier's table of threads, unless there was no memory for it.
+    pub(crate) lock_threads: Cell<Option<NonNull<u8>>>,
     /// Live blocks of the framework's allocator.
     pub(crate) tracker: Tracker,
     /// Guards parents, children, states and dispose lists of all objects of this driver.
@@ -60,6 +62,7 @@ impl Globals {
             driver: Cell::new(None),
             dispose_list: Cell::new(None),
             settings: Settings::new(),
+            lock_threads: Cell::new(None),
             tracker: Tracker::new(),
             topology: Locked::new(Topology(())),
             public: UnsafeCell::new(WDF_DRIVER_GLOBALS::default()),

@@ -19,7 +19,8 @@ struct Header {
     globals: NonNull<Globals>,
 }
 
-/// Lies in front of the header if the block was allocated with the verifier on (VER-10).
+/// Lies in front of the header if the block was allocated with the verifier on (VER-10), unless that
+/// is paged.
 ///
 /// # Invariants
 ///
@@ -32,6 +33,11 @@ struct Record {
     size: usize,
     tag: ULONG,
 }
+
+/// Lies in front of the header of a paged block in place of the record, which is touched with a spin
+/// lock held and has a nonpaged block of its own.
+#[repr(C, align(16))]
+struct Elsewhere(NonNull<Record>);
 
 /// The live tracked blocks of one driver, newest first.
 pub(crate) struct Tracker {
@@ -81,6 +87,11 @@ impl Tracker {
 
 const HEADER: usize = size_of::<Header>();
 const RECORD: usize = size_of::<Record>();
+const ELSEWHERE: usize = size_of::<Elsewhere>();
+const _: () = assert!(
+    RECORD != ELSEWHERE,
+    "the distance from base to header tells them apart"
+);
 
 /// Allocates a zeroed block of nonpaged pool under the driver's default tag (OBJ-14).
 pub(crate) fn allocate(globals: &Globals, size: usize) -> Option<NonNull<u8>> {
@@ -100,11 +111,29 @@ pub(crate) fn allocate_raw(
     if !globals.settings.may_allocate() {
         return None;
     }
-    let tracked = globals.verifier_on();
-    let front = if tracked { RECORD + HEADER } else { HEADER };
-    let total = size.checked_add(front)?;
-    let base = kernel_allocate(pool_type, total, tag)?;
-    // SAFETY: The kernel's block has `total` bytes, at least `front`.
+    let record = match globals.verifier_on() {
+        false => None,
+        true if is_paged(pool_type) => {
+            let nx = _POOL_TYPE::NonPagedPoolNx;
+            Some(Place::Elsewhere(kernel_allocate(nx, RECORD, tag)?))
+        }
+        true => Some(Place::InFront),
+    };
+    let front = HEADER
+        + match record {
+            None => 0,
+            Some(Place::InFront) => RECORD,
+            Some(Place::Elsewhere(_)) => ELSEWHERE,
+        };
+    let base = (size.checked_add(front)).and_then(|total| kernel_allocate(pool_type, total, tag));
+    let Some(base) = base else {
+        if let Some(Place::Elsewhere(record)) = record {
+            // SAFETY: Just allocated.
+            unsafe { kernel_free(record) };
+        }
+        return None;
+    };
+    // SAFETY: The kernel's block has `size` bytes and `front` more.
     let block = unsafe { base.cast::<u8>().add(front) };
     // SAFETY: As above; the front ends with the header.
     let header = unsafe { block.sub(HEADER) }.cast::<Header>();
@@ -114,20 +143,37 @@ pub(crate) fn allocate_raw(
     };
     // SAFETY: Inside the new block, which is 16-aligned as `front` is a multiple of 16.
     unsafe { header.write(contents) };
-    if tracked {
-        let record = base.cast::<Record>();
-        let contents = Record {
-            next: Cell::new(None),
-            previous: Cell::new(None),
-            size,
-            tag,
-        };
-        // SAFETY: The front of the new block starts with the record.
-        unsafe { record.write(contents) };
-        // SAFETY: Just written; `free` removes it before the block goes.
-        unsafe { globals.tracker.insert(record) };
-    }
+    let Some(place) = record else {
+        return Some(block);
+    };
+    let record = match place {
+        Place::InFront => base.cast::<Record>(),
+        Place::Elsewhere(record) => {
+            let record = record.cast::<Record>();
+            // SAFETY: The front of the new block starts with it.
+            unsafe { base.cast().write(Elsewhere(record)) };
+            record
+        }
+    };
+    let contents = Record {
+        next: Cell::new(None),
+        previous: Cell::new(None),
+        size,
+        tag,
+    };
+    // SAFETY: Room for a record, in front of the block or in a block of its own.
+    unsafe { record.write(contents) };
+    // SAFETY: Just written; `free` removes it before the block goes.
+    unsafe { globals.tracker.insert(record) };
     Some(block)
+}
+
+/// Where the record of a tracked block is.
+#[derive(Clone, Copy)]
+enum Place {
+    InFront,
+    /// In a nonpaged block.
+    Elsewhere(NonNull<c_void>),
 }
 
 /// Frees a block of [`allocate`] or [`allocate_raw`].
@@ -140,15 +186,28 @@ pub(crate) unsafe fn free(block: NonNull<u8>) {
     let header = unsafe { block.sub(HEADER) }.cast::<Header>();
     // SAFETY: As above.
     let Header { base, globals } = unsafe { header.read() };
-    if base != header.cast() {
-        // SAFETY: Globals outlive the blocks allocated for them.
-        let globals = unsafe { globals.as_ref() };
-        // SAFETY: The base is not the header, so a record lies in front of the header.
-        let record = unsafe { base.cast::<Record>().as_ref() };
-        globals.tracker.remove(record);
-        let size = record.size;
-        // SAFETY: The record keeps the size of the block, which nobody uses any more.
-        unsafe { block.write_bytes(0, size) };
+    let front = header.addr().get() - base.addr().get();
+    if front == 0 {
+        // SAFETY: The base is what the kernel gave.
+        return unsafe { kernel_free(base) };
+    }
+    let record = if front == ELSEWHERE {
+        // SAFETY: What lies in front of the header of a paged block.
+        unsafe { base.cast::<Elsewhere>().read() }.0
+    } else {
+        base.cast::<Record>()
+    };
+    // SAFETY: Globals outlive the blocks allocated for them.
+    let globals = unsafe { globals.as_ref() };
+    // SAFETY: By its place a record, which is live until its block goes.
+    let tracked = unsafe { record.as_ref() };
+    globals.tracker.remove(tracked);
+    let size = tracked.size;
+    // SAFETY: The record keeps the size of the block, which nobody uses any more.
+    unsafe { block.write_bytes(0, size) };
+    if front == ELSEWHERE {
+        // SAFETY: Allocated with the block, for the block alone.
+        unsafe { kernel_free(record.cast()) };
     }
     // SAFETY: The base is what the kernel gave.
     unsafe { kernel_free(base) };

@@ -3,6 +3,7 @@
 use crate::globals::Globals;
 use crate::pool;
 use crate::sync::{Event, Locked};
+use crate::verifier;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use kmdf_sys::ntddk::{IoAllocateWorkItem, IoFreeWorkItem, IoQueueWorkItem};
@@ -27,10 +28,13 @@ pub(crate) struct SystemWorkItem {
     context: *mut c_void,
     progress: Locked<Progress>,
     idle: Event,
+    /// What the verifier keeps for its lock.
+    lock_record: Option<NonNull<u8>>,
 }
 
 impl SystemWorkItem {
-    /// Allocates a work item: one allocation of the framework's and one of the kernel's.
+    /// Allocates a work item: one allocation of the framework's, with a record under the verifier,
+    /// and one of the kernel's.
     ///
     /// `io_object` is a device object, or the driver object.
     ///
@@ -45,16 +49,20 @@ impl SystemWorkItem {
     ) -> Result<NonNull<Self>, NTSTATUS> {
         let block =
             pool::allocate(globals, size_of::<Self>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let lock_record = verifier::lock_record(globals);
         // SAFETY: The object lives as long as the work item, by the callers' order of teardown.
         let item = unsafe { IoAllocateWorkItem(io_object) };
         if item.is_null() {
-            // SAFETY: Just allocated.
-            unsafe { pool::free(block) };
+            for block in lock_record.into_iter().chain([block]) {
+                // SAFETY: Just allocated.
+                unsafe { pool::free(block) };
+            }
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         let created = block.cast::<Self>();
         let contents = Self {
             item,
+            lock_record,
             routine,
             context,
             progress: Locked::new(Progress {
@@ -106,8 +114,10 @@ impl SystemWorkItem {
         item.wait();
         // SAFETY: It neither runs nor is queued.
         unsafe { IoFreeWorkItem(item.item) };
-        // SAFETY: A block of the framework's allocator, by `create`.
-        unsafe { pool::free(this.cast()) };
+        for block in item.lock_record.into_iter().chain([this.cast()]) {
+            // SAFETY: A block of the framework's allocator, by `create`.
+            unsafe { pool::free(block) };
+        }
     }
 }
 

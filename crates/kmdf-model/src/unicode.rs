@@ -4,7 +4,8 @@ use crate::globals::Globals;
 use crate::pool;
 use core::ptr::NonNull;
 use kmdf_sys::{
-    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, UNICODE_STRING, USHORT,
+    _POOL_TYPE, NTSTATUS, POOL_TYPE, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    UNICODE_STRING, USHORT,
 };
 
 /// DEV-15: whether a string's lengths and buffer agree.
@@ -42,15 +43,35 @@ pub(crate) struct PoolString {
 }
 
 impl PoolString {
+    /// A copy in nonpaged pool.
+    ///
     /// # Errors
     ///
     /// STATUS_INSUFFICIENT_RESOURCES.
     pub(crate) fn copy(globals: &Globals, text: &[u16]) -> Result<Self, NTSTATUS> {
-        let block = pool::allocate(globals, (text.len() + 1) * size_of::<u16>())
+        Self::copy_to(globals, _POOL_TYPE::NonPagedPoolNx, text)
+    }
+
+    /// A copy in the given pool, with the driver's tag.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_INSUFFICIENT_RESOURCES.
+    pub(crate) fn copy_to(
+        globals: &Globals,
+        pool_type: POOL_TYPE,
+        text: &[u16],
+    ) -> Result<Self, NTSTATUS> {
+        let size = (text.len() + 1) * size_of::<u16>();
+        let block = pool::allocate_raw(globals, pool_type, size, globals.tag.get())
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let buffer = block.cast::<u16>();
-        // SAFETY: The block has room for the text and, zeroed, for the NUL behind it.
+        // SAFETY: The block has room for the text.
         unsafe { buffer.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len()) };
+        // SAFETY: The block has room for one character more.
+        let end = unsafe { buffer.add(text.len()) };
+        // SAFETY: As for the text.
+        unsafe { end.write(0) };
         Ok(Self {
             buffer,
             length: text.len(),

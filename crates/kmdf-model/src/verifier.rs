@@ -2,8 +2,10 @@
 
 use crate::globals::Globals;
 use crate::kernel;
+use crate::pool;
 use crate::stop;
 use core::ffi::CStr;
+use core::ptr::NonNull;
 use kmdf_sys::ntddk::DbgBreakPoint;
 use kmdf_sys::{
     KIRQL, NTSTATUS, POOL_TYPE, PWDF_DRIVER_GLOBALS, STATUS_INVALID_DEVICE_REQUEST, ULONG,
@@ -19,6 +21,30 @@ impl Globals {
     /// Whether the verifier is on and makes the checks that version 1.`minor` introduced (VER-4).
     pub(crate) fn verifies_since(&self, minor: u32) -> bool {
         self.verifier_on() && (self.client_is_at_least(minor) || self.settings.down_level.get())
+    }
+}
+
+/// The lock verifier's record of an object: one more allocation, which may fail (section 7 of the
+/// rules). `None` with the verifier off.
+pub(crate) fn lock_record(globals: &Globals) -> Option<NonNull<u8>> {
+    let record = || pool::allocate(globals, size_of::<[usize; 8]>());
+    globals.verifier_on().then(record).flatten()
+}
+
+/// The lock verifier's table of threads, which WdfDriverCreate allocates first of all if the verifier
+/// is on. It does without if there is no memory (FLT-17).
+pub(crate) fn make_lock_threads(globals: &Globals) {
+    if globals.verifier_on() && globals.lock_threads.get().is_none() {
+        let table = pool::allocate(globals, 64 * size_of::<[usize; 2]>());
+        globals.lock_threads.set(table);
+    }
+}
+
+/// At the unbind.
+pub(crate) fn free_lock_threads(globals: &Globals) {
+    if let Some(table) = globals.lock_threads.take() {
+        // SAFETY: A block of the framework's allocator, which nobody else knows.
+        unsafe { pool::free(table) };
     }
 }
 

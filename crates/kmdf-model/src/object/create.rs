@@ -7,6 +7,7 @@ use crate::context::ContextHeader;
 use crate::globals::Globals;
 use crate::handle;
 use crate::pool;
+use crate::verifier;
 use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicI32, AtomicU32};
@@ -137,8 +138,9 @@ pub(crate) unsafe fn place<T: FrameworkObject>(
             layout.context_size,
         )
     };
-    let lock_record = (kind.lockable && globals.verifier_on())
-        .then(|| pool::allocate(globals, size_of::<[usize; 8]>()))
+    let lock_record = kind
+        .lockable
+        .then(|| verifier::lock_record(globals))
         .flatten();
     let base = Object {
         kind,

@@ -258,7 +258,7 @@ pub(crate) fn run_and_leave<T: Send + 'static>(
     hooks: Hooks,
     test: impl FnOnce(&Machine) -> T + Send + 'static,
 ) -> Result<T, Stop> {
-    in_turn(|| boot(config, hooks, |machine| test(&machine)))
+    in_turn(|| boot(config, hooks, |kernel| test(&loaded(kernel))))
 }
 
 fn run_in_turn<T: Send + 'static>(
@@ -266,7 +266,8 @@ fn run_in_turn<T: Send + 'static>(
     hooks: Hooks,
     test: impl FnOnce(&Machine) -> T + Send + 'static,
 ) -> (Result<T, Stop>, Vec<String>) {
-    let outcome = boot(config, hooks, |machine| {
+    let outcome = boot(config, hooks, |kernel| {
+        let machine = loaded(kernel);
         let outcome = test(&machine);
         machine.driver.unload().expect("unloads");
         outcome
@@ -274,20 +275,29 @@ fn run_in_turn<T: Send + 'static>(
     (outcome, take_log())
 }
 
-fn boot<T: Send + 'static>(
+/// Boots a machine whose driver is going to have the hooks. In [`in_turn`].
+pub(crate) fn boot<T: Send + 'static>(
     config: Config,
     hooks: Hooks,
-    test: impl FnOnce(Machine) -> T + Send + 'static,
+    test: impl FnOnce(&Kernel) -> T + Send + 'static,
 ) -> Result<T, Stop> {
     *HOOKS.lock().unwrap_or_else(PoisonError::into_inner) = Some(hooks);
     nt_model::run(config, |kernel| {
         *KERNEL.lock().unwrap_or_else(PoisonError::into_inner) = Some(kernel.clone());
-        let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
-        test(Machine {
-            kernel: kernel.clone(),
-            driver,
-        })
+        test(kernel)
     })
+}
+
+/// Loads the driver.
+pub(crate) fn load(kernel: &Kernel) -> Result<Driver, NtStatus> {
+    kernel.load_driver("Tdrv", image_entry)
+}
+
+fn loaded(kernel: &Kernel) -> Machine {
+    Machine {
+        kernel: kernel.clone(),
+        driver: load(kernel).expect("loads"),
+    }
 }
 
 /// Runs a test on one started device, which is removed afterwards.

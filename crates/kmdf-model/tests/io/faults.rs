@@ -127,16 +127,33 @@ fn links_and_interfaces_that_cannot_be_allocated_can_be_tried_again() {
     });
 }
 
-/// VER-21: the framework's own allocator fails after the count.
-#[test]
-fn the_verifier_can_fail_the_frameworks_allocations() {
+/// All checks on; the framework's own allocator fails after `count` allocations.
+fn failing_after(count: u32) -> nt_model::Config {
     let mut config = verified();
     config.registry.push(nt_model::RegistryValue {
         key: r"Parameters\Wdf".into(),
         name: "VerifierAllocateFailCount".into(),
-        data: nt_model::RegistryData::Dword(6),
+        data: nt_model::RegistryData::Dword(count),
     });
-    let outcome = run(config, Hooks::default(), |machine| {
+    config
+}
+
+/// VER-21: the framework's own allocator fails after the count. FLT-17: six are not enough for a
+/// driver.
+#[test]
+fn the_verifier_can_fail_the_frameworks_allocations() {
+    let refused = in_turn(|| {
+        boot(failing_after(6), Hooks::default(), |kernel| {
+            load(kernel).err()
+        })
+    });
+    let refused = refused.unwrap_or_else(|stop| panic!("{stop}"));
+    assert_eq!(
+        refused.expect("does not load").0,
+        STATUS_INSUFFICIENT_RESOURCES
+    );
+
+    let outcome = run(failing_after(12), Hooks::default(), |machine| {
         let failure = machine.try_add().expect_err("cannot be added");
         assert_eq!(failure.0, STATUS_INSUFFICIENT_RESOURCES);
     });

@@ -4,7 +4,7 @@ use crate::driver::*;
 use kmdf_sys::entry::fx_driver_entry;
 use kmdf_sys::loader::{WDF_BIND_INFO, WDF_VERSION, WdfVersionBind, WdfVersionUnbind};
 use kmdf_sys::*;
-use nt_model::Stop;
+use nt_model::{Pool, Stop};
 use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 
@@ -378,7 +378,8 @@ fn the_level_is_checked_from_the_second_call_on() {
                     machine.at_irql(1, || create(object, &odd, config())),
                     STATUS_INVALID_PARAMETER
                 );
-                machine.fail_nth_allocation(1);
+                // The first one is the lock verifier's (FLT-17).
+                machine.fail_nth_allocation(2);
                 assert_eq!(
                     create(object, path, config()),
                     STATUS_INSUFFICIENT_RESOURCES
@@ -425,6 +426,44 @@ fn the_stub_makes_every_success_a_plain_one() {
         STATUS_OBJECT_NAME_EXISTS
     });
     assert_eq!(outcome, Ok(()));
+}
+
+/// FLT-17: with the verifier on, the first allocation of WdfDriverCreate may fail.
+#[test]
+fn the_lock_verifier_may_have_no_memory() {
+    let outcome = in_turn(|| {
+        nt_model::run(verified(), |kernel| {
+            let machine = kernel.clone();
+            let entry = move |object, path: PCUNICODE_STRING| {
+                machine.fail_nth_allocation(1);
+                create(object, path, config())
+            };
+            *ENTRY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(entry));
+            let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
+            driver.unload().expect("unloads");
+        })
+    });
+    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+}
+
+/// FLT-17, MEM-2: the copy of the registry path is paged pool with the driver's tag.
+#[test]
+fn the_copy_of_the_registry_path_is_pageable() {
+    run(plain(), Hooks::default(), |machine| {
+        let report = machine.kernel.verifier();
+        let tag = u32::from_le_bytes(*b"Tdrv");
+        let paged = |entry: &&nt_model::TagUse| entry.tag == tag && entry.pool == Pool::Paged;
+        assert_eq!(
+            report
+                .tags
+                .iter()
+                .filter(paged)
+                .map(|entry| entry.blocks)
+                .sum::<u64>(),
+            1
+        );
+    })
+    .unwrap_or_else(|stop| panic!("{stop}"));
 }
 
 /// FLT-17, FLT-26, DEV-19

@@ -4,6 +4,7 @@ use crate::driver::*;
 use kmdf_sys::_POOL_TYPE::PagedPool;
 use kmdf_sys::entry::fx_driver_entry;
 use kmdf_sys::*;
+use nt_model::TagUse;
 use std::ptr::null_mut;
 use std::sync::Mutex;
 
@@ -53,9 +54,14 @@ fn outcome(path: &str, tag: u32) -> (String, u32, u32) {
     let path: Vec<u16> = path.encode_utf16().collect();
     let given = move || *GIVEN.lock().unwrap() = (path, tag);
     let (outcome, _) = run_prepared(plain(), given, image_entry, |kernel, _| {
+        let before = kernel.verifier().tags;
         create_memory(null_mut(), PagedPool, 0, 77_777).unwrap();
-        let report = kernel.verifier();
-        let own = report.tags.iter().find(|entry| entry.bytes == 77_777);
+        let after = kernel.verifier().tags;
+        let grown = |now: &&TagUse| {
+            let same = |then: &&TagUse| (then.tag, then.pool) == (now.tag, now.pool);
+            now.bytes - before.iter().find(same).map_or(0, |then| then.bytes) == 77_777
+        };
+        let own = after.iter().find(grown);
         // SAFETY: Bound, so the globals are there.
         let globals = unsafe { *globals() };
         let name = globals.DriverName.map(|byte| byte as u8);

@@ -6,7 +6,7 @@ use kmdf::{
     Memory, Paged, Passive, Presentation, Queue, Request, Result, Tag, WaitLock, context,
     driver_entry, wide,
 };
-use nt_model::{Config, NtStatus};
+use nt_model::{Config, NtStatus, Pool, TagUse};
 use std::sync::Mutex;
 
 /// What happened, in order.
@@ -166,12 +166,12 @@ fn contexts_are_dropped_with_their_objects() {
             .load_driver("contexts", fx_driver_entry)
             .expect("the driver loads");
         let root = Root::POOL_TAG.value();
-        assert!(
-            kernel
-                .verifier()
-                .tags
-                .iter()
-                .any(|tag| tag.tag == root && tag.bytes == 64)
+        let tags = kernel.verifier().tags;
+        let of_root = |tag: &&TagUse| tag.tag == root && tag.pool == Pool::Paged;
+        let paged = tags.iter().find(of_root).expect("the memory's buffer");
+        assert_eq!(
+            paged.blocks, 2,
+            "that, and the framework's copy of the registry path"
         );
         let device = driver
             .add_device("ROOT\\CONTEXTS")
