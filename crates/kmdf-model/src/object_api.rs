@@ -261,6 +261,12 @@ unsafe fn allocate_context(
     if given.ContextTypeInfo.is_null() {
         return Err(STATUS_OBJECT_NAME_INVALID);
     }
+    if object::is_unreferenced(object) {
+        // OBJ-78: the call takes a reference and drops it, which is the last one again.
+        stop::stack_overflow(
+            c"WdfObjectAllocateContext in EvtDestroy calls EvtDestroy again, until the stack overflows",
+        );
+    }
     // SAFETY: Validated above.
     let added = unsafe { new_context(object, given) }?;
     // SAFETY: Just placed at the start of its block.

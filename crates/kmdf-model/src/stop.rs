@@ -35,6 +35,18 @@ pub(crate) fn undefined(message: &CStr) -> ! {
     bug_check(MODEL_STOP, [message.as_ptr() as ULONG_PTR, 0, 0, 0])
 }
 
+/// Stops a run in which the framework calls itself without end: on Windows the stack overflows, and the
+/// processor has nowhere to put the page fault.
+pub(crate) fn stack_overflow(message: &CStr) -> ! {
+    const UNEXPECTED_KERNEL_MODE_TRAP: ULONG = 0x7F;
+    const EXCEPTION_DOUBLE_FAULT: ULONG_PTR = 0x8;
+    kernel::print(message);
+    bug_check(
+        UNEXPECTED_KERNEL_MODE_TRAP,
+        [EXCEPTION_DOUBLE_FAULT, 0, 0, 0],
+    )
+}
+
 /// Stops a run that needs something which the model does not have.
 pub(crate) fn not_modelled(function: &CStr) -> ! {
     kernel::print_about(function, c"not modelled");

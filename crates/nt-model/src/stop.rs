@@ -230,13 +230,17 @@ unsafe extern "C" fn KeBugCheckEx(
     third: ULONG_PTR,
     fourth: ULONG_PTR,
 ) -> ! {
-    machine::enter();
+    let machine = machine::enter();
     let message = if code == MODEL_STOP && first != 0 {
         // SAFETY: By the contract of this function.
         let message = unsafe { CStr::from_ptr(first as *const _) };
         message.to_string_lossy().into_owned()
     } else {
-        "KeBugCheckEx was called".into()
+        // What a framework or driver says before it stops.
+        match machine.debug.lines().last() {
+            Some(line) => format!("KeBugCheckEx was called, after: {line}"),
+            None => "KeBugCheckEx was called".into(),
+        }
     };
     bug_check(code, [first, second, third, fourth], message);
 }

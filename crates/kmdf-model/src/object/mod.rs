@@ -32,7 +32,7 @@ pub(crate) use create::{Layout, NewParent, commit, commit_or_delete, create, pla
 pub(crate) use dispose::{
     EarlyDispose, call_cleanup, delete, destroy_children, early_dispose, process_deferred,
 };
-pub(crate) use reference::{reference, release};
+pub(crate) use reference::{is_unreferenced, reference, release};
 pub(crate) use tree::Children;
 
 use crate::context::ContextHeader;

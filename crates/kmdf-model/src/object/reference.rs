@@ -15,6 +15,11 @@ pub(crate) fn reference(object: &Object) {
     }
 }
 
+/// Whether the last reference is gone, as in EvtDestroy (OBJ-55).
+pub(crate) fn is_unreferenced(object: &Object) -> bool {
+    object.references.load(Ordering::Relaxed) <= 0
+}
+
 /// Drops a reference; with the last one the object is destroyed (OBJ-45).
 ///
 /// # Safety

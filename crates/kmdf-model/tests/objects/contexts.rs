@@ -252,20 +252,50 @@ fn contexts_are_valid_until_all_destroy_callbacks_ran() {
     assert_eq!(log.unwrap(), ["[5, 6]", "[5, 6]", "unload"]);
 }
 
+unsafe extern "C" fn try_to_add(object: WDFOBJECT) {
+    let (status, context) = add(object, &mut of_type(&SECOND));
+    assert!(context.is_null());
+    log(format!("{status:#x}"));
+}
+
 /// OBJ-42, OBJ-61
 #[test]
 fn no_context_is_added_while_the_object_is_disposed() {
-    unsafe extern "C" fn try_to_add(object: WDFOBJECT) {
-        let (status, context) = add(object, &mut of_type(&SECOND));
-        assert!(context.is_null());
-        log(format!("{status:#x}"));
-    }
     let log = run_and_log(plain(), |_| {
         let mut attributes = attributes();
         attributes.EvtCleanupCallback = Some(try_to_add);
-        attributes.EvtDestroyCallback = Some(try_to_add);
         delete(create_object(&mut attributes).unwrap());
     });
     let pending = format!("{STATUS_DELETE_PENDING:#x}");
-    assert_eq!(log.unwrap(), [pending.clone(), pending, "unload".into()]);
+    assert_eq!(log.unwrap(), [pending, "unload".into()]);
+}
+
+/// OBJ-78: the reference that the call takes and drops is the last one once more. On Windows the
+/// stack overflows, which is a double fault.
+#[test]
+fn adding_a_context_while_the_object_is_destroyed_never_ends() {
+    for config in [plain(), verified()] {
+        let stop = stop_of(config, |_| {
+            let mut attributes = attributes();
+            attributes.EvtDestroyCallback = Some(try_to_add);
+            delete(create_object(&mut attributes).unwrap());
+        });
+        assert_eq!((stop.code, stop.parameters[0]), (0x7F, 8), "{stop}");
+        assert!(stop.message.contains("calls EvtDestroy again"), "{stop}");
+    }
+}
+
+/// OBJ-78: what is refused before the reference is taken does no harm.
+#[test]
+fn attributes_are_refused_while_the_object_is_destroyed() {
+    unsafe extern "C" fn add_nothing(object: WDFOBJECT) {
+        log(format!("{:#x}", add(object, &mut attributes()).0));
+    }
+    let log = run_and_log(plain(), |_| {
+        let mut attributes = attributes();
+        attributes.EvtDestroyCallback = Some(add_nothing);
+        delete(create_object(&mut attributes).unwrap());
+    });
+    let refused = format!("{STATUS_OBJECT_NAME_INVALID:#x}");
+    assert_eq!(log.unwrap(), [refused, "unload".into()]);
 }
