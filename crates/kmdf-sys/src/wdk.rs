@@ -2,8 +2,9 @@
 
 pub use wdk_sys::*;
 
-/// Functions of ntoskrnl.exe: those of `wdk-sys`, and the pool call that it blocks as deprecated
-/// although its replacement does not exist before Windows 10 2004.
+/// Functions of ntoskrnl.exe: those of `wdk-sys`, the pool call that it blocks as deprecated
+/// although its replacement does not exist before Windows 10 2004, and the breakpoint that debug builds
+/// call, which no facts about the generated bindings speak of.
 pub mod ntddk {
     pub use wdk_sys::ntddk::*;
     use wdk_sys::{POOL_TYPE, PVOID, SIZE_T, ULONG};
@@ -15,5 +16,7 @@ pub mod ntddk {
             NumberOfBytes: SIZE_T,
             Tag: ULONG,
         ) -> PVOID;
+        #[doc = "Breaks into the kernel debugger."]
+        pub fn DbgBreakPoint();
     }
 }

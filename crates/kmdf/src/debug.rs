@@ -19,6 +19,8 @@ pub fn print(text: &CStr) {
 /// builds, where the driver finds itself in a state that it should never be in.
 ///
 /// Source: "DbgBreakPoint function (wdm.h)".
+// Inline, so that an image that does not call it does not import what it calls.
+#[inline]
 pub fn break_in() {
     // SAFETY: Has no preconditions: it raises an exception, which memory safety does not depend on.
     unsafe { ntddk::DbgBreakPoint() };
