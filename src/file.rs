@@ -2,7 +2,11 @@
 
 use kmdf::{Device, DriverParent, FileHandler, FileObject, Passive, Result, WaitLock};
 
-use crate::{device::DeviceState, table::Table};
+use crate::{
+    debug::{self, paged_code},
+    device::DeviceState,
+    table::Table,
+};
 
 /// The file object's context.
 pub struct FileState {
@@ -14,6 +18,7 @@ kmdf::context!(FileState);
 
 impl FileHandler for FileState {
     fn create(_device: Device<'_>, _irql: &mut Passive) -> Result<Self> {
+        paged_code!();
         Ok(Self {
             table: WaitLock::new(&DriverParent, Table::default())?,
         })
@@ -31,9 +36,13 @@ impl FileHandler for FileState {
 
 impl FileState {
     fn empty(&self, file: FileObject<'_>, irql: &mut Passive) {
+        paged_code!();
         if let Ok(device) = file.device().context::<DeviceState>() {
             // The lock refuses only a thread that holds it already, which a callback does not.
-            let _ = self.table.with(irql, |table, _irql| table.close(device));
+            let closed = self.table.with(irql, |table, _irql| table.close(device));
+            if closed.is_err() {
+                debug::unexpected("a file object is closed by the thread that holds its table");
+            }
         }
     }
 }

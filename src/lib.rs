@@ -10,6 +10,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod debug;
 mod device;
 mod driver;
 mod file;

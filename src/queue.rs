@@ -5,6 +5,7 @@ use wdfmem_ioctl::{Call, Code};
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::{
+    debug::{paged_code, trace},
     device::DeviceState,
     file::FileState,
     handlers::{Scope, bytes, ex_list, interface, lookaside, memory, preallocated, transform},
@@ -26,9 +27,13 @@ impl IoHandler for Requests {
         code: u32,
         irql: &mut Passive,
     ) -> Handled<'r> {
+        paged_code!();
         request.answer(|transfer| {
             // A code that no call has is told before its buffers are looked at.
-            Code::try_from(code).map_err(error)?;
+            Code::try_from(code).map_err(|status| {
+                trace!("unknown control code {code:#010x}");
+                error(status)
+            })?;
             let device = queue.device();
             let state = device.context::<DeviceState>()?;
             let file = transfer.file_object()?;

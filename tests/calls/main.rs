@@ -6,6 +6,7 @@
 mod common;
 
 mod bytes;
+mod debug;
 mod interface;
 mod lists;
 mod memory;

@@ -18,7 +18,7 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 5] = [
+const FILES: [File; 7] = [
     // The driver's own package asks wdk-build how to link, which needs a WDK. This one does not.
     File {
         name: "Cargo.toml",
@@ -33,6 +33,7 @@ path = 'ROOT/src/lib.rs'
 crate-type = ["staticlib"]
 
 [dependencies]
+wdk = "0.5"
 wdk-panic = "0.5"
 kmdf = { path = 'ROOT/crates/kmdf' }
 wdfmem-ioctl = { path = 'ROOT/crates/wdfmem-ioctl' }
@@ -47,6 +48,7 @@ lto = "fat"
 codegen-units = 1
 
 [patch.crates-io]
+wdk = { path = "wdk" }
 wdk-panic = { path = "wdk-panic" }
 wdk-sys = { path = "wdk-sys" }
 
@@ -72,6 +74,44 @@ mod free;
 mod functions;
 pub use free::*;
 pub use functions::*;
+"##,
+    },
+    File {
+        name: "wdk/Cargo.toml",
+        text: r##"
+[package]
+name = "wdk"
+version = "0.5.0"
+edition = "2024"
+"##,
+    },
+    // What debug builds use; this is a release.
+    File {
+        name: "wdk/src/lib.rs",
+        text: r##"
+#![no_std]
+#[macro_export]
+macro_rules! paged_code {
+    () => {
+        debug_assert!(true)
+    };
+}
+#[macro_export]
+macro_rules! println {
+    ($($argument:tt)*) => {
+        $crate::print(format_args!($($argument)*))
+    };
+}
+unsafe extern "C" {
+    fn the_driver_can_print(line: *const core::ffi::c_void);
+    fn the_driver_can_break();
+}
+pub fn print(line: core::fmt::Arguments<'_>) {
+    unsafe { the_driver_can_print((&raw const line).cast()) }
+}
+pub fn dbg_break() {
+    unsafe { the_driver_can_break() }
+}
 "##,
     },
     File {
@@ -147,11 +187,18 @@ pub fn run() -> Result<String> {
         !open_symbols.contains(PANIC),
         "the driver can panic on the WDK route:\n{open_symbols}"
     );
+    ensure!(
+        DEBUGGING.iter().all(|name| !open_symbols.contains(name)),
+        "a release build of the driver prints or breaks through the crate wdk:\n{open_symbols}"
+    );
     Ok("the driver compiles, and nothing in it panics; wdk-sys is a stand-in".to_owned())
 }
 
 /// What the stand-in for the panic handler calls, and nobody defines.
 const PANIC: &str = "the_driver_can_panic";
+
+/// What the stand-in for `wdk` calls in debug builds, and nobody defines.
+const DEBUGGING: [&str; 2] = ["the_driver_can_print", "the_driver_can_break"];
 
 /// Without the libraries of the WDK all that is called there stays open.
 const LINK_ARGUMENTS: [&str; 8] = [
