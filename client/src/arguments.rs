@@ -8,7 +8,7 @@ use clap::{
 };
 use wdfmem_ioctl as contract;
 
-use crate::session::LONGEST;
+use crate::{session::LONGEST, vm::VmCommand};
 
 /// Drives the wdfmem driver: four ways of getting memory in a Windows kernel driver, tried from user
 /// mode.
@@ -60,7 +60,9 @@ Try:
   printf 'l = list --size 100\\nm = take l\\ndelete l\\n' | wdfmem script -
 
 Exit codes: 0 all held; 1 a check did not hold or a call was refused; 2 the command line or the
-script makes no sense; 3 the driver could not be reached, or stopped the system.";
+script makes no sense; 3 the driver could not be reached, or stopped the system, or Windows refused a
+step; 4 done, and takes effect when Windows is restarted. The commands for a virtual machine say what
+each means for them: `wdfmem install --help`.";
 
 /// The Windows that the model plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -102,16 +104,9 @@ pub enum Command {
         #[arg(long, default_value_t = 100_000, value_parser = number)]
         calls: u64,
     },
-    /// Makes a device and has Windows install the driver package for it.
-    #[cfg(windows)]
-    Install {
-        /// The folder of the driver package.
-        #[arg(default_value = ".")]
-        package: PathBuf,
-    },
-    /// Removes every device of the driver.
-    #[cfg(windows)]
-    Remove,
+    /// Something on the virtual machine.
+    #[command(flatten)]
+    Vm(VmCommand),
     /// One call.
     #[command(flatten)]
     Call(CallCommand),

@@ -10,18 +10,31 @@ use std::{
 use windows_sys::{
     Win32::{
         Devices::DeviceAndDriverInstallation::{
-            DIF_REMOVE, DIGCF_ALLCLASSES, DIGCF_DEVICEINTERFACE, DIGCF_PRESENT, HDEVINFO,
-            SP_DEVICE_INTERFACE_DATA, SP_DEVICE_INTERFACE_DETAIL_DATA_W, SP_DEVINFO_DATA,
-            SPDRP_HARDWAREID, SetupDiCallClassInstaller, SetupDiDestroyDeviceInfoList,
-            SetupDiEnumDeviceInfo, SetupDiEnumDeviceInterfaces, SetupDiGetClassDevsW,
-            SetupDiGetDeviceInterfaceDetailW, SetupDiGetDeviceRegistryPropertyW,
+            CM_Get_DevNode_Status, CR_SUCCESS, DI_FUNCTION, DI_NEEDREBOOT, DI_NEEDRESTART,
+            DICS_FLAG_GLOBAL, DICS_PROPCHANGE, DIF_PROPERTYCHANGE, DIF_REMOVE, DIGCF_ALLCLASSES,
+            DIGCF_DEVICEINTERFACE, DIGCF_PRESENT, DN_HAS_PROBLEM, DN_STARTED, HDEVINFO,
+            SP_CLASSINSTALL_HEADER, SP_DEVICE_INTERFACE_DATA, SP_DEVICE_INTERFACE_DETAIL_DATA_W,
+            SP_DEVINFO_DATA, SP_DEVINSTALL_PARAMS_W, SP_PROPCHANGE_PARAMS, SPDRP_HARDWAREID,
+            SetupDiCallClassInstaller, SetupDiDestroyDeviceInfoList, SetupDiEnumDeviceInfo,
+            SetupDiEnumDeviceInterfaces, SetupDiGetClassDevsW, SetupDiGetDeviceInstallParamsW,
+            SetupDiGetDeviceInstanceIdW, SetupDiGetDeviceInterfaceDetailW,
+            SetupDiGetDevicePropertyW, SetupDiGetDeviceRegistryPropertyW,
+            SetupDiSetClassInstallParamsW,
         },
-        Foundation::INVALID_HANDLE_VALUE,
+        Devices::Properties::{DEVPKEY_Device_DriverInfPath, DEVPKEY_Device_ProblemStatus},
+        Foundation::{DEVPROPKEY, INVALID_HANDLE_VALUE},
     },
     core::GUID,
 };
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    vm::{
+        machine,
+        refusal::{self, Trust},
+        status::Device,
+    },
+};
 
 /// What the INF installs.
 pub const HARDWARE_ID: &str = r"root\wdfmem";
@@ -82,13 +95,131 @@ impl DeviceSet {
             })
     }
 
-    /// Removes a device of the set from the machine.
-    pub fn remove(&self, device: &SP_DEVINFO_DATA) -> Result<(), Failure> {
-        // SAFETY: The set is valid and the device one of its.
-        if unsafe { SetupDiCallClassInstaller(DIF_REMOVE, self.0, device) } == 0 {
-            return Err(refused("SetupDiCallClassInstaller(DIF_REMOVE)"));
+    /// Removes a device of the set from the machine. Whether that ends only with a restart.
+    pub fn remove(&self, device: &SP_DEVINFO_DATA) -> Result<bool, Failure> {
+        self.class_installer(DIF_REMOVE, "SetupDiCallClassInstaller(DIF_REMOVE)", device)
+    }
+
+    /// Stops a device of the set and starts it again. Whether that takes a restart of Windows.
+    pub fn restart(&self, device: &SP_DEVINFO_DATA) -> Result<bool, Failure> {
+        let change = SP_PROPCHANGE_PARAMS {
+            ClassInstallHeader: SP_CLASSINSTALL_HEADER {
+                cbSize: size_of::<SP_CLASSINSTALL_HEADER>() as u32,
+                InstallFunction: DIF_PROPERTYCHANGE,
+            },
+            StateChange: DICS_PROPCHANGE,
+            Scope: DICS_FLAG_GLOBAL,
+            HwProfile: 0,
+        };
+        // SAFETY: the set is open and the device is one of its; the header begins a structure of the size that is
+        // given, and is copied during the call.
+        let set = unsafe {
+            SetupDiSetClassInstallParamsW(
+                self.0,
+                device,
+                &raw const change.ClassInstallHeader,
+                size_of::<SP_PROPCHANGE_PARAMS>() as u32,
+            )
+        };
+        if set == 0 {
+            return Err(refused("SetupDiSetClassInstallParamsW"));
         }
-        Ok(())
+        self.class_installer(
+            DIF_PROPERTYCHANGE,
+            "SetupDiCallClassInstaller(DIF_PROPERTYCHANGE)",
+            device,
+        )
+    }
+
+    /// Has a device's class installer do something. Whether that takes a restart of Windows.
+    fn class_installer(
+        &self,
+        what: DI_FUNCTION,
+        call: &str,
+        device: &SP_DEVINFO_DATA,
+    ) -> Result<bool, Failure> {
+        // SAFETY: the set is open and the device is one of its.
+        if unsafe { SetupDiCallClassInstaller(what, self.0, device) } == 0 {
+            return Err(refused(call));
+        }
+        let mut parameters = SP_DEVINSTALL_PARAMS_W {
+            cbSize: size_of::<SP_DEVINSTALL_PARAMS_W>() as u32,
+            ..Default::default()
+        };
+        // SAFETY: the set is open and the device is one of its; the parameters may be written, and give their size.
+        let read = unsafe { SetupDiGetDeviceInstallParamsW(self.0, device, &mut parameters) };
+        Ok(read != 0 && parameters.Flags & (DI_NEEDREBOOT | DI_NEEDRESTART) != 0)
+    }
+
+    /// How a device of the set stands.
+    pub fn state(&self, device: &SP_DEVINFO_DATA) -> Device {
+        let (mut status, mut problem) = (0, 0);
+        // SAFETY: both numbers may be written; any number may be given for the device, and is checked.
+        let result = unsafe { CM_Get_DevNode_Status(&mut status, &mut problem, device.DevInst, 0) };
+        let known = result == CR_SUCCESS;
+        // A device that is not present has no node. Its interface says it, too, where nodes have no status.
+        let started = known && status & DN_STARTED != 0
+            || (known && status == 0 && matches!(interface_path(), Ok(Some(_))));
+        let problem = match known {
+            true => (status & DN_HAS_PROBLEM != 0).then_some(problem),
+            false => Some(NOT_PRESENT),
+        };
+        Device {
+            instance: self.instance(device),
+            started,
+            problem,
+            problem_status: self
+                .property::<4>(device, &DEVPKEY_Device_ProblemStatus)
+                .map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
+            inf: self
+                .property::<512>(device, &DEVPKEY_Device_DriverInfPath)
+                .map(|bytes| text(&bytes))
+                .filter(|name| !name.is_empty()),
+        }
+    }
+
+    fn instance(&self, device: &SP_DEVINFO_DATA) -> String {
+        let mut units = [0_u16; 256];
+        // SAFETY: the set is open and the device is one of its; the length is the buffer's.
+        let read = unsafe {
+            SetupDiGetDeviceInstanceIdW(
+                self.0,
+                device,
+                units.as_mut_ptr(),
+                units.len() as u32,
+                null_mut(),
+            )
+        };
+        if read == 0 {
+            return "an instance without a name".to_owned();
+        }
+        let end = units.iter().position(|unit| *unit == 0);
+        String::from_utf16_lossy(&units[..end.unwrap_or(units.len())])
+    }
+
+    /// A property of a device, of at most so many bytes.
+    fn property<const LENGTH: usize>(
+        &self,
+        device: &SP_DEVINFO_DATA,
+        key: &DEVPROPKEY,
+    ) -> Option<[u8; LENGTH]> {
+        let mut bytes = [0; LENGTH];
+        let mut kind = 0;
+        // SAFETY: the set is open and the device is one of its; the key lives during the call, the kind may be
+        // written, and the length is the buffer's.
+        let read = unsafe {
+            SetupDiGetDevicePropertyW(
+                self.0,
+                device,
+                key,
+                &mut kind,
+                bytes.as_mut_ptr(),
+                LENGTH as u32,
+                null_mut(),
+                0,
+            )
+        };
+        (read != 0).then_some(bytes)
     }
 
     fn first_hardware_id(&self, device: &SP_DEVINFO_DATA) -> String {
@@ -108,13 +239,21 @@ impl DeviceSet {
         if read == 0 {
             return String::new();
         }
-        let units: Vec<u16> = bytes
-            .chunks_exact(2)
-            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-            .take_while(|unit| *unit != 0)
-            .collect();
-        String::from_utf16_lossy(&units)
+        text(&bytes)
     }
+}
+
+/// The problem code of a device that is not present, `CM_PROB_PHANTOM`.
+const NOT_PRESENT: u32 = 45;
+
+/// The string at the start of a buffer, up to its zero.
+fn text(bytes: &[u8]) -> String {
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .take_while(|unit| *unit != 0)
+        .collect();
+    String::from_utf16_lossy(&units)
 }
 
 impl Drop for DeviceSet {
@@ -177,11 +316,27 @@ pub fn wide(text: impl Into<PathBuf>) -> Vec<u16> {
     text.into().as_os_str().encode_wide().chain([0]).collect()
 }
 
-/// A call of SetupAPI that did not do what it was asked; the last error is Windows's reason.
-pub fn refused(function: &str) -> Failure {
+/// A call of SetupAPI that was refused; the last error is Windows' reason.
+pub fn refused(call: &str) -> Failure {
+    refused_with(call, &machine::trust(None))
+}
+
+/// A call that was refused, where it is known what decides about signatures.
+pub fn refused_with(call: &str, trust: &Trust) -> Failure {
     let error = io::Error::last_os_error();
-    Failure::device(
-        format!("{function} failed: {error}"),
-        "run this from an elevated command prompt, on a Windows that accepts the driver's signature",
-    )
+    let code = error.raw_os_error().unwrap_or(0).cast_unsigned();
+    let text = reason(&error);
+    let refusal = refusal::of_call(call, code, &text, trust);
+    Failure::device(refusal.what, refusal.next)
+}
+
+/// What Windows says of an error, without the code that the standard library puts behind it. Empty where
+/// Windows has no words for it.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    if text.contains("FormatMessageW") {
+        return String::new();
+    }
+    text.trim_end().trim_end_matches('.').to_owned()
 }

@@ -8,8 +8,11 @@ pub const EXIT_OK: u8 = 0;
 pub const EXIT_REFUSED: u8 = 1;
 /// The exit code when the request made no sense.
 pub const EXIT_USAGE: u8 = 2;
-/// The exit code when the driver could not be reached, or stopped.
+/// The exit code when the driver could not be reached, or stopped, or Windows refused a step.
 pub const EXIT_DEVICE: u8 = 3;
+/// The exit code when the work is done and takes effect after a restart of Windows.
+#[cfg(windows)]
+pub const EXIT_RESTART: u8 = 4;
 
 /// What standard error says on Windows when neither the model nor the installed driver was asked for and no
 /// driver is installed.

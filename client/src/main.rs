@@ -6,8 +6,6 @@ mod arguments;
 mod devices;
 mod failure;
 #[cfg(windows)]
-mod install;
-#[cfg(windows)]
 mod installed;
 #[cfg(not(wdk))]
 mod model;
@@ -18,6 +16,7 @@ mod session;
 mod stress;
 mod system;
 mod tour;
+mod vm;
 
 use std::{
     fs::File,
@@ -38,8 +37,7 @@ use crate::{
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
-        Ok(true) => EXIT_OK.into(),
-        Ok(false) => EXIT_REFUSED.into(),
+        Ok(code) => code.into(),
         Err(failure) => {
             let code = failure.exit_code();
             // Nothing is left to try if standard error cannot be written either.
@@ -49,14 +47,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked; whether all held.
-fn run(arguments: Arguments) -> Result<bool, Failure> {
+/// Does what was asked. The exit code.
+fn run(arguments: Arguments) -> Result<u8, Failure> {
     let Arguments {
         json,
         system,
         command,
     } = arguments;
-    match command.unwrap_or(Command::Selftest) {
+    let held = match command.unwrap_or(Command::Selftest) {
+        Command::Vm(command) => return vm::run(command, json),
         Command::Selftest => {
             let (tour, verdict) = tour::run(system)?;
             report::tour(&tour, &verdict, json)?;
@@ -65,20 +64,9 @@ fn run(arguments: Arguments) -> Result<bool, Failure> {
         Command::Script { file } => run_lines(system, Lines::File(file), json),
         Command::Do { lines } => run_lines(system, Lines::Given(lines), json),
         Command::Stress { calls } => run_stress(system, calls, json),
-        #[cfg(windows)]
-        Command::Install { package } => {
-            install::install(&package)?;
-            report::say("the driver is installed and its device works")?;
-            Ok(true)
-        }
-        #[cfg(windows)]
-        Command::Remove => {
-            let removed = install::remove()?;
-            report::say(&format!("{removed} device(s) removed"))?;
-            Ok(removed != 0)
-        }
         Command::Call(call) => run_lines(system, Lines::Call(call), json),
-    }
+    }?;
+    Ok(if held { EXIT_OK } else { EXIT_REFUSED })
 }
 
 /// Sends many calls; whether all held.

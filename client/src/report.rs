@@ -88,13 +88,15 @@ const MARK: u16 = 4;
 const RULE: u16 = 11;
 const CALL: u16 = 36;
 
-fn table(rows: &[Row]) -> Table {
+/// A table with these titles, as wide as the terminal.
+fn plain_table(titles: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(
-            ["", "rule", "what was done", "Windows call", "status"]
+            titles
+                .iter()
                 .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
         );
     let width = table.width().unwrap_or(WIDTH);
@@ -105,6 +107,12 @@ fn table(rows: &[Row]) -> Table {
     } else {
         table.enforce_styling();
     }
+    table
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = plain_table(&["", "rule", "what was done", "Windows call", "status"]);
+    let width = table.width().unwrap_or(WIDTH);
     for row in rows {
         let (mark, color) = if row.ok {
             ("ok", Color::Green)
@@ -206,6 +214,59 @@ pub fn after_steps(verdict: &Verdict) -> io::Result<()> {
         return Ok(());
     }
     unless_closed(print_verdict(&mut anstream::stderr().lock(), verdict))
+}
+
+/// Prints a value for programs.
+pub fn json(value: &impl Serialize) -> io::Result<()> {
+    unless_closed(print_json(value))
+}
+
+/// Prints the status of a machine.
+#[cfg(windows)]
+pub fn status(rows: &[crate::vm::status::Row]) -> io::Result<()> {
+    unless_closed(print_status(rows))
+}
+
+#[cfg(windows)]
+fn print_status(rows: &[crate::vm::status::Row]) -> io::Result<()> {
+    use crate::vm::status::Verdict;
+    let mut table = plain_table(&["", "what", "found, and what to do"]);
+    for row in rows {
+        let (mark, color) = match row.verdict {
+            Verdict::Good => ("ok", Color::Green),
+            Verdict::Note => ("", Color::Reset),
+            Verdict::Unknown => ("?", Color::Yellow),
+            Verdict::Bad => ("NO", Color::Red),
+        };
+        let mut found = row.found.clone();
+        if let Some(next) = &row.next {
+            found.push_str("\n-> ");
+            found.push_str(next);
+        }
+        table.add_row([
+            Cell::new(mark).fg(color),
+            Cell::new(row.what),
+            Cell::new(found),
+        ]);
+    }
+    writeln!(anstream::stdout().lock(), "{}", table.trim_fmt())
+}
+
+/// Prints lines; those that begin a part stand out.
+pub fn lines(lines: &[String]) -> io::Result<()> {
+    unless_closed(print_lines(lines))
+}
+
+fn print_lines(lines: &[String]) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    for line in lines {
+        if line.is_empty() || line.starts_with(' ') {
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{TITLE}{line}{TITLE:#}")?;
+        }
+    }
+    Ok(())
 }
 
 fn print_json(value: &impl Serialize) -> io::Result<()> {

@@ -324,3 +324,77 @@ fn help_teaches_every_call() {
         assert!(told.contains(said), "{call}: {told}");
     }
 }
+
+#[test]
+fn what_needs_windows_says_so_and_what_to_do() {
+    for arguments in [
+        &["install"] as &[&str],
+        &["remove"],
+        &["status", "--json"],
+        &["verify", "on", "--now"],
+        &["verify", "off"],
+        &["logs"],
+    ] {
+        let output = run(arguments, "");
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains("Windows"), "{arguments:?}: {told}");
+        assert!(told.contains("what to do: "), "{arguments:?}: {told}");
+        assert_eq!(text(&output.stdout), "", "{arguments:?}");
+    }
+}
+
+/// A file of test data about Windows; `tests/windows/README.md` says where its format is from.
+fn recorded(name: &str) -> String {
+    format!("{}/tests/windows/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn copies_of_a_windows_machines_logs_are_explained_on_any_system() {
+    let setup = recorded("setupapi.dev.log");
+    let events = recorded("events.xml");
+    let output = run(&["logs", "--setup-log", &setup, "--events", &events], "");
+    assert_eq!(code(&output), 1, "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    for said in [
+        "FAILURE(0xe0000247)",
+        "ERROR_DRIVER_STORE_ADD_FAILED",
+        "0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION",
+        "dump: C:\\Windows\\Minidump\\010226-12453-01.dmp",
+    ] {
+        assert!(told.contains(said), "{said} in {told}");
+    }
+    let output = run(&["logs", "--json", "--events", &events], "");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["bug_check"]["code"], 0xC4);
+    assert_eq!(report["bug_check"]["parameters"][0], 0x62);
+    assert_eq!(report["events"][0]["id"], 1001);
+    assert_eq!(report["setup"]["unread"], "not given: --setup-log FILE");
+}
+
+#[test]
+fn a_copy_that_cannot_be_read_is_refused_with_a_way_on() {
+    let log = recorded("setupapi.dev.log");
+    for (arguments, help) in [
+        (
+            ["logs", "--setup-log", "no-such-file"],
+            "name of a copied log",
+        ),
+        (["logs", "--events", &log], "wevtutil qe System"),
+    ] {
+        let output = run(&arguments, "");
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(help), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn the_commands_for_a_virtual_machine_say_what_their_exit_codes_mean() {
+    let told = text(&run(&["--help"], "").stdout);
+    for command in ["install", "remove", "status", "verify", "logs"] {
+        assert!(told.contains(&format!("  {command} ")), "{command}: {told}");
+        let told = text(&run(&[command, "--help"], "").stdout);
+        assert!(told.contains("Exit codes: 0 "), "{command}: {told}");
+    }
+}
