@@ -131,6 +131,7 @@ fn first_cycle(report: &mut Report, session: &Session<'_>, root: &Path, calls: u
         let outcome = session.client_succeeds(&["--json", "selftest"], SHORT)?;
         Ok(((), rows(&outcome.output)?))
     })?;
+    on_the_machine(report, session)?;
     report.step("two processes", || {
         let each = (calls / 10).to_string();
         let command = ["stress", "--calls", &each];
@@ -141,6 +142,74 @@ fn first_cycle(report: &mut Report, session: &Session<'_>, root: &Path, calls: u
     })?;
     report.step("stress", || Ok(((), stress(session, calls)?)))?;
     uninstall(report, session)
+}
+
+/// What a person does on a virtual machine beside installing: as far as there is something to see in Wine.
+fn on_the_machine(report: &mut Report, session: &Session<'_>) -> Result<()> {
+    report.step("status", || {
+        let status = status(session, 0)?;
+        let device = &status["facts"]["devices"][0];
+        ensure!(
+            device["started"] == true && device["instance"] == r"ROOT\WDFMEM\0000",
+            "the device is not shown as started: {device}"
+        );
+        let version = &status["facts"]["driver"]["version"];
+        ensure!(
+            *version == concat!(env!("CARGO_PKG_VERSION"), ".0"),
+            "the driver's version is shown as {version}"
+        );
+        Ok((
+            (),
+            format!("{} rows, driver {version}", array(&status["rows"])?.len()),
+        ))
+    })?;
+    report.step("verify", || {
+        // Wine has no Driver Verifier, and this must be said; the framework's is in the registry.
+        let on = session.client_ends(&["verify", "on"], 1, SHORT)?;
+        ensure!(
+            on.output.contains("verifier.exe cannot be run"),
+            "`wdfmem verify on` does not say that there is no Driver Verifier:\n{}",
+            on.output
+        );
+        let values = |status: &Value| status["facts"]["framework_verifier"]["numbers"].clone();
+        let set = values(&status(session, 0)?);
+        ensure!(set["VerifierOn"] == 1, "`verify on` set only {set}");
+        session.client_ends(&["verify", "off"], 0, SHORT)?;
+        let left = values(&status(session, 0)?);
+        ensure!(
+            left.as_object().is_some_and(serde_json::Map::is_empty),
+            "`verify off` left {left}"
+        );
+        Ok((
+            (),
+            "the framework's on and off; Wine has no Driver Verifier".to_owned(),
+        ))
+    })?;
+    report.step("logs", || {
+        let logs = session.client_ends(&["--json", "logs"], 1, SHORT)?;
+        let logs: Value = serde_json::from_str(&logs.output).context("the logs are not JSON")?;
+        for part in ["setup", "events"] {
+            let why = logs[part]["unread"].as_str();
+            let why = why.with_context(|| format!("Wine has no {part} log, but one is shown"))?;
+            ensure!(why.contains("cannot be read"), "{part}: {why}");
+        }
+        Ok((
+            (),
+            "Wine writes none, and each is said to be missing".to_owned(),
+        ))
+    })
+}
+
+/// What `wdfmem --json status` prints, when it ends with the given code.
+fn status(session: &Session<'_>, code: i32) -> Result<Value> {
+    let outcome = session.client_ends(&["--json", "status"], code, SHORT)?;
+    serde_json::from_str(&outcome.output).context("the status is not JSON")
+}
+
+fn array(value: &Value) -> Result<&Vec<Value>> {
+    value
+        .as_array()
+        .with_context(|| format!("{value} is no list"))
 }
 
 fn second_cycle(report: &mut Report, session: &Session<'_>) -> Result<()> {
@@ -171,6 +240,13 @@ fn uninstall(report: &mut Report, session: &Session<'_>) -> Result<()> {
         ensure!(
             session.device_process().is_none(),
             "the device is removed and the service stopped, but the driver is still loaded"
+        );
+        // There is nothing left to find, and nothing left to remove.
+        let status = status(session, 1)?;
+        ensure!(
+            array(&status["facts"]["devices"])?.is_empty(),
+            "a device is still shown: {}",
+            status["facts"]["devices"]
         );
         Ok(((), "device removed, driver unloaded".to_owned()))
     })

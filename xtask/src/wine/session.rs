@@ -137,6 +137,22 @@ impl<'a> Session<'a> {
         Ok(outcome)
     }
 
+    /// Runs the client and fails unless it ends with the given code and the driver outlives it.
+    pub fn client_ends(&self, arguments: &[&str], code: i32, limit: Duration) -> Result<Outcome> {
+        let outcome = self.client(arguments, limit)?;
+        if code == 0 || outcome.status.code() != Some(code) {
+            self.check(arguments, &outcome)?;
+        }
+        ensure!(
+            outcome.status.code() == Some(code),
+            "`wdfmem {}` ended with {}, not {code}:\n{}",
+            arguments.join(" "),
+            outcome.status,
+            outcome.output
+        );
+        Ok(outcome)
+    }
+
     /// Fails unless the client succeeded, with what it and the driver said.
     pub fn check(&self, arguments: &[&str], outcome: &Outcome) -> Result<()> {
         if let Some(ending) = self.ending() {
