@@ -191,7 +191,10 @@ impl Builder<'_> {
             company: "wdfmem project",
             copyright: "MIT OR Apache-2.0",
         };
-        fs::write(&resource, version.to_resource_file()?)?;
+        fs::write(
+            &resource,
+            version.to_resource_file().map_err(anyhow::Error::msg)?,
+        )?;
 
         let mut link = self.toolchain.kernel_linker();
         link.current_dir(to)

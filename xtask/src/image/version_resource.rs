@@ -1,6 +1,7 @@
-//! The version resource of an image, as a compiled resource file (`.res`).
-
-use anyhow::{Context, Result};
+//! The version resource of an image, as a compiled resource file (`.res`), which linkers take as it is.
+//!
+//! `cargo xtask image` links it into its images, and the driver's build script, which includes this file by its
+//! path, into the driver that is built with the WDK: `wdk-build` adds none.
 
 /// What Explorer's details page says of a file.
 pub struct VersionResource<'a> {
@@ -25,13 +26,13 @@ const TEXT: u16 = 1;
 
 impl VersionResource<'_> {
     /// The bytes of a `.res` file with this one resource.
-    pub fn to_resource_file(&self) -> Result<Vec<u8>> {
+    pub fn to_resource_file(&self) -> Result<Vec<u8>, String> {
         let mut file = entry(0, 0, &[]);
         file.extend(entry(RESOURCE_TYPE_VERSION, LANGUAGE, &self.to_bytes()?));
         Ok(file)
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>> {
+    fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let strings = [
             ("CompanyName", self.company),
             ("FileDescription", self.description),
@@ -65,12 +66,12 @@ impl VersionResource<'_> {
 }
 
 /// `major.minor.patch` as the two numbers of a file version, the fourth part zero.
-fn numbers(version: &str) -> Result<[u32; 2]> {
+fn numbers(version: &str) -> Result<[u32; 2], String> {
     let mut parts = version.split('.').map(|part| part.parse::<u16>().ok());
     let mut part = || parts.next().flatten().map(u32::from);
     let complete = || Some([part()? << 16 | part()?, part()? << 16]);
     let mut complete = complete;
-    complete().with_context(|| format!("`{version}` is not a version of three numbers"))
+    complete().ok_or_else(|| format!("`{version}` is not a version of three numbers"))
 }
 
 /// VS_FIXEDFILEINFO of a driver for Windows NT.
