@@ -1,6 +1,6 @@
 //! The client as a person or a program meets it: its output and its exit codes.
 
-#![cfg(not(windows))]
+#![cfg(not(wdk))]
 
 use std::{
     io::Write,
@@ -16,8 +16,14 @@ const RULES: [&str; 37] = [
     "E1", "E2", "E3", "E4", "E5", "E6", "E7",
 ];
 
+/// Starts the client on the model, which it uses by itself where no driver can be installed.
 fn start(arguments: &[&str]) -> Child {
+    start_on(if cfg!(windows) { &["--model"] } else { &[] }, arguments)
+}
+
+fn start_on(system: &[&str], arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_wdfmem-client"))
+        .args(system)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -27,7 +33,10 @@ fn start(arguments: &[&str]) -> Child {
 }
 
 fn run(arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
-    let mut child = start(arguments);
+    end(start(arguments), input)
+}
+
+fn end(mut child: Child, input: impl AsRef<[u8]>) -> Output {
     // The client may end without reading all of it.
     let _ = child
         .stdin
@@ -326,6 +335,7 @@ fn help_teaches_every_call() {
 }
 
 #[test]
+#[cfg(not(windows))]
 fn what_needs_windows_says_so_and_what_to_do() {
     for arguments in [
         &["install"] as &[&str],
@@ -397,4 +407,43 @@ fn the_commands_for_a_virtual_machine_say_what_their_exit_codes_mean() {
         let told = text(&run(&[command, "--help"], "").stdout);
         assert!(told.contains("Exit codes: 0 "), "{command}: {told}");
     }
+}
+
+#[test]
+fn the_model_can_be_asked_for_everywhere() {
+    let output = end(start_on(&["--model"], &["version"]), "");
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
+}
+
+#[test]
+fn where_no_driver_is_installed_asking_for_it_fails_with_both_ways_on() {
+    let output = end(start_on(&["--driver"], &["version"]), "");
+    let told = text(&output.stderr);
+    assert_eq!(
+        (code(&output), text(&output.stdout).as_str()),
+        (3, ""),
+        "{told}"
+    );
+    assert!(told.contains("driver package"), "{told}");
+    assert!(told.contains("`wdfmem --model`"), "{told}");
+}
+
+#[test]
+fn where_no_driver_is_installed_the_model_is_used_and_windows_users_are_told() {
+    let output = end(start_on(&[], &["version"]), "");
+    let told = text(&output.stderr);
+    assert_eq!(code(&output), 0, "{told}");
+    if cfg!(windows) {
+        assert!(told.contains("no installed driver answers"), "{told}");
+        assert!(told.contains("`wdfmem install"), "{told}");
+        assert!(told.contains("`wdfmem --model`"), "{told}");
+    } else {
+        assert_eq!(told, "");
+    }
+}
+
+#[test]
+fn the_model_and_the_driver_cannot_both_be_asked_for() {
+    let output = end(start_on(&["--model", "--driver"], &["version"]), "");
+    assert_eq!(code(&output), 2);
 }

@@ -56,7 +56,9 @@ fn compiler_says(option: &[&str]) -> Option<String> {
 
 /// Why the words of the compiler in use cannot be compared, if they cannot.
 fn incomparable() -> Option<String> {
-    let version = compiler_says(&["--version"])?;
+    let Some(version) = compiler_says(&["--version"]) else {
+        return Some("there is no compiler to ask, as in Wine".to_owned());
+    };
     let number = version.split_whitespace().nth(1).unwrap_or_default();
     let rest = number.strip_prefix(WORDED_BY);
     let same = rest.is_some_and(|rest| rest.starts_with('.') && !rest.contains('-'));

@@ -107,6 +107,8 @@ impl<'a> Session<'a> {
         let mut command = self.prefix.command();
         command
             .arg(format!(r"C:\pkg\{}", image::CLIENT))
+            // Never the model, which the client holds too.
+            .arg("--driver")
             .args(arguments)
             .env("WINEDEBUG", "-all")
             .stdin(Stdio::null())
