@@ -119,7 +119,7 @@ pub fn run() -> Result<String> {
         .arg(folder.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
-        .env("RUSTFLAGS", "--cfg wdk_free --cfg image");
+        .env("RUSTFLAGS", "--cfg image");
     process::run(&mut compile)?;
 
     let image = folder.join("folding.sys");

@@ -5,3 +5,4 @@
 mod declarations;
 mod facts;
 mod layout;
+mod wdk_route_page;
