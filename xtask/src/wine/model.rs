@@ -1,4 +1,4 @@
-//! `cargo xtask wine-tests`: the tests in the model as Windows programs, in Wine.
+//! `cargo xtask wine-tests`: all tests and the self-test as Windows programs, in Wine.
 
 use super::prefix::{Prefix, Wine};
 use crate::toolchain::{Choice, Target, Toolchain};
@@ -6,16 +6,8 @@ use crate::{process, project};
 use anyhow::{Context, Result};
 use std::fs;
 
-/// What is tested: the models, the wrappers and the driver, without what needs a compiler at hand.
-const TESTS: [&[&str]; 2] = [
-    &[
-        "--package=nt-model",
-        "--package=kmdf-model",
-        "--package=wdfmem",
-        "--tests",
-    ],
-    &["--package=kmdf", "--test=wrappers"],
-];
+/// What the README promises with nothing but a Rust toolchain, without any compiler flags.
+const COMMANDS: [(&str, &[&str]); 2] = [("test", &["--workspace"]), ("run", &["--release"])];
 
 /// Runs the tests in a prefix of their own.
 pub fn run() -> Result<String> {
@@ -27,11 +19,11 @@ pub fn run() -> Result<String> {
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let prefix = Prefix::make(wine, &folder.join("prefix"), false)?;
     prefix.add_random_library()?;
-    for tests in TESTS {
-        let mut command = toolchain.cargo("test", Target::Program);
+    for (subcommand, arguments) in COMMANDS {
+        let mut command = toolchain.cargo(subcommand, Target::Program);
         command
             .current_dir(&root)
-            .args(tests)
+            .args(arguments)
             .arg("--target-dir")
             .arg(&folder)
             .env(RUNNER, prefix.program())
