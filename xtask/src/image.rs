@@ -24,6 +24,8 @@ pub struct Options {
 
 /// The driver's image.
 pub const DRIVER: &str = "wdfmem.sys";
+/// The image of the example driver that uses the crate `alloc`.
+pub const EXAMPLE: &str = "mailbox.sys";
 /// The framework's image, for Wine only.
 pub const FRAMEWORK: &str = "WDFLDR.SYS";
 /// The Windows client.
@@ -36,7 +38,7 @@ pub fn run(options: &Options) -> Result<String> {
     let root = project::root();
     let images = build(&root, options.toolchain)?;
     let mut said = Vec::new();
-    for name in [DRIVER, FRAMEWORK, CLIENT] {
+    for name in [DRIVER, EXAMPLE, FRAMEWORK, CLIENT] {
         let size = fs::metadata(images.join(name))?.len();
         said.push(format!("{name} {size} bytes"));
     }
@@ -75,11 +77,17 @@ struct KernelImage {
     arguments: &'static [&'static str],
 }
 
-const KERNEL_IMAGES: [KernelImage; 2] = [
+const KERNEL_IMAGES: [KernelImage; 3] = [
     KernelImage {
         package: "wdfmem",
         name: DRIVER,
         description: "wdfmem memory test driver",
+        arguments: &["/ENTRY:FxDriverEntry"],
+    },
+    KernelImage {
+        package: "mailbox",
+        name: EXAMPLE,
+        description: "mailbox example driver",
         arguments: &["/ENTRY:FxDriverEntry"],
     },
     KernelImage {

@@ -13,7 +13,7 @@ use crate::catalog::{self, Member};
 use crate::date::Date;
 use crate::inf::{self, CATALOG, INF, TEMPLATE};
 use crate::project;
-use crate::release::Release;
+use crate::release::{FLOOR, Release};
 use crate::sign::Signer;
 use crate::tools::Tools;
 use crate::verify::{Signed, verify};
@@ -114,8 +114,8 @@ pub fn make(
 
 /// Stamps the template and checks the result.
 fn checked_inf(release: &Release, template: &Path) -> Result<String> {
-    let inf = inf::stamp_template(release, template)?;
-    let findings = inf::check(inf.as_bytes(), &inf::expectations(release));
+    let inf = inf::stamp_template(release, template, CATALOG)?;
+    let findings = inf::check(inf.as_bytes(), &inf::expectations(release, FLOOR));
     if let [first, others @ ..] = &findings[..] {
         let others = match others.len() {
             0 => String::new(),

@@ -54,13 +54,20 @@ pub fn run() -> Result<()> {
                 ..image::Options::default()
             })
         }),
-        ("audit of the image", &|| {
-            audit::run(&audit::Options {
-                file: images.join(image::DRIVER),
-                json: false,
-                skip: Vec::new(),
-                page: None,
-            })
+        ("audit of the images", &|| {
+            let audit = |name| {
+                audit::run(&audit::Options {
+                    file: images.join(name),
+                    json: false,
+                    skip: Vec::new(),
+                    page: None,
+                })
+            };
+            Ok(format!(
+                "{}; {}",
+                audit(image::DRIVER)?,
+                audit(image::EXAMPLE)?
+            ))
         }),
         ("Wine", &|| {
             wine::run(&wine::Options {

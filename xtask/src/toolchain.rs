@@ -43,7 +43,7 @@ impl Target {
     /// The crates of the library that it needs.
     fn library(self) -> &'static str {
         match self {
-            Self::Kernel => "-Zbuild-std=core",
+            Self::Kernel => "-Zbuild-std=core,alloc",
             Self::Program => "-Zbuild-std=std,panic_abort",
         }
     }

@@ -10,7 +10,9 @@ pub mod task;
 mod template;
 
 pub use checker::{Expectations, check, hardware_identifiers, rules};
-pub use template::{CATALOG, INF, TEMPLATE, expectations, stamp_template, stamped};
+pub use template::{
+    CATALOG, Driver, INF, TEMPLATE, drivers, expectations, stamp_template, stamped,
+};
 
 use std::fmt;
 
