@@ -14,6 +14,8 @@ pub enum Window {
     /// WdfObjectDelete above PASSIVE_LEVEL has taken an object that needs PASSIVE_LEVEL from its
     /// parent, and has yet to put it on the dispose list of its device, which nothing keeps (OBJ-58).
     DeferredDisposal,
+    /// A request is completed and counted by nobody any more, and has yet to be destroyed (REQ-37).
+    CompletedRequest,
 }
 
 /// What is called in every window, on the thread that is in it.

@@ -11,7 +11,7 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use kmdf_sys::{
     MEMORY_ALLOCATION_ALIGNMENT, PCWDF_OBJECT_CONTEXT_TYPE_INFO, ULONG, WDF_OBJECT_ATTRIBUTES,
-    WDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT, call_unsafe_wdf_function_binding,
+    WDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT, WDFREQUEST, call_unsafe_wdf_function_binding,
 };
 
 /// A type whose values live in the context space of framework objects; made one by
@@ -234,11 +234,26 @@ pub(crate) fn attributes<T: Context>(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES
     }
 }
 
-/// `EvtDestroyCallback` of an object with a context of type `T`.
+/// Attributes that give a request a context of type `T`, dropped when the request is completed.
+///
+/// Not when it is destroyed: the framework destroys a request after its packet is completed, and one
+/// that was cancelled in a queue when nothing counts it any more. Handle, device and driver may be gone
+/// by then. In `EvtCleanupCallback` the packet is there, which holds up the close of its handle, and so
+/// the removal of the device and the unload (REQ-37, REQ-54).
+pub(crate) fn request_attributes<T: Context>() -> WDF_OBJECT_ATTRIBUTES {
+    WDF_OBJECT_ATTRIBUTES {
+        EvtCleanupCallback: Some(destroy::<T>),
+        EvtDestroyCallback: None,
+        ..attributes::<T>(null_mut())
+    }
+}
+
+/// `EvtDestroyCallback` of an object with a context of type `T`, `EvtCleanupCallback` of a request.
 ///
 /// # Safety
 ///
-/// Called by the framework when the object is destroyed: no reference to it is left.
+/// Called by the framework when the object is destroyed, so that no reference to it is left, or for a
+/// request that is being completed, so that nobody has it.
 pub(crate) unsafe extern "C" fn destroy<T: Context>(object: WDFOBJECT) {
     // SAFETY: By the contract of this function; a lookup is allowed in this callback (OBJ-39).
     if let Some(slot) = unsafe { slot::<T>(object) } {
@@ -276,18 +291,45 @@ pub(crate) unsafe fn get<'a, T: Context>(object: WDFOBJECT) -> Result<&'a T> {
         .ok_or(Error::DEVICE_NOT_READY)
 }
 
-/// Gives an object a context of type `T` that it was not made with, or fills the one that it was:
-/// `WdfObjectAllocateContext`.
+/// Gives an object a context of type `T` that it was not made with, or fills the one that it was.
 ///
 /// # Safety
 ///
-/// As for `slot`, and the object is not destroyed for `'a`. It is no buffer of a request.
+/// `object` is a live framework object, neither a request nor a buffer of one, and is not destroyed for
+/// `'a`.
 pub(crate) unsafe fn attach<'a, T: Context>(object: WDFOBJECT, value: T) -> Result<&'a T> {
+    // SAFETY: By the contract of this function.
+    unsafe { attach_with(object, value, attributes::<T>(null_mut())) }
+}
+
+/// Gives a request a context of type `T` that it was not made with, or fills the one that it was.
+///
+/// # Safety
+///
+/// The driver owns the request, and does not complete it for `'a`.
+pub(crate) unsafe fn attach_to_request<'a, T: Context>(
+    request: WDFREQUEST,
+    value: T,
+) -> Result<&'a T> {
+    // SAFETY: By the contract of this function the request is alive.
+    unsafe { attach_with(request.cast(), value, request_attributes::<T>()) }
+}
+
+/// `WdfObjectAllocateContext`, unless the object was made with the context.
+///
+/// # Safety
+///
+/// As for `slot`. `object` is no buffer of a request. The attributes are for a context of type `T` of
+/// such an object, and its value is not dropped for `'a`.
+unsafe fn attach_with<'a, T: Context>(
+    object: WDFOBJECT,
+    value: T,
+    mut attributes: WDF_OBJECT_ATTRIBUTES,
+) -> Result<&'a T> {
     // SAFETY: By the contract of this function.
     if let Some(slot) = unsafe { slot::<T>(object) } {
         return slot.fill(value);
     }
-    let mut attributes = attributes::<T>(null_mut());
     // SAFETY: By the contract of this function; the attributes are set up as their `INIT` function
     // does, without a parent (OBJ-42).
     check(unsafe {

@@ -136,7 +136,7 @@ impl<'a> DeviceInit<'a> {
     ///
     /// Source: "WdfDeviceInitSetRequestAttributes function (wdfdevice.h)".
     pub fn set_request_context<T: Context>(&mut self, _irql: &impl AtPassive) {
-        let mut attributes = context::attributes::<T>(null_mut());
+        let mut attributes = context::request_attributes::<T>();
         // SAFETY: By the type invariant the structure is valid; the framework copies the
         // attributes, which are set up as their `INIT` function does.
         unsafe {

@@ -121,7 +121,7 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_get_state(
     // SAFETY: By the contract of this function.
     let queue = unsafe { queue(globals, c"WdfIoQueueGetState", handle) };
     let state = queue.state.lock();
-    let (waiting, owned) = (state.waiting.len() + state.leaving, state.owned_count);
+    let (waiting, owned) = (state.waiting.len(), state.owned_count);
     let held = queue.config.power_managed && state.power != Power::On;
     let bits = [
         (state.accepting, Bit::WdfIoQueueAcceptRequests),

@@ -39,6 +39,8 @@ unsafe extern "C" fn on_cancel(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) {
     // SAFETY: An armed request stays in its queue's list until this routine takes it out.
     let request = unsafe { Request::of_irp(irp) };
     let Some(queue) = request.queue() else { return };
+    // When the request is in no list of the queue's any more, nothing else keeps it.
+    queue.reference();
     let mut state = queue.state.lock();
     if request.is_cancelable() {
         cancel_for_driver(&mut state, request);
@@ -50,6 +52,8 @@ unsafe extern "C" fn on_cancel(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) {
         state = queue.finish_leaving(state, leaving);
         queue.dispatch_unless_active(state);
     }
+    // SAFETY: Taken above.
+    unsafe { queue.release() };
 }
 
 /// A driver-owned request is cancelled: its callback runs in the dispatch loop (REQ-48, REQ-52).
@@ -81,28 +85,26 @@ impl Queue {
             state.give_to_driver(request);
             state.canceled_on_queue.push_back(request);
         } else {
-            state.leaving += 1;
             leaving.push_back(request);
         }
     }
 
-    /// Completes those that leave, outside the lock.
+    /// Completes those that leave, outside the lock. They are in no list of the queue's and no count: who
+    /// waits for the queue, its deletion among them, does not wait for them. The caller has the queue,
+    /// or a reference on it.
     pub(super) fn finish_leaving<'a>(
         &'a self,
         state: Guard<'a, State>,
         mut leaving: RequestList<POSSESSION>,
     ) -> Guard<'a, State> {
-        let count = leaving.len();
-        if count == 0 {
+        if leaving.is_empty() {
             return state;
         }
         drop(state);
         while let Some(request) = leaving.pop_front() {
             dispatch::complete_unpresented(request, STATUS_CANCELLED);
         }
-        let mut state = self.state.lock();
-        state.leaving -= count;
-        state
+        self.state.lock()
     }
 
     /// Cancels what waits now, and what the driver marked cancelable (QUE-44, QUE-46).

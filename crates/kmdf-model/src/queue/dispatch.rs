@@ -200,7 +200,7 @@ impl Queue {
                     .filter(|request| request.is_acknowledged());
                 let at_rest = acknowledged.count() as u32 == state.owned_count;
                 // The last thread to leave says so: no callback of the queue runs any more (QUE-57).
-                if at_rest && state.leaving == 0 && state.loops == 1 {
+                if at_rest && state.loops == 1 {
                     state.power = Power::Off;
                     self.power_settled.set();
                 }
@@ -266,7 +266,6 @@ impl Queue {
     fn after(&self, state: &mut State, step: Step) {
         match step {
             Step::PowerStop(..) | Step::PowerResume(_) => state.power_callbacks -= 1,
-            Step::Leave(_) => state.leaving -= 1,
             _ => (),
         }
     }

@@ -40,8 +40,6 @@ pub(crate) struct State {
     /// A request that the driver marks cancelable is cancelled at once (QUE-33).
     pub(crate) cancels_dispatched: bool,
     pub(crate) waiting: RequestList<POSSESSION>,
-    /// Requests that were cancelled while waiting and are just being completed.
-    pub(crate) leaving: u32,
     pub(crate) owned: RequestList<POSSESSION>,
     /// The driver-owned requests; one that is being forwarded counts, but is in no list (QUE-63).
     pub(crate) owned_count: u32,
@@ -73,7 +71,6 @@ impl State {
             shut_down: false,
             cancels_dispatched: false,
             waiting: RequestList::new(),
-            leaving: 0,
             owned: RequestList::new(),
             owned_count: 0,
             cancelable: RequestList::new(),
@@ -93,7 +90,7 @@ impl State {
 
     /// Nothing waits and the driver owns nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.leaving == 0 && self.owned_count == 0
+        self.waiting.is_empty() && self.owned_count == 0
     }
 
     /// Whether the driver may be given requests, as far as state and power go.

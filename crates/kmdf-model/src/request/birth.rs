@@ -69,7 +69,8 @@ impl Request {
     /// REQ-1, REQ-2: a request for `irp`, or none for want of memory.
     pub(crate) fn create(device: Live<Device>, irp: Irp) -> Option<Live<Self>> {
         let entry = device.requests().allocate()?;
-        // The list's entries, and with them the device, outlast the request.
+        // The list's entries, and with them the device, outlast the request. The framework takes no such
+        // reference; what it comes to without one is no driver's doing (REQ-54).
         device.reference();
         let build = |object| Self::new(object, device, irp);
         let storage = entry.address.cast();

@@ -5,6 +5,7 @@ use crate::irp::Irp;
 use crate::live::Live;
 use crate::object::{self, EarlyDispose, FrameworkObject};
 use crate::stop;
+use crate::window::{self, Window};
 use core::sync::atomic::Ordering;
 use kmdf_sys::{
     _WDF_BUGCHECK_CODES, _WDF_REQUEST_FATAL_ERROR_CODES, CCHAR, IO_NO_INCREMENT, IRP_MJ_CREATE,
@@ -68,6 +69,7 @@ impl Live<Request> {
         if let Some(queue) = queue.filter(|_| outstanding) {
             queue.request_completed(self);
         }
+        window::open(Window::CompletedRequest);
         // SAFETY: The request's own; whoever else uses it has a reference.
         unsafe { object::delete(self.object().pointer()) };
     }

@@ -1,11 +1,12 @@
 //! Windows between two steps of the framework, held open: what a driver can run into there.
 
 use crate::driver::*;
-use kmdf_model::{Window, hold_windows};
+use kmdf_model::{Hold, Window, hold_windows};
 use kmdf_sys::*;
 use nt_model::Stop;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A thread is in the window that a test holds open.
@@ -22,6 +23,38 @@ fn wait_for(flag: &AtomicBool) {
         );
         std::thread::yield_now();
     }
+}
+
+/// Holds the window for which this is called with `true`.
+fn hold_if(wanted: bool) {
+    if wanted {
+        REACHED.store(true, Ordering::Release);
+        wait_for(&GO);
+    }
+}
+
+/// Held by the test that holds a window.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Has no window held from its end on.
+struct Held(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+impl Held {
+    fn alone() -> Self {
+        Self(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        hold_windows(None);
+    }
+}
+
+fn hold(hold: Hold) {
+    REACHED.store(false, Ordering::Release);
+    GO.store(false, Ordering::Release);
+    hold_windows(Some(hold));
 }
 
 /// Deletes paged memory of a device at DISPATCH_LEVEL, on a thread of its own. `meanwhile` gets the
@@ -45,15 +78,9 @@ fn delete_memory_at_dispatch_level(
         made.set(handle);
         status
     });
-    let outcome = run(plain(), hooks, move |machine| {
-        REACHED.store(false, Ordering::Release);
-        GO.store(false, Ordering::Release);
-        hold_windows(Some(|window| {
-            if window == Window::DeferredDisposal {
-                REACHED.store(true, Ordering::Release);
-                wait_for(&GO);
-            }
-        }));
+    let _held = Held::alone();
+    run(plain(), hooks, move |machine| {
+        hold(|window| hold_if(window == Window::DeferredDisposal));
         let device = machine.add();
         let memory: WDFMEMORY = memory.get();
         let memory = memory.expose_provenance();
@@ -71,9 +98,7 @@ fn delete_memory_at_dispatch_level(
         if let Some(device) = left {
             device.remove().expect("nothing is open");
         }
-    });
-    hold_windows(None);
-    outcome
+    })
 }
 
 /// OBJ-58: between leaving its parent and the dispose list of its device, an object is known to
@@ -92,4 +117,64 @@ fn removal_between_the_two_steps_of_a_deletion_at_dispatch_level_frees_the_devic
 #[test]
 fn removal_after_a_deletion_at_dispatch_level_waits_for_the_dispose_list() {
     delete_memory_at_dispatch_level(Some).expect("no stop");
+}
+
+/// Attributes of requests that log their callbacks.
+fn logged_requests() -> WDF_OBJECT_ATTRIBUTES {
+    unsafe extern "C" fn cleanup(_: WDFOBJECT) {
+        log("cleanup");
+    }
+    unsafe extern "C" fn destroy(_: WDFOBJECT) {
+        log("destroy");
+    }
+    WDF_OBJECT_ATTRIBUTES {
+        EvtCleanupCallback: Some(cleanup),
+        EvtDestroyCallback: Some(destroy),
+        ..attributes()
+    }
+}
+
+/// REQ-37, REQ-54, QUE-60: a request that is cancelled in a queue is in no list and no count of the
+/// queue's from then on. Its EvtCleanup comes before the sender learns of it, its EvtDestroy whenever
+/// it comes: nobody waits, not even the removal of the device.
+#[test]
+fn a_request_cancelled_in_a_queue_is_destroyed_when_nothing_counts_it() {
+    let waiting = Slot::default();
+    let made = waiting.clone();
+    let hooks = Hooks::default()
+        .init(|init| {
+            let mut attributes = logged_requests();
+            wdf!(WdfDeviceInitSetRequestAttributes(init, &mut attributes));
+        })
+        .created(move |device| {
+            create_queue(device, default_config(PARALLEL));
+            let config = WDF_IO_QUEUE_CONFIG {
+                DefaultQueue: 0,
+                ..default_config(MANUAL)
+            };
+            made.set(create_queue(device, config));
+            STATUS_SUCCESS
+        })
+        .control(move |_, request, _, _, _| {
+            let forwarded = wdf!(WdfRequestForwardToIoQueue(request, waiting.get()));
+            assert_eq!(forwarded, STATUS_SUCCESS);
+        });
+    let _held = Held::alone();
+    let (outcome, log) = run_to_end(plain(), hooks, |machine| {
+        let device = machine.add();
+        let file = machine.open();
+        let pending = file.ioctl_async(BUFFERED, &[1], 0);
+        hold(|window| hold_if(window == Window::CompletedRequest));
+        let cancelling = pending.cancel_elsewhere();
+        wait_for(&REACHED);
+        assert_eq!(peek_log(), ["cleanup"]);
+        assert_eq!(pending.wait().0.status, STATUS_CANCELLED);
+        file.close();
+        device.remove().expect("nothing is open");
+        log("removed");
+        GO.store(true, Ordering::Release);
+        assert!(cancelling.join().expect("no panic"));
+    });
+    outcome.expect("no stop");
+    assert_eq!(log, ["cleanup", "removed", "destroy"]);
 }

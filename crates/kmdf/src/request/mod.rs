@@ -240,12 +240,12 @@ impl<'r> Request<'r> {
     /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(&self) -> Result<&T> {
         // SAFETY: By the type invariant; the borrow ends before the completion, before which the
-        // request is not destroyed.
+        // value is not dropped.
         unsafe { context::get(self.handle.cast()) }
     }
 
-    /// Attaches a value to the request, which is dropped when the request is destroyed, after its
-    /// completion. IRQL: <= DISPATCH_LEVEL.
+    /// Attaches a value to the request, which is dropped when the request is completed, whoever completes
+    /// it, before its sender learns of that. IRQL: <= DISPATCH_LEVEL.
     ///
     /// The value goes into the room that
     /// [`DeviceInit::set_request_context`](crate::DeviceInit::set_request_context) made for its
@@ -258,8 +258,8 @@ impl<'r> Request<'r> {
     ///
     /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
     pub fn attach<T: Context>(&self, value: T) -> Result<&T> {
-        // SAFETY: As in `context`; the handle is the request's own.
-        unsafe { context::attach(self.handle.cast(), value) }
+        // SAFETY: By the type invariant; the borrow ends before the completion.
+        unsafe { context::attach_to_request(self.handle, value) }
     }
 
     /// `WdfRequestIsCanceled`: whether the sender has given up on the request.

@@ -17,7 +17,7 @@ pub(crate) const LENGTH: usize = 16;
 struct Explored;
 kmdf::driver_entry!(Explored);
 
-struct State;
+pub(crate) struct State;
 kmdf::context!(State);
 
 type WithDevice = Box<dyn FnOnce(Device<'_>, &mut Passive) + Send>;
@@ -60,6 +60,7 @@ pub(crate) fn explore(test: impl Fn() + Send + Sync + 'static) {
         framework::load(fx_driver_entry);
         test();
         framework::unload();
+        kernel::wait_for_workers();
         kernel::end();
     });
     println!("{} orders", orders.load(Ordering::Relaxed));

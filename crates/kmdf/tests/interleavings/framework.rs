@@ -1,5 +1,6 @@
 //! The framework's functions that the wrappers call, small enough for loom: objects with contexts,
-//! references and children, memory, and lookaside lists that do not keep what comes back.
+//! references and children, memory, lookaside lists that do not keep what comes back, and requests that
+//! wait in a queue.
 //!
 //! The rules are those of `docs/framework-rules.md`. Whatever the framework does under one of its
 //! locks, or interlocked, is one step; between two steps another thread may run.
@@ -10,6 +11,7 @@ use kmdf_sys::entry::FUNCTION_COUNT as BOUND_FUNCTIONS;
 use kmdf_sys::loader::PWDF_BIND_INFO;
 use kmdf_sys::*;
 use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::mem::{take, transmute};
@@ -36,6 +38,8 @@ struct Framework {
     driver: std::sync::Mutex<Option<Driver>>,
     /// The handle of the device made last.
     device: std::sync::Mutex<usize>,
+    /// The handle of the queue made last that has a callback for requests.
+    queue: std::sync::Mutex<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,10 +74,14 @@ enum Kind {
         tag: ULONG,
         memory: Attributes,
     },
+    Queue {
+        control: PFN_WDF_IO_QUEUE_IO_DEVICE_CONTROL,
+    },
+    Request,
 }
 
 /// What is kept of `WDF_OBJECT_ATTRIBUTES`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Attributes {
     parent: usize,
     context_type: usize,
@@ -91,6 +99,10 @@ struct State {
     children: Vec<Arc<Object>>,
     cleanup: PFN_WDF_OBJECT_CONTEXT_CLEANUP,
     destroy: PFN_WDF_OBJECT_CONTEXT_DESTROY,
+    /// Of a request: the type and the address of the context that was added.
+    added: Option<(usize, usize)>,
+    /// Of a request: the handle of the queue that it is in.
+    queue: usize,
 }
 
 /// A lock of this framework's own.
@@ -112,10 +124,12 @@ fn driver() -> Driver {
 impl Attributes {
     /// # Safety
     ///
-    /// The attributes are valid.
+    /// The attributes are valid, or NULL.
     unsafe fn read(attributes: *const WDF_OBJECT_ATTRIBUTES) -> Self {
         // SAFETY: By the contract of this function.
-        let attributes = unsafe { &*attributes };
+        let Some(attributes) = (unsafe { attributes.as_ref() }) else {
+            return Self::default();
+        };
         Self {
             parent: attributes.ParentObject.addr(),
             context_type: attributes.ContextTypeInfo.expose_provenance(),
@@ -130,6 +144,8 @@ impl Object {
     /// driver, if there is one.
     fn create(attributes: Attributes, kind: Kind) -> Result<Arc<Self>, NTSTATUS> {
         let parent = match (attributes.parent, *own(&FRAMEWORK.driver)) {
+            // A request has no parent (REQ-2).
+            _ if matches!(kind, Kind::Request) => None,
             (0, driver) => driver.map(|driver| object(driver.handle)),
             (parent, _) => Some(object(parent)),
         };
@@ -146,6 +162,8 @@ impl Object {
                 children: Vec::new(),
                 cleanup: None,
                 destroy: None,
+                added: None,
+                queue: 0,
             }),
         });
         own(&FRAMEWORK.objects).insert(this.handle, Arc::clone(&this));
@@ -216,7 +234,7 @@ impl Object {
     /// Whether the object is disposed of and destroyed at PASSIVE_LEVEL only (OBJ-57).
     fn needs_passive(&self) -> bool {
         match self.kind {
-            Kind::Plain => false,
+            Kind::Plain | Kind::Queue { .. } | Kind::Request => false,
             Kind::Memory { pool, .. } | Kind::List { pool, .. } => pool == _POOL_TYPE::PagedPool,
         }
     }
@@ -243,6 +261,9 @@ impl Object {
             let context = with_exposed_provenance_mut::<Control>(self.handle + CONTEXT);
             // SAFETY: Made by `allocate`; the object is not used any more.
             unsafe { context.drop_in_place() };
+        }
+        if let Some((_, added)) = self.state().added {
+            kernel::free(added, Some(TAG));
         }
         if let Kind::Memory {
             buffer, ref list, ..
@@ -349,6 +370,52 @@ pub(crate) fn remove_device(handle: usize) {
     object(handle).delete();
 }
 
+/// A request that waits in a queue.
+pub(crate) struct Waiting {
+    request: Arc<Object>,
+    completed: AtomicBool,
+}
+
+/// Sends a request to the queue made last, whose callback forwards it to another.
+pub(crate) fn send() -> Arc<Waiting> {
+    let queue = *own(&FRAMEWORK.queue);
+    let Kind::Queue { control } = object(queue).kind else {
+        panic!("a queue with a callback");
+    };
+    let attributes = Attributes::default();
+    let request = Object::create(attributes, Kind::Request).expect("nothing fails here");
+    request.state().queue = queue;
+    let control = control.expect("a queue with a callback");
+    let (queue, handle) = (
+        with_exposed_provenance_mut(queue),
+        with_exposed_provenance_mut(request.handle),
+    );
+    // SAFETY: The driver's callback, with live handles.
+    unsafe { control(queue, handle, 0, 0, 0) };
+    Arc::new(Waiting {
+        request,
+        completed: AtomicBool::new(false),
+    })
+}
+
+impl Waiting {
+    /// Cancels the request, which nothing counts once it is out of its queue (REQ-37, REQ-54).
+    pub(crate) fn cancel(&self) {
+        let queue = std::mem::take(&mut self.request.state().queue);
+        assert_ne!(queue, *own(&FRAMEWORK.queue), "the request was forwarded");
+        self.request.dispose();
+        self.completed.store(true, Ordering::Release);
+        self.request.give_up();
+    }
+
+    /// Waits for the completion of the request, as its sender does.
+    pub(crate) fn wait(&self) {
+        while !self.completed.load(Ordering::Acquire) {
+            loom::thread::yield_now();
+        }
+    }
+}
+
 /// Checks that the driver object alone is left.
 pub(crate) fn assert_objects_destroyed() {
     let objects = own(&FRAMEWORK.objects).len();
@@ -363,7 +430,12 @@ pub(crate) fn unload() {
         unsafe { unload(with_exposed_provenance_mut(handle)) };
     }
     object(handle).delete_tree();
-    assert!(own(&FRAMEWORK.objects).is_empty(), "a reference is leaked");
+    let objects = own(&FRAMEWORK.objects);
+    let mut left = objects.values();
+    assert!(
+        left.all(|object| matches!(object.kind, Kind::Request)),
+        "a reference is leaked"
+    );
 }
 
 /// The function table that drivers bind to.
@@ -391,6 +463,11 @@ static TABLE: [WDFFUNC; FUNCTION_COUNT] = {
         WdfObjectDereferenceActualTableIndex: PFN_WDFOBJECTDEREFERENCEACTUAL = object_dereference;
         WdfObjectGetTypedContextWorkerTableIndex: PFN_WDFOBJECTGETTYPEDCONTEXTWORKER = object_context;
         WdfObjectContextGetObjectTableIndex: PFN_WDFOBJECTCONTEXTGETOBJECT = context_object;
+        WdfObjectAllocateContextTableIndex: PFN_WDFOBJECTALLOCATECONTEXT = allocate_context;
+        WdfIoQueueCreateTableIndex: PFN_WDFIOQUEUECREATE = queue_create;
+        WdfIoQueueGetDeviceTableIndex: PFN_WDFIOQUEUEGETDEVICE = queue_device;
+        WdfRequestGetIoQueueTableIndex: PFN_WDFREQUESTGETIOQUEUE = request_queue;
+        WdfRequestForwardToIoQueueTableIndex: PFN_WDFREQUESTFORWARDTOIOQUEUE = request_forward;
         WdfMemoryCreateTableIndex: PFN_WDFMEMORYCREATE = memory_create;
         WdfMemoryGetBufferTableIndex: PFN_WDFMEMORYGETBUFFER = memory_buffer;
         WdfLookasideListCreateTableIndex: PFN_WDFLOOKASIDELISTCREATE = list_create;
@@ -528,10 +605,76 @@ unsafe extern "C" fn object_context(
     context_type: PCWDF_OBJECT_CONTEXT_TYPE_INFO,
 ) -> PVOID {
     let object = object(handle.addr());
-    if object.context_type != context_type.addr() {
-        return null_mut();
+    if object.context_type == context_type.addr() {
+        return with_exposed_provenance_mut(object.handle + CONTEXT);
     }
-    with_exposed_provenance_mut(object.handle + CONTEXT)
+    match object.state().added {
+        Some((added, address)) if added == context_type.addr() => {
+            with_exposed_provenance_mut(address)
+        }
+        _ => null_mut(),
+    }
+}
+
+unsafe extern "C" fn allocate_context(
+    _: PWDF_DRIVER_GLOBALS,
+    handle: WDFOBJECT,
+    attributes: PWDF_OBJECT_ATTRIBUTES,
+    _: *mut PVOID,
+) -> NTSTATUS {
+    // SAFETY: By the contract of the table.
+    let attributes = unsafe { Attributes::read(attributes) };
+    let info = with_exposed_provenance_mut::<WDF_OBJECT_CONTEXT_TYPE_INFO>(attributes.context_type);
+    // SAFETY: A driver's context types are in statics.
+    let size = unsafe { (*info).ContextSize };
+    let address = kernel::allocate(_POOL_TYPE::NonPagedPoolNx, size, TAG);
+    // SAFETY: Allocated above with this size.
+    unsafe { with_exposed_provenance_mut::<u8>(address).write_bytes(0, size) };
+    let object = object(handle.addr());
+    let mut state = object.state();
+    state.added = Some((attributes.context_type, address));
+    state.cleanup = attributes.cleanup;
+    state.destroy = attributes.destroy;
+    STATUS_SUCCESS
+}
+
+unsafe extern "C" fn queue_create(
+    _: PWDF_DRIVER_GLOBALS,
+    device: WDFDEVICE,
+    config: PWDF_IO_QUEUE_CONFIG,
+    attributes: PWDF_OBJECT_ATTRIBUTES,
+    handle: *mut WDFQUEUE,
+) -> NTSTATUS {
+    let attributes = Attributes {
+        parent: device.addr(),
+        // SAFETY: By the contract of the table.
+        ..unsafe { Attributes::read(attributes) }
+    };
+    // SAFETY: By the contract of the table.
+    let control = unsafe { (*config).EvtIoDeviceControl };
+    let object = Object::create(attributes, Kind::Queue { control });
+    if let (Ok(object), Some(_)) = (&object, control) {
+        *own(&FRAMEWORK.queue) = object.handle;
+    }
+    // SAFETY: By the contract of the table.
+    unsafe { created(object, handle) }
+}
+
+unsafe extern "C" fn queue_device(_: PWDF_DRIVER_GLOBALS, handle: WDFQUEUE) -> WDFDEVICE {
+    with_exposed_provenance_mut(object(handle.addr()).device)
+}
+
+unsafe extern "C" fn request_queue(_: PWDF_DRIVER_GLOBALS, handle: WDFREQUEST) -> WDFQUEUE {
+    with_exposed_provenance_mut(object(handle.addr()).state().queue)
+}
+
+unsafe extern "C" fn request_forward(
+    _: PWDF_DRIVER_GLOBALS,
+    handle: WDFREQUEST,
+    queue: WDFQUEUE,
+) -> NTSTATUS {
+    object(handle.addr()).state().queue = queue.addr();
+    STATUS_SUCCESS
 }
 
 unsafe extern "C" fn context_object(_: PWDF_DRIVER_GLOBALS, context: PVOID) -> WDFOBJECT {

@@ -19,3 +19,5 @@ mod lists;
 mod objects;
 #[cfg(loom)]
 mod releases;
+#[cfg(loom)]
+mod requests;

@@ -1,11 +1,13 @@
 //! Queues: a handler at DISPATCH_LEVEL, reads and writes, and requests that wait in a manual queue.
 
+use super::driver::wait_until;
 use kmdf::{
     DeviceInit, Driver, Error, Handled, IoHandler, ManualQueue, NonPagedNx, Passive, Presentation,
     Queue, Request, Result, Tag, context, driver_entry, wide,
 };
+use kmdf_model::{Window, hold_windows};
 use nt_model::{Config, File, IoStatus};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Waits until another request releases it.
 const WAIT: u32 = 0x0022_2000;
@@ -232,6 +234,46 @@ fn what_is_attached_to_a_request_goes_with_it() {
         waiting.wait();
         assert_eq!(NOTED.load(Ordering::Relaxed), before);
     });
+}
+
+/// REQ-37, REQ-54: what is attached to a request that is cancelled in a queue is dropped before the
+/// sender learns of the cancellation, and so before handle, device and driver can go. When the framework
+/// destroys the request, nothing of the driver's waits for that.
+#[test]
+fn what_is_attached_is_dropped_before_a_cancelled_request_completes() {
+    static COMPLETED: AtomicBool = AtomicBool::new(false);
+    static REMOVED: AtomicBool = AtomicBool::new(false);
+
+    nt_model::run(Config::default(), |kernel| {
+        hold_windows(Some(|window| {
+            if window == Window::CompletedRequest && !COMPLETED.swap(true, Ordering::AcqRel) {
+                wait_until(|| REMOVED.load(Ordering::Acquire));
+            }
+        }));
+        // Nothing is held before the request is there.
+        COMPLETED.store(true, Ordering::Release);
+        let driver = kernel
+            .load_driver("queues", fx_driver_entry)
+            .expect("loads");
+        let device = driver.add_device("ROOT\\QUEUES").expect("starts");
+        let file = kernel.open("\\\\.\\Queues").expect("opens");
+        let before = NOTED.load(Ordering::Relaxed);
+        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        assert_eq!(NOTED.load(Ordering::Relaxed), before + 2);
+        COMPLETED.store(false, Ordering::Release);
+        let cancelling = waiting.cancel_elsewhere();
+        wait_until(|| COMPLETED.load(Ordering::Acquire));
+        let dropped = NOTED.load(Ordering::Relaxed) == before;
+        assert_eq!(waiting.wait().0.status, Error::CANCELLED.status());
+        file.close();
+        device.remove().expect("nothing is open");
+        REMOVED.store(true, Ordering::Release);
+        assert!(cancelling.join().expect("no panic"));
+        driver.unload().expect("nothing is left");
+        hold_windows(None);
+        assert!(dropped, "both values");
+    })
+    .expect("no bug check");
 }
 
 /// REQ-55, QUE-51: a forwarded request waits and is answered by who takes it.

@@ -13,6 +13,7 @@ use crate::time;
 use kmdf_sys::*;
 use std::fmt;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// An open handle to a device. Several threads may send requests through it at once.
@@ -268,6 +269,18 @@ impl Pending {
             State::Sent(outgoing) => outgoing.cancel(),
             _ => false,
         }
+    }
+
+    /// As [`Pending::cancel`], on a thread of its own, which may be in the driver's cancel routine still
+    /// when the request has been completed and waited for.
+    ///
+    /// For a request that only its cancellation completes: the thread begins while it is there.
+    pub fn cancel_elsewhere(&self) -> JoinHandle<bool> {
+        let cancel = match &self.state {
+            State::Sent(outgoing) => Some(outgoing.canceller()),
+            _ => None,
+        };
+        std::thread::spawn(move || cancel.is_some_and(|cancel| cancel()))
     }
 
     /// Waits for completion and gives the outcome and the output buffer.

@@ -225,7 +225,17 @@ impl Outgoing {
 
     /// Marks the IRP cancelled unless it is completed already.
     pub(crate) fn cancel(&self) -> bool {
-        self.request.outcome().is_none() && irp::cancel::cancel(&self.machine, self.irp())
+        self.canceller()()
+    }
+
+    /// Does the same, on whatever thread.
+    pub(crate) fn canceller(&self) -> impl FnOnce() -> bool + Send + use<> {
+        let (machine, request, irp) = (self.machine.clone(), self.request.clone(), self.irp);
+        move || {
+            // SAFETY: An IRP that is not completed has not been cleared up.
+            let irp = || unsafe { Shared::new(irp as PIRP) };
+            request.outcome().is_none() && irp::cancel::cancel(&machine, irp())
+        }
     }
 
     /// Sends, waits and clears up.
