@@ -3,6 +3,7 @@
 mod code;
 pub mod contexts;
 mod debug;
+mod depth;
 mod describe;
 mod header;
 pub mod image;
@@ -52,7 +53,7 @@ struct Check {
 }
 
 /// All checks, from the outside of an image to its inside.
-const CHECKS: [Check; 20] = [
+const CHECKS: [Check; 21] = [
     Check {
         id: "machine",
         rule: "An executable image for x64: anything else is refused",
@@ -117,6 +118,11 @@ const CHECKS: [Check; 20] = [
         id: "stack",
         rule: "No function has a frame of a page or more, nor calls __chkstk: kernel stacks are small",
         examine: unwind::frames,
+    },
+    Check {
+        id: "depth",
+        rule: "Chains of direct calls end, and take no more than a third of a kernel stack",
+        examine: depth::bounded,
     },
     Check {
         id: "registers",

@@ -4,6 +4,7 @@ use super::image::{Image, number_at};
 use anyhow::{Context, Result, ensure};
 use object::pe::{IMAGE_DEBUG_TYPE_CODEVIEW, IMAGE_DIRECTORY_ENTRY_DEBUG};
 use pdb2::{FallibleIterator, PDB, SymbolData, SymbolIter};
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 /// Bytes of an entry of the debug directory.
@@ -83,6 +84,34 @@ fn take_names(mut symbols: SymbolIter<'_>, names: &mut Vec<String>) -> Result<()
         names.push(name.to_string().into_owned());
     }
     Ok(())
+}
+
+/// The functions that the PDB tells of, by their addresses; none without a PDB.
+pub fn functions_by_address(image: &Image<'_>) -> Result<BTreeMap<u32, String>> {
+    let mut names = BTreeMap::new();
+    let Some(bytes) = image.pdb.as_deref() else {
+        return Ok(names);
+    };
+    let mut pdb = PDB::open(Cursor::new(bytes)).context("the PDB cannot be read")?;
+    let Ok(addresses) = pdb.address_map() else {
+        return Ok(names);
+    };
+    let information = pdb.debug_information()?;
+    let mut modules = information.modules()?;
+    while let Some(module) = modules.next()? {
+        let Some(module) = pdb.module_info(&module)? else {
+            continue;
+        };
+        let mut symbols = module.symbols()?;
+        while let Some(symbol) = symbols.next()? {
+            if let Ok(SymbolData::Procedure(procedure)) = symbol.parse()
+                && let Some(address) = procedure.offset.to_rva(&addresses)
+            {
+                names.insert(address.0, procedure.name.to_string().into_owned());
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// Reads what the debug directory says of the PDB.

@@ -1,7 +1,8 @@
-//! A page about an image for the documentation: its size, its sections and its imports.
+//! A page about an image for the documentation: its size, its sections, its imports and how deep it
+//! goes on the stack.
 
 use super::image::Image;
-use super::{imports, sections};
+use super::{depth, imports, sections};
 use anyhow::{Context, Result};
 use std::fmt::Write;
 use std::fs;
@@ -41,6 +42,21 @@ fn page(image: &Image<'_>, name: &str) -> Result<String> {
         let since = imports::since(&library, &name)?;
         writeln!(page, "| `{name}` | {library} | {since} |")?;
     }
+    let depths = depth::measure(image)?;
+    page.push_str(
+        "\nBytes of stack that a function takes with all that it calls directly, for the functions that \
+         nothing in the image calls directly: the entry point and the callbacks.\n\n\
+         | function | bytes of stack |\n| --- | ---: |\n",
+    );
+    for root in &depths.roots {
+        writeln!(page, "| `{}` | {} |", root.name, root.depth)?;
+    }
+    writeln!(
+        page,
+        "\n{} calls through pointers count as nothing: those of the framework's functions and of the \
+         kernel's.",
+        depths.indirect_calls
+    )?;
     Ok(page)
 }
 
@@ -54,6 +70,7 @@ mod tests {
         let bytes = Sample::new().to_bytes();
         let page = page(&Image::parse(&bytes).unwrap(), "x.sys").unwrap();
         assert!(page.contains("| `INIT` | 3 | 3 | rxd |"));
+        assert!(page.contains("| `0x1000` | 48 |"));
         assert!(page.contains("| `DbgPrint` | ntoskrnl.exe | Windows 7 or earlier |"));
     }
 }

@@ -136,6 +136,26 @@ impl Sample {
         section.bytes[start..end].copy_from_slice(bytes);
     }
 
+    /// Adds three functions that call one another, each with a frame of 4,000 bytes.
+    pub fn add_chain_of_calls(&mut self) {
+        const STEP: u32 = 16;
+        let (first, frame) = (TEXT + 0x20, UNWIND + 16);
+        // A large allocation of 500 times 8 bytes.
+        self.write(frame, &[1, 4, 2, 0, 4, 0x01, 0xF4, 0x01]);
+        for index in 0..3 {
+            let start = first + index * STEP;
+            // call the next function, or nop; ret
+            let call = [0xE8, 11, 0, 0, 0, 0xC3];
+            let last = [0x90, 0x90, 0x90, 0x90, 0x90, 0xC3];
+            self.write(start, if index < 2 { &call } else { &last });
+            self.write(
+                PDATA + 12 * (index + 1),
+                &numbers(&[start, start + 6, frame]),
+            );
+        }
+        self.directories[pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION].1 = 48;
+    }
+
     /// Replaces the only import.
     pub fn import(&mut self, library: &str, name: &str) {
         let (thunks, addresses) = (IMPORTS + 0x40, IMPORTS + 0x60);

@@ -24,7 +24,7 @@ fn broken_bytes(bytes: &[u8], pdb: Option<Vec<u8>>) -> Vec<(&'static str, String
 /// An image that one check refuses: the check, a part of what it says, and how it was broken.
 type Case = (&'static str, &'static str, fn(&mut Sample));
 
-const CASES: [Case; 49] = [
+const CASES: [Case; 51] = [
     ("machine", "0x14c, not x64", |sample| {
         sample.machine = pe::IMAGE_FILE_MACHINE_I386;
     }),
@@ -152,6 +152,13 @@ const CASES: [Case; 49] = [
     }),
     ("stack", "__chkstk is linked in", |sample| {
         sample.name_functions(&["__chkstk"]);
+    }),
+    ("depth", "in a circle", |sample| {
+        // The function calls itself.
+        sample.write(sample::TEXT + 4, &[0xE8, 0xF7, 0xFF, 0xFF, 0xFF]);
+    }),
+    ("depth", "12016 bytes, and 8192 are allowed", |sample| {
+        sample.add_chain_of_calls();
     }),
     ("registers", "AVX", |sample| {
         // vzeroupper; ret

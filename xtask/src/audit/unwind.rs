@@ -14,9 +14,9 @@ const LARGE_FRAME: u32 = 4096;
 const CHAINED: u8 = 4;
 
 /// A function as .pdata has it.
-struct Function {
-    start: u32,
-    end: u32,
+pub struct Function {
+    pub start: u32,
+    pub end: u32,
     information: u32,
 }
 
@@ -71,7 +71,7 @@ pub fn frames(image: &Image<'_>) -> Result<String> {
     Ok(format!("the largest frame has {size} bytes, at {start:#x}"))
 }
 
-fn functions(image: &Image<'_>) -> Result<Vec<Function>> {
+pub fn functions(image: &Image<'_>) -> Result<Vec<Function>> {
     let directory = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION)?;
     let (_, bytes) = directory.unwrap_or_default();
     ensure!(
@@ -92,8 +92,14 @@ fn functions(image: &Image<'_>) -> Result<Vec<Function>> {
 
 /// Bytes that a function takes of the stack, by its unwind information.
 fn frame(image: &Image<'_>, function: &Function) -> Result<u32> {
+    frame_of_whole(image, function).map(|(size, _)| size)
+}
+
+/// The same, and the start of the function that it is a part of, which is itself for most.
+pub fn frame_of_whole(image: &Image<'_>, function: &Function) -> Result<(u32, u32)> {
     let mut size = 0;
     let mut address = function.information;
+    let mut start = function.start;
     // A chain ends in the record of the function's first part, a few links on.
     for _ in 0..8 {
         let writable = image
@@ -113,9 +119,10 @@ fn frame(image: &Image<'_>, function: &Function) -> Result<u32> {
             .context("cut off")?;
         size += allocated(codes)?;
         if flags & CHAINED == 0 {
-            return Ok(size);
+            return Ok((size, start));
         }
         let next = 4 + 2 * usize::from(count).next_multiple_of(2);
+        start = number_at(bytes, next)?;
         address = number_at(bytes, next + 8)?;
     }
     bail!("it is chained to itself")
