@@ -2,7 +2,6 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use kmdf::{DriverParent, Result, SpinLock};
 use wdfmem_ioctl::{Capabilities, Handle};
 
 use crate::quota::DeviceQuota;
@@ -13,8 +12,6 @@ pub struct DeviceState {
     pub capabilities: Capabilities,
     /// What all file objects have together.
     pub quota: DeviceQuota,
-    /// Guards nothing: holding it is how a call gets to `DISPATCH_LEVEL`.
-    pub raise: SpinLock<()>,
     objects_made: AtomicU32,
 }
 
@@ -22,13 +19,12 @@ kmdf::context!(DeviceState);
 
 impl DeviceState {
     /// The state of a new device.
-    pub fn new(capabilities: Capabilities) -> Result<Self> {
-        Ok(Self {
+    pub fn new(capabilities: Capabilities) -> Self {
+        Self {
             capabilities,
             quota: DeviceQuota::default(),
-            raise: SpinLock::new(&DriverParent, ())?,
             objects_made: AtomicU32::new(0),
-        })
+        }
     }
 
     /// A handle for a new object at this index of its file object's table.

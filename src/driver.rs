@@ -48,7 +48,7 @@ impl Driver for Wdfmem {
         // All access for the system and for administrators, none for anybody else.
         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
         init.set_file_handler::<FileState>(irql);
-        let device = init.create(DeviceState::new(self.capabilities)?, irql)?;
+        let device = init.create(DeviceState::new(self.capabilities), irql)?;
         device.create_default_queue(Presentation::Parallel, Requests, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         trace!("device added, {:?}", self.capabilities);

@@ -5,11 +5,14 @@ use kmdf::{Device, DriverParent, FileHandler, FileObject, Passive, Result, WaitL
 use crate::{
     debug::{self, paged_code},
     device::DeviceState,
+    quota::{Account, Charge, Quota},
     table::Table,
 };
 
 /// The file object's context.
 pub struct FileState {
+    /// What they are charged with.
+    pub account: Account,
     /// Its objects. Calls on the same file object take turns.
     pub table: WaitLock<Table>,
 }
@@ -17,10 +20,15 @@ pub struct FileState {
 kmdf::context!(FileState);
 
 impl FileHandler for FileState {
-    fn create(_device: Device<'_>, _irql: &mut Passive) -> Result<Self> {
+    fn create(device: Device<'_>, _irql: &mut Passive) -> Result<Self> {
         paged_code!();
+        let opens = &device.context::<DeviceState>()?.quota.opens;
+        let charged = opens.charge(Charge::object(0))?;
+        let table = WaitLock::new(&DriverParent, Table::default())?;
+        charged.keep();
         Ok(Self {
-            table: WaitLock::new(&DriverParent, Table::default())?,
+            account: Account::of_a_file_object(),
+            table,
         })
     }
 
@@ -28,9 +36,12 @@ impl FileHandler for FileState {
         self.empty(file, irql);
     }
 
-    /// For a system that sends no cleanup.
+    /// Empties the table again, for a system that sends no cleanup.
     fn close(&self, file: FileObject<'_>, irql: &mut Passive) {
         self.empty(file, irql);
+        if let Ok(device) = file.device().context::<DeviceState>() {
+            device.quota.closed();
+        }
     }
 }
 
@@ -39,7 +50,11 @@ impl FileState {
         paged_code!();
         if let Ok(device) = file.device().context::<DeviceState>() {
             // The lock refuses only a thread that holds it already, which a callback does not.
-            let closed = self.table.with(irql, |table, _irql| table.close(device));
+            let quota = Quota {
+                file: &self.account,
+                device: &device.quota,
+            };
+            let closed = self.table.with(irql, |table, _irql| table.close(quota));
             if closed.is_err() {
                 debug::unexpected("a file object is closed by the thread that holds its table");
             }

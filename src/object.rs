@@ -3,8 +3,8 @@
 use core::ops::Range;
 
 use kmdf::{
-    Dispatch, Entry, Error, LookasideList, Memory, NonPagedLookaside, NonPagedNx, Paged,
-    PagedLookaside, Passive, PoolBuffer, PreallocatedMemory, Result, UninitMemory,
+    Entry, Error, LookasideList, Memory, NonPagedLookaside, NonPagedNx, Paged, PagedLookaside,
+    Passive, PoolBuffer, PreallocatedMemory, Result, UninitMemory,
 };
 use wdfmem_ioctl::{Kind, PoolKind, Status, Traits};
 
@@ -115,9 +115,9 @@ impl Object {
         }
     }
 
-    /// Its bytes at `DISPATCH_LEVEL`, if it has a buffer that was written to and is nonpaged. No other
-    /// buffer can be had with this witness.
-    pub fn bytes_at_dispatch<'a>(&'a self, irql: &'a Dispatch) -> Result<&'a [u8]> {
+    /// Its bytes, if it has a buffer that was written to and is nonpaged: they may be touched at
+    /// `DISPATCH_LEVEL`, too, as they borrow nothing of the witness.
+    pub fn nonpaged_bytes(&self, irql: &Passive) -> Result<&[u8]> {
         match self {
             Self::Memory(Pooled::NonPaged(memory))
             | Self::LookasideMemory(Pooled::NonPaged(memory)) => Ok(memory.bytes(irql)),

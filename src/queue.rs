@@ -9,6 +9,7 @@ use crate::{
     device::DeviceState,
     file::FileState,
     handlers::{Scope, bytes, ex_list, interface, lookaside, memory, preallocated, transform},
+    quota::{Quota, UntilCompleted},
     status::error,
 };
 
@@ -28,14 +29,19 @@ impl IoHandler for Requests {
         irql: &mut Passive,
     ) -> Handled<'r> {
         paged_code!();
+        let device = queue.device();
+        let state = match device.context::<DeviceState>() {
+            Ok(state) => state,
+            Err(error) => return request.complete(Err(error)),
+        };
+        // Memory of the request is deleted by its completion, so it is refunded after that.
+        let mut until_completed = UntilCompleted::new(&state.quota);
         request.answer(|transfer| {
-            // A code that no call has is told before its buffers are looked at.
+            // Reject unknown control codes before touching the buffers.
             Code::try_from(code).map_err(|status| {
                 trace!("unknown control code {code:#010x}");
                 error(status)
             })?;
-            let device = queue.device();
-            let state = device.context::<DeviceState>()?;
             let file = transfer.file_object()?;
             let files = file.context::<FileState>()?;
             files.table.with_irql_mut(irql, |table, irql| {
@@ -47,8 +53,13 @@ impl IoHandler for Requests {
                         state,
                         file,
                         table,
+                        quota: Quota {
+                            file: &files.account,
+                            device: &state.quota,
+                        },
                         irql,
                     },
+                    &mut until_completed,
                 )
             })?
         })
@@ -57,7 +68,12 @@ impl IoHandler for Requests {
 
 /// Decodes the call, does it, writes its answer, and returns the information value: the bytes of the
 /// answer, or of the second buffer that a bulk write consumed.
-fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<usize> {
+fn answer(
+    transfer: Transfer<'_>,
+    code: u32,
+    scope: &mut Scope<'_>,
+    until_completed: &mut UntilCompleted<'_>,
+) -> Result<usize> {
     let call = Call::decode(code, transfer.input(1)?).map_err(error)?;
     if (transfer.output_length() as u64) < call.answer_length() {
         return Err(Error::BUFFER_TOO_SMALL);
@@ -88,7 +104,7 @@ fn answer(transfer: Transfer<'_>, code: u32, scope: &mut Scope<'_>) -> Result<us
         Call::Checksum { span, level } => put(transfer, &bytes::checksum(scope, span, level)?),
         Call::Transform(ask) => {
             let (ask, length) = (transform::Ask::from(&ask), ask.data.len());
-            transform::transform(transfer, ask, length)
+            transform::transform(transfer, ask, length, scope.quota.file, until_completed)
         }
         Call::BulkWrite { handle, offset } => {
             bytes::bulk_write(scope, handle, offset, &transfer.direct_input()?)

@@ -1,9 +1,12 @@
 //! What file objects and the device may have, and what they do have.
 
+use core::mem::forget;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use kmdf::{Error, Result};
-use wdfmem_ioctl::{DEVICE_BYTES, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, Kind, Status, wire};
+use wdfmem_ioctl::{
+    DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, Kind, Status, wire,
+};
 
 use crate::status::error;
 
@@ -22,25 +25,9 @@ impl Charge {
         Self { objects: 1, bytes }
     }
 
-    /// Both together, or nothing if that is more than anybody may have.
-    fn with(self, more: Self, most: Self) -> Option<Self> {
-        let objects = self
-            .objects
-            .checked_add(more.objects)
-            .filter(|sum| *sum <= most.objects)?;
-        let bytes = self
-            .bytes
-            .checked_add(more.bytes)
-            .filter(|sum| *sum <= most.bytes)?;
-        Some(Self { objects, bytes })
-    }
-
-    /// What is left after some of it was given back.
-    pub const fn without(self, less: Self) -> Self {
-        Self {
-            objects: self.objects.saturating_sub(less.objects),
-            bytes: self.bytes.saturating_sub(less.bytes),
-        }
+    /// Bytes without an object of their own.
+    pub const fn bytes(bytes: u64) -> Self {
+        Self { objects: 0, bytes }
     }
 
     /// As it stands in an answer.
@@ -52,36 +39,133 @@ impl Charge {
     }
 }
 
-/// The most that a file object may have.
-const FILE: Charge = Charge {
-    objects: FILE_OBJECTS,
-    bytes: FILE_BYTES,
-};
-
-/// What one file object is charged with; the device is charged with the same on top.
-#[derive(Debug, Default)]
-pub struct FileQuota {
-    used: Charge,
+/// What somebody is charged with, and the most that it may be.
+#[derive(Debug)]
+pub struct Account {
+    objects: AtomicU32,
+    bytes: AtomicU64,
+    most: Charge,
 }
 
-impl FileQuota {
-    /// Charges the file object and its device, both or neither.
-    pub fn charge(&mut self, device: &DeviceQuota, more: Charge) -> Result<()> {
-        let used = self.used.with(more, FILE).ok_or_else(exceeded)?;
-        device.charge(more)?;
-        self.used = used;
+impl Account {
+    const fn new(most: Charge) -> Self {
+        Self {
+            objects: AtomicU32::new(0),
+            bytes: AtomicU64::new(0),
+            most,
+        }
+    }
+
+    /// The account of a file object.
+    pub const fn of_a_file_object() -> Self {
+        Self::new(Charge {
+            objects: FILE_OBJECTS,
+            bytes: FILE_BYTES,
+        })
+    }
+
+    /// Charges until the result is dropped.
+    pub fn charge(&self, charge: Charge) -> Result<Charged<'_>> {
+        let (order, relaxed) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.objects
+            .fetch_update(order, relaxed, |sum| {
+                sum.checked_add(charge.objects)
+                    .filter(|sum| *sum <= self.most.objects)
+            })
+            .map_err(|_| exceeded())?;
+        // Refunds the objects when the bytes are too many.
+        let mut charged = Charged {
+            account: self,
+            charge: Charge { bytes: 0, ..charge },
+        };
+        self.bytes
+            .fetch_update(order, relaxed, |sum| {
+                sum.checked_add(charge.bytes)
+                    .filter(|sum| *sum <= self.most.bytes)
+            })
+            .map_err(|_| exceeded())?;
+        charged.charge = charge;
+        Ok(charged)
+    }
+
+    fn refund(&self, charge: Charge) {
+        self.objects.fetch_sub(charge.objects, Ordering::Relaxed);
+        self.bytes.fetch_sub(charge.bytes, Ordering::Relaxed);
+    }
+
+    /// What is charged.
+    pub fn used(&self) -> Charge {
+        Charge {
+            objects: self.objects.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A charge that is refunded when this is dropped.
+#[derive(Debug)]
+#[must_use = "dropping it refunds the charge"]
+pub struct Charged<'a> {
+    account: &'a Account,
+    charge: Charge,
+}
+
+impl Charged<'_> {
+    /// Leaves the charge to be refunded by [`Quota::refund`], along with what it was made for.
+    pub fn keep(self) {
+        forget(self);
+    }
+}
+
+impl Drop for Charged<'_> {
+    fn drop(&mut self) {
+        self.account.refund(self.charge);
+    }
+}
+
+/// What the device is charged with for a request until this is dropped, after the request is completed.
+#[derive(Debug)]
+pub struct UntilCompleted<'a> {
+    device: &'a DeviceQuota,
+    charged: Option<Charged<'a>>,
+}
+
+impl<'a> UntilCompleted<'a> {
+    /// Nothing so far.
+    pub const fn new(device: &'a DeviceQuota) -> Self {
+        Self {
+            device,
+            charged: None,
+        }
+    }
+
+    /// Charges in place of what was charged before.
+    pub fn charge(&mut self, charge: Charge) -> Result<()> {
+        self.charged = Some(self.device.account.charge(charge)?);
         Ok(())
     }
+}
 
-    /// Gives back what was charged.
-    pub fn refund(&mut self, device: &DeviceQuota, less: Charge) {
-        self.used = self.used.without(less);
-        device.refund(less);
+/// The accounts that a file object's calls are charged to: its own and its device's.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota<'a> {
+    /// The file object's.
+    pub file: &'a Account,
+    /// The device's.
+    pub device: &'a DeviceQuota,
+}
+
+impl<'a> Quota<'a> {
+    /// Charges both, or neither.
+    pub fn charge(self, charge: Charge) -> Result<[Charged<'a>; 2]> {
+        let file = self.file.charge(charge)?;
+        Ok([file, self.device.account.charge(charge)?])
     }
 
-    /// What the file object is charged with.
-    pub const fn used(&self) -> Charge {
-        self.used
+    /// Refunds a charge that was kept.
+    pub fn refund(self, charge: Charge) {
+        self.file.refund(charge);
+        self.device.account.refund(charge);
     }
 }
 
@@ -90,10 +174,12 @@ fn exceeded() -> Error {
 }
 
 /// What all file objects of a device are charged with together, and what they have of each kind.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DeviceQuota {
-    objects: AtomicU32,
-    bytes: AtomicU64,
+    /// For the objects of all file objects.
+    pub account: Account,
+    /// For the file objects themselves.
+    pub opens: Account,
     live: [Live; Kind::ALL.len()],
 }
 
@@ -103,37 +189,26 @@ struct Live {
     bytes: AtomicU64,
 }
 
+impl Default for DeviceQuota {
+    fn default() -> Self {
+        Self {
+            account: Account::new(Charge {
+                objects: DEVICE_OBJECTS,
+                bytes: DEVICE_BYTES,
+            }),
+            opens: Account::new(Charge {
+                objects: DEVICE_OPENS,
+                bytes: 0,
+            }),
+            live: Default::default(),
+        }
+    }
+}
+
 impl DeviceQuota {
-    fn charge(&self, more: Charge) -> Result<()> {
-        let (order, relaxed) = (Ordering::Relaxed, Ordering::Relaxed);
-        self.objects
-            .fetch_update(order, relaxed, |sum| {
-                sum.checked_add(more.objects)
-                    .filter(|sum| *sum <= DEVICE_OBJECTS)
-            })
-            .map_err(|_| exceeded())?;
-        let bytes = self.bytes.fetch_update(order, relaxed, |sum| {
-            sum.checked_add(more.bytes)
-                .filter(|sum| *sum <= DEVICE_BYTES)
-        });
-        if bytes.is_err() {
-            self.objects.fetch_sub(more.objects, order);
-            return Err(exceeded());
-        }
-        Ok(())
-    }
-
-    fn refund(&self, less: Charge) {
-        self.objects.fetch_sub(less.objects, Ordering::Relaxed);
-        self.bytes.fetch_sub(less.bytes, Ordering::Relaxed);
-    }
-
-    /// What all file objects are charged with.
-    pub fn used(&self) -> Charge {
-        Charge {
-            objects: self.objects.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
+    /// Refunds a file object's open.
+    pub fn closed(&self) {
+        self.opens.refund(Charge::object(0));
     }
 
     /// Counts a new object.

@@ -7,7 +7,7 @@ use crate::{
     device::DeviceState,
     driver::POOL_TAG,
     object::{Object, Pooled, either},
-    quota::{Charge, FileQuota},
+    quota::{Charge, Quota},
     status::error,
 };
 
@@ -79,36 +79,20 @@ type Chunk = [Option<Slot>; CHUNK];
 #[derive(Default)]
 pub struct Table {
     chunks: [Option<PoolBox<Chunk>>; CHUNKS],
-    quota: FileQuota,
     closed: bool,
 }
 
-/// Room for one object, charged for, to be filled or given back.
-#[must_use]
-pub struct Room {
-    index: u8,
-    charge: Charge,
-}
-
 impl Table {
-    /// Charges for a new object and makes room for it.
-    pub fn room(&mut self, device: &DeviceState, bytes: u64) -> Result<Room> {
+    /// Refuses new objects once the table was closed.
+    pub fn check_open(&self) -> Result<()> {
         if self.closed {
             return Err(error(Status::FILE_CLOSED));
         }
-        let charge = Charge::object(bytes);
-        self.quota.charge(&device.quota, charge)?;
-        match self.vacancy() {
-            Ok(index) => Ok(Room { index, charge }),
-            Err(no_room) => {
-                self.quota.refund(&device.quota, charge);
-                Err(no_room)
-            }
-        }
+        Ok(())
     }
 
     /// The place of the next object.
-    fn vacancy(&mut self) -> Result<u8> {
+    pub fn vacancy(&mut self) -> Result<u8> {
         let mut index = 0;
         for place in &mut self.chunks {
             let chunk = match place {
@@ -126,21 +110,16 @@ impl Table {
         Err(Error::INSUFFICIENT_RESOURCES)
     }
 
-    /// Gives room back that an object could not be made for.
-    pub fn vacate(&mut self, device: &DeviceState, room: Room) {
-        self.quota.refund(&device.quota, room.charge);
-    }
-
-    /// Puts an object into its room.
+    /// Puts an object into a vacant place.
     pub fn fill(
         &mut self,
         device: &DeviceState,
-        room: Room,
+        index: u8,
         object: Object,
         origin: Option<Handle>,
         size: u64,
     ) -> Handle {
-        let handle = device.new_handle(room.index);
+        let handle = device.new_handle(index);
         let slot = Slot {
             handle,
             object,
@@ -151,7 +130,7 @@ impl Table {
             },
         };
         device.quota.count(slot.object.kind(), slot.bytes());
-        if let Some(place) = self.place(room.index) {
+        if let Some(place) = self.place(index) {
             *place = Some(slot);
         }
         handle
@@ -183,81 +162,27 @@ impl Table {
         Ok(())
     }
 
-    /// Takes an object out and gives back what it was charged for.
-    pub fn remove(&mut self, device: &DeviceState, handle: Handle) -> Result<Object> {
+    /// Takes an object out and refunds what it was charged for.
+    pub fn remove(&mut self, quota: Quota<'_>, handle: Handle) -> Result<Object> {
         let slot = self.occupied(handle)?.take().ok_or(Error::INVALID_HANDLE)?;
         if let Some(list) = slot.origin.and_then(|list| self.get(list).ok()) {
             list.taken.out = list.taken.out.saturating_sub(1);
         }
-        self.quota.refund(&device.quota, slot.charge());
-        device.quota.discount(slot.object.kind(), slot.bytes());
+        quota.refund(slot.charge());
+        quota.device.discount(slot.object.kind(), slot.bytes());
         Ok(slot.object)
     }
 
-    /// Charges for what a list may need for one more object out of it.
-    pub fn take_from(&mut self, device: &DeviceState, list: Handle) -> Result<()> {
-        let taken = self.get(list)?.taken;
-        let out = taken.out.checked_add(1).ok_or(Error::INTERNAL_ERROR)?;
-        let mut peak = taken.peak;
-        if out > peak {
-            self.quota.charge(
-                &device.quota,
-                Charge {
-                    objects: 0,
-                    bytes: taken.size,
-                },
-            )?;
-            peak = out;
-        }
-        self.get(list)?.taken = Taken { out, peak, ..taken };
-        Ok(())
-    }
-
-    /// Undoes [`Table::take_from`] when the object could not be had.
-    pub fn return_to(&mut self, device: &DeviceState, list: Handle, before: Taken) {
-        if let Ok(slot) = self.get(list) {
-            let more = slot.taken.peak.saturating_sub(before.peak);
-            slot.taken = before;
-            let bytes = before.size.saturating_mul(u64::from(more));
-            self.quota
-                .refund(&device.quota, Charge { objects: 0, bytes });
-        }
-    }
-
-    /// Charges for a change of an object's size; the new size is counted once the object has it.
-    pub fn resize(&mut self, device: &DeviceState, old: u64, new: u64) -> Result<()> {
-        match new.checked_sub(old) {
-            Some(more) => self.quota.charge(
-                &device.quota,
-                Charge {
-                    objects: 0,
-                    bytes: more,
-                },
-            ),
-            None => {
-                let bytes = old.saturating_sub(new);
-                self.quota
-                    .refund(&device.quota, Charge { objects: 0, bytes });
-                Ok(())
-            }
-        }
-    }
-
     /// Deletes everything and makes room for nothing from now on.
-    pub fn close(&mut self, device: &DeviceState) {
+    pub fn close(&mut self, quota: Quota<'_>) {
         self.closed = true;
         for chunk in &mut self.chunks {
             let Some(chunk) = chunk.take() else { continue };
             for slot in chunk.iter().flatten() {
-                device.quota.discount(slot.object.kind(), slot.bytes());
+                quota.device.discount(slot.object.kind(), slot.bytes());
+                quota.refund(slot.charge());
             }
         }
-        self.quota.refund(&device.quota, self.quota.used());
-    }
-
-    /// What the file object is charged with.
-    pub const fn used(&self) -> Charge {
-        self.quota.used()
     }
 
     /// What it has of each kind, as it stands in an answer.

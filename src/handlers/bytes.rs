@@ -9,6 +9,9 @@ use crate::object::{Object, mismatch, range, unwritten};
 /// How many bytes pass over the stack at a time.
 const STEP: usize = 256;
 
+/// How many bytes are touched before the level is lowered again.
+const DISPATCH_STEP: usize = 4096;
+
 /// Refuses an object without a buffer.
 fn buffered(object: &Object) -> Result<()> {
     if object.has_buffer() {
@@ -159,9 +162,15 @@ pub fn checksum(scope: &mut Scope<'_>, span: Span, level: Level) -> Result<wire:
     let range = range(span.offset, span.length, object.length()).ok_or(Error::BUFFER_TOO_SMALL)?;
     let checksum = match level {
         Level::Passive => object.bytes(scope.irql)?.get(range).map(crc32),
-        Level::Dispatch => scope.state.raise.with(scope.irql, |(), irql| {
-            Ok(object.bytes_at_dispatch(irql)?.get(range).map(crc32))
-        })??,
+        Level::Dispatch => {
+            let bytes = object.nonpaged_bytes(scope.irql)?.get(range);
+            bytes.map(|bytes| {
+                let steps = bytes.chunks(DISPATCH_STEP);
+                !steps.fold(u32::MAX, |remainder, step| {
+                    scope.irql.raise(|_| advance(remainder, step))
+                })
+            })
+        }
     };
     Ok(wire::ChecksumAnswer {
         checksum: checksum.ok_or(Error::BUFFER_TOO_SMALL)?.into(),
@@ -221,9 +230,13 @@ const fn remainders() -> [u32; 256] {
 
 /// The CRC-32 (ISO-HDLC) of bytes.
 fn crc32(bytes: &[u8]) -> u32 {
-    let remainder = bytes.iter().fold(u32::MAX, |remainder, byte| {
+    !advance(u32::MAX, bytes)
+}
+
+/// The remainder after some more bytes.
+fn advance(remainder: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(remainder, |remainder, byte| {
         let low = usize::from((remainder as u8) ^ byte);
         (remainder >> 8) ^ REMAINDERS.get(low).copied().unwrap_or_default()
-    });
-    !remainder
+    })
 }

@@ -59,7 +59,7 @@ pub fn free(scope: &mut Scope<'_>, list: Handle, entry: Handle) -> Result<()> {
     if slot.origin != Some(list) {
         return Err(Error::INVALID_PARAMETER);
     }
-    drop(scope.table.remove(scope.state, entry)?);
+    drop(scope.table.remove(scope.quota, entry)?);
     Ok(())
 }
 
@@ -72,6 +72,6 @@ pub fn delete(scope: &mut Scope<'_>, list: Handle) -> Result<()> {
     if slot.taken.out != 0 {
         return Err(Error::DEVICE_BUSY);
     }
-    drop(scope.table.remove(scope.state, list)?);
+    drop(scope.table.remove(scope.quota, list)?);
     Ok(())
 }

@@ -27,8 +27,8 @@ pub fn statistics(scope: &Scope<'_>) -> wire::StatisticsAnswer {
     wire::StatisticsAnswer {
         file: scope.table.by_kind(),
         device: scope.state.quota.by_kind(),
-        file_charged: scope.table.used().usage(),
-        device_charged: scope.state.quota.used().usage(),
+        file_charged: scope.quota.file.used().usage(),
+        device_charged: scope.state.quota.account.used().usage(),
         list_hits: hits.into(),
         list_misses: misses.into(),
     }

@@ -72,6 +72,6 @@ pub fn delete(scope: &mut Scope<'_>, handle: Handle) -> Result<()> {
         Kind::Lookaside => return Err(Error::DEVICE_BUSY),
         Kind::PagedList | Kind::NonPagedList | Kind::Entry => return Err(mismatch()),
     }
-    drop(scope.table.remove(scope.state, handle)?);
+    drop(scope.table.remove(scope.quota, handle)?);
     Ok(())
 }

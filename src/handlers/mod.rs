@@ -8,10 +8,17 @@ pub mod memory;
 pub mod preallocated;
 pub mod transform;
 
-use kmdf::{Device, FileObject, Passive, Result};
+use kmdf::{Device, Error, FileObject, Passive, Result};
 use wdfmem_ioctl::{Handle, MAX_OBJECT_BYTES, Status, wire};
 
-use crate::{device::DeviceState, driver::POOL_TAG, object::Object, status::error, table::Table};
+use crate::{
+    device::DeviceState,
+    driver::POOL_TAG,
+    object::Object,
+    quota::{Charge, Charged, Quota},
+    status::error,
+    table::{Table, Taken},
+};
 
 /// What a call works on.
 pub struct Scope<'a> {
@@ -23,6 +30,8 @@ pub struct Scope<'a> {
     pub file: FileObject<'a>,
     /// Its objects.
     pub table: &'a mut Table,
+    /// What it and the device are charged with.
+    pub quota: Quota<'a>,
     /// The level.
     pub irql: &'a mut Passive,
 }
@@ -37,37 +46,39 @@ impl Scope<'_> {
         origin: Option<Handle>,
         make: impl FnOnce(&mut Self) -> Result<Object>,
     ) -> Result<wire::CreatedAnswer> {
-        let room = self.table.room(self.state, charged)?;
-        match make(self) {
-            Ok(mut object) => {
-                let traits = object.traits(self.irql);
-                let handle = self.table.fill(self.state, room, object, origin, size);
-                Ok(wire::CreatedAnswer {
-                    handle: handle.number().into(),
-                    traits: traits.number().into(),
-                    size: size.into(),
-                })
-            }
-            Err(refused) => {
-                self.table.vacate(self.state, room);
-                Err(refused)
-            }
-        }
+        self.table.check_open()?;
+        let charged = self.quota.charge(Charge::object(charged))?;
+        let index = self.table.vacancy()?;
+        let mut object = make(self)?;
+        let traits = object.traits(self.irql);
+        let handle = self.table.fill(self.state, index, object, origin, size);
+        charged.into_iter().for_each(Charged::keep);
+        Ok(wire::CreatedAnswer {
+            handle: handle.number().into(),
+            traits: traits.number().into(),
+            size: size.into(),
+        })
     }
 
-    /// Makes an object out of what `make` takes from a list, which counts it as out.
+    /// Makes an object out of what `make` takes from a list, which counts it as out, and is charged for
+    /// one more buffer if it never had so many out.
     fn take_from(
         &mut self,
         list: Handle,
         make: impl FnOnce(&mut Self) -> Result<Object>,
     ) -> Result<wire::CreatedAnswer> {
         let before = self.table.get(list)?.taken;
-        self.table.take_from(self.state, list)?;
-        let taken = self.create(0, before.size, Some(list), make);
-        if taken.is_err() {
-            self.table.return_to(self.state, list, before);
-        }
-        taken
+        let out = before.out.checked_add(1).ok_or(Error::INTERNAL_ERROR)?;
+        let grows = if out > before.peak { before.size } else { 0 };
+        let charged = self.quota.charge(Charge::bytes(grows))?;
+        let taken = self.create(0, before.size, Some(list), make)?;
+        self.table.get(list)?.taken = Taken {
+            out,
+            peak: before.peak.max(out),
+            ..before
+        };
+        charged.into_iter().for_each(Charged::keep);
+        Ok(taken)
     }
 }
 

@@ -5,6 +5,7 @@ use wdfmem_ioctl::{CreatePreallocated, Handle, Kind, Parent, Tag, wire};
 
 use super::{Scope, kernel_tag, object_size};
 use crate::object::{Object, Pooled, Preallocated, mismatch};
+use crate::quota::{Charge, Charged};
 
 /// Create preallocated memory: over a zeroed buffer that the driver allocates for it.
 pub fn create(scope: &mut Scope<'_>, ask: CreatePreallocated) -> Result<wire::CreatedAnswer> {
@@ -53,16 +54,15 @@ pub fn assign(
         return Err(mismatch());
     }
     let old = slot.object.length() as u64;
-    // Until the new size is known to be had, both are charged for, as both are there.
-    scope.table.resize(scope.state, 0, size)?;
-    let assigned = match &mut scope.table.get(handle)?.object {
+    // While the buffers are exchanged, both are charged for, as both are there.
+    let charged = scope.quota.charge(Charge::bytes(size))?;
+    match &mut scope.table.get(handle)?.object {
         Object::Preallocated(Pooled::NonPaged(memory)) => swap(memory, tag, length, scope.irql),
         Object::Preallocated(Pooled::Paged(memory)) => swap(memory, tag, length, scope.irql),
         _ => Err(mismatch()),
-    };
-    let goes = if assigned.is_ok() { old } else { size };
-    scope.table.resize(scope.state, goes, 0)?;
-    assigned?;
+    }?;
+    charged.into_iter().for_each(Charged::keep);
+    scope.quota.refund(Charge::bytes(old));
     scope.state.quota.discount(Kind::Preallocated, old);
     scope.state.quota.count(Kind::Preallocated, size);
     let traits = scope.table.get(handle)?.object.traits(scope.irql);

@@ -4,7 +4,11 @@ use kmdf::{Error, NonPagedNx, RequestMemory, Result, Transfer};
 use wdfmem_ioctl::{MAX_TRANSFER_BYTES, Operation, Status, Tag};
 
 use super::framework_tag;
-use crate::{object::copy, status::error};
+use crate::{
+    object::copy,
+    quota::{Account, Charge, UntilCompleted},
+    status::error,
+};
 
 /// What is asked for, without the bytes.
 pub struct Ask {
@@ -26,10 +30,20 @@ impl From<&wdfmem_ioctl::Transform<'_>> for Ask {
 /// Transform: the last `length` bytes of the input pass through memory over the request's own buffer,
 /// where they are changed, and through memory from the pool that is a child of the request. Both objects
 /// are the framework's to delete when the request is completed.
-pub fn transform(mut transfer: Transfer<'_>, ask: Ask, length: usize) -> Result<usize> {
+pub fn transform(
+    mut transfer: Transfer<'_>,
+    ask: Ask,
+    length: usize,
+    file: &Account,
+    until_completed: &mut UntilCompleted<'_>,
+) -> Result<usize> {
     if length as u64 > MAX_TRANSFER_BYTES {
         return Err(error(Status::INVALID_BUFFER_SIZE));
     }
+    // The file object's calls take turns, so its own charge need not last until the completion.
+    let charge = Charge::bytes(length as u64);
+    let _charged = file.charge(charge)?;
+    until_completed.charge(charge)?;
     let mut memory: RequestMemory<'_, NonPagedNx> =
         transfer.create_memory(framework_tag(ask.tag)?, length)?;
     let mut wrapped = transfer.wrap_input()?;

@@ -1,8 +1,9 @@
 //! More than a file object or the device may have.
 
-use nt_model::File;
+use nt_model::{File, Kernel, NtStatus};
 use wdfmem_ioctl::{
-    Call, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, MAX_OBJECT_BYTES, PoolKind, Status, Tag,
+    Call, DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, MAX_OBJECT_BYTES,
+    Operation, PoolKind, Status, Tag, Transform,
 };
 
 use crate::common::*;
@@ -109,7 +110,113 @@ fn the_devices_quota_is_kept_by_all_its_file_objects_together() {
                 made += 1;
             }
         }
-        assert_eq!(made * MAX_OBJECT_BYTES, wdfmem_ioctl::DEVICE_BYTES);
+        assert_eq!(made * MAX_OBJECT_BYTES, DEVICE_BYTES);
         refuse(files.last().unwrap(), &one, Status::QUOTA_EXCEEDED);
+    });
+}
+
+/// Changes bytes in memory that lives as long as the request.
+const fn transform(data: &[u8]) -> Call<'_> {
+    Call::Transform(Transform {
+        operation: Operation::Reverse,
+        key: 0,
+        tag: Tag::DEFAULT,
+        data,
+    })
+}
+
+/// Makes objects until so many bytes are left of what the file object may have.
+fn leave_of_the_file(file: &File, bytes: u64) {
+    let mut left = FILE_BYTES - statistics(file).file_charged.bytes.get() - bytes;
+    while left > 0 {
+        let size = left.min(MAX_OBJECT_BYTES);
+        make(file, &memory(PoolKind::Paged, size));
+        left -= size;
+    }
+}
+
+#[test]
+fn memory_of_a_request_counts_against_the_file_objects_quota() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        leave_of_the_file(&file, 500);
+        let before = statistics(&file);
+        refuse(&file, &transform(&[1; 501]), Status::QUOTA_EXCEEDED);
+        assert_eq!(statistics(&file), before);
+        for _ in 0..3 {
+            let output = succeed(&file, &transform(&[1; 500])).output;
+            assert_eq!(output, [1; 500]);
+            assert_eq!(statistics(&file), before, "it went with its request");
+        }
+    });
+}
+
+#[test]
+fn memory_of_a_request_counts_against_the_devices_quota() {
+    with_all_checks(|kernel| {
+        let files: Vec<File> = (0..3).map(|_| open(kernel)).collect();
+        leave_of_the_file(&files[0], 0);
+        leave_of_the_file(&files[1], 0);
+        leave_of_the_file(&files[2], 2 * FILE_BYTES + FILE_BYTES - DEVICE_BYTES + 500);
+        let last = open(kernel);
+        let before = statistics(&last);
+        refuse(&last, &transform(&[1; 501]), Status::QUOTA_EXCEEDED);
+        succeed(&last, &transform(&[1; 500]));
+        assert_eq!(statistics(&last), before);
+    });
+}
+
+/// Opens the device as often as it lets one.
+fn open_all(kernel: &Kernel) -> (Vec<File>, NtStatus) {
+    let mut files = Vec::new();
+    loop {
+        assert!(files.len() < 1000, "there is no end to the opens");
+        match kernel.open_interface(&interface()) {
+            Ok(file) => files.push(file),
+            Err(status) => return (files, status),
+        }
+    }
+}
+
+#[test]
+fn the_device_is_open_so_many_times_and_no_more() {
+    with_all_checks(|kernel| {
+        let before = kernel.verifier().live_blocks;
+        let (mut files, refused) = open_all(kernel);
+        assert_eq!(files.len(), DEVICE_OPENS as usize);
+        assert_eq!(Status::from_code(refused.0), Status::QUOTA_EXCEEDED);
+        let blocks = kernel.verifier().live_blocks - before;
+        assert!(blocks <= 5 * u64::from(DEVICE_OPENS), "{blocks}");
+        for _ in 0..3 {
+            drop(files.pop());
+            let (more, refused) = open_all(kernel);
+            assert_eq!(more.len(), 1);
+            assert_eq!(Status::from_code(refused.0), Status::QUOTA_EXCEEDED);
+            files.extend(more);
+        }
+        succeed(&files[0], &Call::QueryVersion);
+    });
+}
+
+/// C7: an open that fails for lack of memory is none.
+#[test]
+fn a_failed_open_does_not_count() {
+    with_all_checks(|kernel| {
+        let mut failures = 0;
+        for nth in 1.. {
+            assert!(nth < 100, "there is no end to the allocations of an open");
+            kernel.fail_nth_allocation(nth);
+            let opened = kernel.open_interface(&interface());
+            kernel.fail_nth_allocation(0);
+            match opened {
+                Ok(_) => break,
+                Err(status) => {
+                    assert_eq!(Status::from_code(status.0), Status::INSUFFICIENT_RESOURCES);
+                    failures += 1;
+                }
+            }
+        }
+        assert!(failures > 0, "an open allocates");
+        assert_eq!(open_all(kernel).0.len(), DEVICE_OPENS as usize);
     });
 }

@@ -1,6 +1,6 @@
 //! The bytes of objects.
 
-use wdfmem_ioctl::{Call, CopyBytes, Level, PoolKind, Status, wire};
+use wdfmem_ioctl::{Call, CopyBytes, Level, MAX_DISPATCH_BYTES, PoolKind, Status, wire};
 
 use crate::POOLS;
 use crate::common::*;
@@ -34,6 +34,43 @@ fn only_nonpaged_memory_is_touched_at_dispatch_level() {
                     }
                 }
             }
+        }
+    });
+}
+
+/// C2: no step of the work at DISPATCH_LEVEL takes more than 4,096 bytes, so none takes long.
+#[test]
+fn the_level_is_lowered_between_steps_of_the_work_at_dispatch_level() {
+    with_all_checks(|kernel| {
+        let file = open(kernel);
+        let handle = make(&file, &memory(PoolKind::NonPaged, MAX_DISPATCH_BYTES + 1));
+        let data: Vec<u8> = (0..=250).cycle().take(4096).collect();
+        for offset in (0..MAX_DISPATCH_BYTES).step_by(4096) {
+            let data = &data;
+            succeed(
+                &file,
+                &Call::Write {
+                    handle,
+                    offset,
+                    data,
+                },
+            );
+        }
+        for length in [1, 4095, 4096, 4097, 8192, 8193, MAX_DISPATCH_BYTES] {
+            let checksum = |level| Call::Checksum {
+                span: span(handle, 1, length),
+                level,
+            };
+            let before = kernel.verifier().raise_irqls;
+            let passive = succeed(&file, &checksum(Level::Passive));
+            assert_eq!(kernel.verifier().raise_irqls, before);
+            assert_eq!(
+                succeed(&file, &checksum(Level::Dispatch)),
+                passive,
+                "{length}"
+            );
+            let raised = kernel.verifier().raise_irqls - before;
+            assert_eq!(raised, length.div_ceil(4096), "{length}");
         }
     });
 }

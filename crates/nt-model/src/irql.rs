@@ -5,6 +5,7 @@ use crate::machine::{Kernel, Machine, current as machine, enter};
 use crate::verifier::Violation;
 use kmdf_sys::{DISPATCH_LEVEL, IRQL_NOT_LESS_OR_EQUAL, KIRQL};
 use std::cell::Cell;
+use std::sync::atomic::Ordering;
 
 /// The highest IRQL there is.
 const HIGH_LEVEL: KIRQL = 15;
@@ -99,6 +100,7 @@ extern "C" fn KfRaiseIrql(new: KIRQL) -> KIRQL {
         }
         .stop(&machine, format!("KeRaiseIrql from {old} to {new}"));
     }
+    machine.raises.fetch_add(1, Ordering::Relaxed);
     raise(new)
 }
 

@@ -6,7 +6,7 @@ use crate::{debug, event, io, irql, lookaside, pool, registry, slist};
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Held for as long as a scenario runs: there is one machine per process.
@@ -48,6 +48,8 @@ pub(crate) struct Machine {
     pub(crate) lookaside: lookaside::State,
     /// Whether the next mapping of locked pages is to fail.
     pub(crate) mapping_fails: AtomicBool,
+    /// Calls of `KeRaiseIrql`.
+    pub(crate) raises: AtomicU64,
     pub(crate) pool: pool::State,
     pub(crate) registry: registry::State,
     pub(crate) slists: slist::State,
@@ -71,6 +73,7 @@ impl Machine {
             io: io::State::default(),
             lookaside: lookaside::State::default(),
             mapping_fails: AtomicBool::new(false),
+            raises: AtomicU64::new(0),
             pool: pool::State::boot(&config),
             registry: registry::State::default(),
             slists: slist::State::default(),

@@ -128,6 +128,9 @@ pub struct VerifierReport {
     pub special_blocks: u64,
     /// Allocations failed on purpose.
     pub faults_injected: u64,
+    /// Calls of `KeRaiseIrql`, not of what raises the level along with a lock: `RaiseIrqls` of the
+    /// debugger's `!verifier`.
+    pub raise_irqls: u64,
     /// Whether this system can protect pages as NT has them. Where it cannot, special pool and
     /// forced IRQL checking are off whatever was asked for.
     pub page_protection: bool,
@@ -159,6 +162,7 @@ impl Kernel {
             special_eligible: account.below_page,
             special_blocks: account.special,
             faults_injected: account.injected,
+            raise_irqls: machine.raises.load(Ordering::Relaxed),
             page_protection: crate::memory::Region::protects(),
         }
     }

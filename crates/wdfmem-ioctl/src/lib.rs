@@ -54,10 +54,13 @@
 //! | bytes are written past the end of an object, as `WdfMemoryCopyFromBuffer` says it | `STATUS_INVALID_BUFFER_SIZE` |
 //! | memory made without zeroing is read before anything was written to it | `STATUS_INVALID_DEVICE_STATE` |
 //! | the last handle to the file object was closed meanwhile | `STATUS_FILE_CLOSED` |
-//! | the file object's or the device's quota of objects or bytes does not allow it | `STATUS_QUOTA_EXCEEDED` |
+//! | the file object's or the device's quota of objects or bytes does not allow it; the bytes of a transform count until its request is completed | `STATUS_QUOTA_EXCEEDED` |
 //! | the pool has no memory to keep a new object's handle in | `STATUS_INSUFFICIENT_RESOURCES` |
 //! | a size is zero (found by the framework where it is asked, C5 and P3), or below [`MIN_ENTRY_BYTES`] for an Ex list | `STATUS_INVALID_PARAMETER` |
 //! | the pool has no memory for the call itself | `STATUS_INSUFFICIENT_RESOURCES` |
+//!
+//! The device is opened by administrators alone (`STATUS_ACCESS_DENIED` for others), and by no more than
+//! [`DEVICE_OPENS`] handles at a time (`STATUS_QUOTA_EXCEEDED`).
 //!
 //! # Who frees
 //! Every object belongs to the file object that made it, whatever its parent in the framework's
@@ -85,8 +88,9 @@ pub use call::{
 pub use code::{Access, Code, Method, ctl_code};
 pub use handle::Handle;
 pub use limits::{
-    DEVICE_BYTES, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID, MAX_DISPATCH_BYTES,
-    MAX_OBJECT_BYTES, MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION, VERSION_MAJOR, VERSION_MINOR,
+    DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID,
+    MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION,
+    VERSION_MAJOR, VERSION_MINOR,
 };
 pub use status::{Refusal, Status};
 pub use table::{CALLS, CallInfo, Data};

@@ -20,7 +20,8 @@ pub const MAX_OBJECT_BYTES: u64 = 1 << 20;
 /// The size in bytes below which an Ex list has no entries: a free entry holds the link to the next.
 pub const MIN_ENTRY_BYTES: u64 = 8;
 
-/// The most bytes that a call touches at `DISPATCH_LEVEL`, where nothing else runs meanwhile.
+/// The most bytes that a call touches at `DISPATCH_LEVEL`. The driver lowers the level after every
+/// 4,096 of them, so that other threads and DPCs of the processor do not wait for long.
 pub const MAX_DISPATCH_BYTES: u64 = 64 << 10;
 
 /// The most data that one call carries, in either direction.
@@ -34,6 +35,10 @@ pub const FILE_OBJECTS: u32 = 64;
 /// A lookaside list counts with the most that was ever out of it at one time, until it is deleted:
 /// what it keeps for reuse is memory too.
 pub const FILE_BYTES: u64 = 4 << 20;
+
+/// How many handles to a device may be open at a time. `CreateFile` fails for one more with
+/// `STATUS_QUOTA_EXCEEDED`, which is `ERROR_NOT_ENOUGH_QUOTA`.
+pub const DEVICE_OPENS: u32 = 64;
 
 /// How many objects all file objects of a device may have together.
 pub const DEVICE_OBJECTS: u32 = 160;
