@@ -1,6 +1,5 @@
 //! A driver whose callbacks are closures of the test, and the calls that most tests make.
 
-use kmdf_model as _;
 use kmdf_sys::entry::{FUNCTION_COUNT, WdfDriverGlobals, WdfFunctions, fx_driver_entry};
 use kmdf_sys::loader::{WDF_BIND_INFO, WDF_VERSION, WdfVersionBind, WdfVersionUnbind};
 use kmdf_sys::*;
@@ -23,6 +22,7 @@ macro_rules! wdf {
 pub(crate) use wdf;
 
 pub(crate) use crate::calls::*;
+pub(crate) use crate::common::*;
 
 /// The interface class of the test device.
 pub(crate) const CLASS: GUID = GUID {
@@ -358,14 +358,7 @@ pub(crate) fn stop_with_file(
 
 /// Asserts a WDF_VIOLATION with the given first two parameters.
 pub(crate) fn assert_violation(stop: &Stop, first: u64, second: u64) {
-    assert_eq!(stop.code, WDF_VIOLATION, "{stop}");
-    assert_eq!(stop.parameters[..2], [first, second], "{stop}");
-}
-
-/// Asserts that the model itself stopped the run, over something Windows leaves undefined.
-pub(crate) fn assert_undefined(stop: &Stop, about: &str) {
-    assert_eq!(stop.code, kmdf_model::MODEL_STOP, "{stop}");
-    assert!(stop.message.contains(about), "{stop}");
+    assert_stop(stop, WDF_VIOLATION, &[first, second]);
 }
 
 unsafe extern "C" fn image_entry(

@@ -1,7 +1,11 @@
 //! The I/O half of the framework model: driver, devices, files, queues and requests, called through
 //! the raw function table and driven through the kernel model.
 //!
-//! Each test names the rule that it pins.
+//! Each test names the rule that it pins. What it asserts holds for any framework, except for what
+//! `common` sets apart.
+
+#[path = "../common/mod.rs"]
+mod common;
 
 mod buffers;
 mod calls;
@@ -20,5 +24,7 @@ mod pnp;
 mod power;
 mod queues;
 mod raw;
+// The windows that the model can hold open.
+#[cfg(not(other_framework))]
 mod windows;
 mod workitems;

@@ -55,7 +55,7 @@ fn context_ends_where_its_block_ends() {
         fill(context, 49, 1);
         delete(object);
     });
-    assert_ne!(stop.code, kmdf_model::MODEL_STOP, "{stop}");
+    assert_ne!(stop.code, nt_model::MODEL_STOP, "{stop}");
 }
 
 /// OBJ-13
@@ -280,8 +280,8 @@ fn adding_a_context_while_the_object_is_destroyed_never_ends() {
             attributes.EvtDestroyCallback = Some(try_to_add);
             delete(create_object(&mut attributes).unwrap());
         });
-        assert_eq!((stop.code, stop.parameters[0]), (0x7F, 8), "{stop}");
-        assert!(stop.message.contains("calls EvtDestroy again"), "{stop}");
+        assert_stop(&stop, 0x7F, &[8]);
+        assert_stop_text(&stop, "calls EvtDestroy again");
     }
 }
 

@@ -1,6 +1,5 @@
 //! A driver without code of its own, through whose binding the tests call the framework.
 
-use kmdf_model as _;
 use kmdf_sys::entry::fx_driver_entry;
 use kmdf_sys::*;
 use nt_model::{Config, Driver, Kernel, RegistryData, RegistryValue, Stop, Verifier};
@@ -17,6 +16,8 @@ macro_rules! wdf {
     }};
 }
 pub(crate) use wdf;
+
+pub(crate) use crate::common::*;
 
 /// All checks of the kernel on, the framework's verifier off.
 pub(crate) fn plain() -> Config {
@@ -135,8 +136,7 @@ pub(crate) fn stop_of<T>(config: Config, test: impl FnOnce(&Kernel) -> T + Send 
 
 /// Asserts a WDF_VIOLATION with the given first two parameters, or more.
 pub(crate) fn assert_violation(stop: &Stop, first: u64, second: u64) {
-    assert_eq!(stop.code, WDF_VIOLATION, "{stop}");
-    assert_eq!(stop.parameters[..2], [first, second], "{stop}");
+    assert_stop(stop, WDF_VIOLATION, &[first, second]);
 }
 
 /// Asserts the bug check for a NULL required pointer (OBJ-72).
@@ -149,12 +149,6 @@ pub(crate) fn assert_required_null(stop: &Stop) {
 pub(crate) fn assert_bad_handle(stop: &Stop, handle: WDFOBJECT, wanted: u64) {
     assert_violation(stop, 5, handle.addr() as u64);
     assert_eq!(stop.parameters[2], wanted, "{stop}");
-}
-
-/// Asserts that the model itself stopped the run, over something Windows leaves undefined.
-pub(crate) fn assert_undefined(stop: &Stop, about: &str) {
-    assert_eq!(stop.code, kmdf_model::MODEL_STOP, "{stop}");
-    assert!(stop.message.contains(about), "{stop}");
 }
 
 unsafe extern "C" fn image_entry(

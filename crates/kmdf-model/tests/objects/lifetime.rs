@@ -174,6 +174,10 @@ fn dropping_the_last_reference_of_an_undeleted_object_stops_the_run() {
 
 /// OBJ-45: the model's own diagnosis, Windows corrupts memory.
 #[test]
+#[cfg_attr(
+    other_framework,
+    ignore = "undefined on Windows; the model stops the run"
+)]
 fn dereferencing_in_evt_destroy_stops_the_run() {
     unsafe extern "C" fn dereference_again(object: WDFOBJECT) {
         dereference(object);
@@ -183,7 +187,7 @@ fn dereferencing_in_evt_destroy_stops_the_run() {
         attributes.EvtDestroyCallback = Some(dereference_again);
         delete(create_object(&mut attributes).unwrap());
     });
-    assert_undefined(&stop, "dereferenced more often");
+    assert_model_stop(&stop, "dereferenced more often");
 }
 
 /// OBJ-50, OBJ-51
@@ -193,7 +197,7 @@ fn deleting_what_the_driver_must_not_delete_does_nothing() {
         let log = run_and_log(config, |kernel| {
             object(1, null_mut());
             delete(driver().cast());
-            assert!(printed(kernel, "STATUS_CANNOT_DELETE"));
+            model_only(|| assert!(printed(kernel, "STATUS_CANNOT_DELETE")));
             log("still there".into());
         });
         assert_eq!(log.unwrap()[..2], ["still there", "unload"]);

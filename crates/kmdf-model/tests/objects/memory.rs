@@ -228,7 +228,7 @@ fn overrun_of_a_split_buffer_stops_the_run() {
         let (_, buffer) = create_memory(null_mut(), NonPagedPoolNx, TAG, 96).unwrap();
         fill(buffer, 97, 1);
     });
-    assert_ne!(stop.code, kmdf_model::MODEL_STOP, "{stop}");
+    assert_ne!(stop.code, nt_model::MODEL_STOP, "{stop}");
 }
 
 /// MEM-5: what counts as nonpaged is allocated in one block.

@@ -30,6 +30,7 @@ fn every_entry_leads_somewhere_of_its_own() {
 
 /// What is not modelled says which call it is.
 #[test]
+#[cfg_attr(other_framework, ignore = "about what the model lacks")]
 fn entry_that_is_not_modelled_stops_the_run_by_name() {
     let calls = [
         (
@@ -61,6 +62,6 @@ fn entry_that_is_not_modelled_stops_the_run_by_name() {
             // SAFETY: Entries that are not modelled look at no arguments.
             unsafe { function() }
         });
-        assert_undefined(&stop, name);
+        assert_model_stop(&stop, name);
     }
 }

@@ -52,8 +52,10 @@ fn verifier_break_stops_the_run_unless_switched_off() {
 #[test]
 fn verifier_break_is_printed_with_the_verifier_off_too() {
     run(plain(), |kernel| {
+        let before = kernel.debug_output().len();
         wdf!(WdfVerifierDbgBreakPoint());
-        assert!(printed(kernel, "WdfVerifierDbgBreakPoint"));
+        assert!(kernel.debug_output().len() > before);
+        model_only(|| assert!(printed(kernel, "WdfVerifierDbgBreakPoint")));
     })
     .unwrap();
 }
@@ -140,10 +142,12 @@ fn object_still_referenced_at_unload_breaks_once() {
     let stop = stop_of(Config::default(), leak);
     assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
     let leaked = |line: &&String| line.contains("leaked block");
-    assert!(
-        stop.debug_output.iter().filter(leaked).count() >= 2,
-        "{stop}"
-    );
+    model_only(|| {
+        assert!(
+            stop.debug_output.iter().filter(leaked).count() >= 2,
+            "{stop}"
+        );
+    });
 }
 
 /// NT-8, VER-10: without its verifier the framework tracks nothing; it is the kernel's pool tracking
@@ -154,7 +158,7 @@ fn object_still_referenced_at_unload_is_a_pool_leak() {
     assert_eq!(stop.code, DRIVER_VERIFIER_DETECTED_VIOLATION, "{stop}");
     assert!([0x60, 0x62].contains(&stop.parameters[0]), "{stop}");
     let tracked = |line: &String| line.contains("leaked block");
-    assert!(!stop.debug_output.iter().any(tracked), "{stop}");
+    model_only(|| assert!(!stop.debug_output.iter().any(tracked), "{stop}"));
 }
 
 /// VER-30, OBJ-49: without the tracking of handles nobody compares tags, lines and files.
@@ -218,6 +222,7 @@ fn bug_check_is_passed_on_verbatim() {
 /// VER-24, VER-25, VER-26, and REQ-2 where a request is to have a parent: not modelled, so refused by
 /// name.
 #[test]
+#[cfg_attr(other_framework, ignore = "about what the model lacks")]
 fn switches_that_are_not_modelled_stop_the_run() {
     for name in [
         "ObjectLeakDetectionLimit",
@@ -225,10 +230,10 @@ fn switches_that_are_not_modelled_stop_the_run() {
         "EnhancedVerifierOptions",
     ] {
         let stop = stop_of(with_registry(verified(), name, 1), |_| ());
-        assert_undefined(&stop, name);
+        assert_model_stop(&stop, name);
     }
     let children = with_registry(plain(), "RequestParentOptimizationOn", 0);
-    assert_undefined(&stop_of(children, |_| ()), "RequestParentOptimizationOn");
+    assert_model_stop(&stop_of(children, |_| ()), "RequestParentOptimizationOn");
     run(
         with_registry(plain(), "RequestParentOptimizationOn", 1),
         |_| (),

@@ -1,0 +1,48 @@
+//! What the suite asserts of any framework, and what it asserts of the model alone.
+//!
+//! A test asserts what every correct framework does: statuses, values, the order of callbacks, bug
+//! check codes and parameters. The model's own wording, and its stops over what Windows leaves
+//! undefined, are asserted by [`model_only`], [`assert_stop_text`] and [`assert_model_stop`], which
+//! do nothing when the suite is linked against another framework (`build.rs` says how). A test that
+//! would corrupt memory there, or that is about what the model lacks, bears
+//! `#[cfg_attr(other_framework, ignore = "…")]` with the reason.
+
+// The framework. Another one is linked by `build.rs`.
+#[cfg(not(other_framework))]
+use kmdf_model as _;
+use nt_model::{MODEL_STOP, Stop};
+
+/// Whether the framework is the model.
+pub(crate) const IS_MODEL: bool = cfg!(not(other_framework));
+
+/// Assertions about the model's own words and ways.
+pub(crate) fn model_only(assertions: impl FnOnce()) {
+    if IS_MODEL {
+        assertions();
+    }
+}
+
+/// Asserts the bug check and its first parameters.
+#[track_caller]
+pub(crate) fn assert_stop(stop: &Stop, code: u32, parameters: &[u64]) {
+    assert_eq!(stop.code, code, "{stop}");
+    assert_eq!(stop.parameters[..parameters.len()], *parameters, "{stop}");
+}
+
+/// Asserts what the model says about a stop.
+#[track_caller]
+pub(crate) fn assert_stop_text(stop: &Stop, text: &str) {
+    if IS_MODEL {
+        assert!(stop.message.contains(text), "{stop}");
+    }
+}
+
+/// Asserts that the model itself stopped the run, over what Windows leaves undefined or the model does
+/// not have. Of another framework all that is asserted is that the run did not end well.
+#[track_caller]
+pub(crate) fn assert_model_stop(stop: &Stop, text: &str) {
+    if IS_MODEL {
+        assert_eq!(stop.code, MODEL_STOP, "{stop}");
+        assert_stop_text(stop, text);
+    }
+}
