@@ -25,6 +25,8 @@ const IMAGE: &str = "wdfmem.sys";
 const CLIENT: &str = "wdfmem.exe";
 const CERTIFICATE: &str = "wdfmem.cer";
 const INSTRUCTIONS: &str = "VM.txt";
+/// What stands in the page for the serial number of the certificate.
+const SERIAL: &str = "<serial>";
 
 /// Where a package is made from and to.
 pub struct Places {
@@ -94,7 +96,7 @@ pub fn make(
     let unsigned = catalog::unsigned(&members, &hardware, release.committed);
     write(&path(CATALOG), &unsigned)?;
     signer.sign_catalog(&path(CATALOG))?;
-    let instructions = instructions(release, &hardware, &signer.serial());
+    let instructions = instructions(release, &signer.serial());
     write(&path(INSTRUCTIONS), instructions.as_bytes())?;
     let signed = Signed {
         folder: made.path(),
@@ -126,14 +128,14 @@ fn checked_inf(release: &Release, template: &Path) -> Result<String> {
     Ok(inf)
 }
 
-fn instructions(release: &Release, hardware: &[String], serial: &str) -> String {
+/// The page of docs/, with what only this package knows.
+fn instructions(release: &Release, serial: &str) -> String {
     let [major, minor, patch, _] = release.version;
     let Date { year, month, day } = Date::of(release.committed);
-    let text = include_str!("vm.txt")
-        .replace("{version}", &format!("{major}.{minor}.{patch}"))
-        .replace("{date}", &format!("{year:04}-{month:02}-{day:02}"))
-        .replace("{hardware}", hardware.first().map_or("", String::as_str))
-        .replace("{serial}", serial);
+    let page = include_str!("../../docs/vm.md").replace(SERIAL, serial);
+    let text = format!(
+        "The driver package wdfmem {major}.{minor}.{patch} of {year:04}-{month:02}-{day:02}, and what to do with it.\n\n{page}"
+    );
     text.replace('\n', "\r\n")
 }
 
