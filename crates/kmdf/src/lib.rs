@@ -18,6 +18,7 @@
 //! | `ExDeletePagedLookasideList` | dropping the list and its last entry |
 //! | the nonpaged siblings | [`NonPagedLookaside`] |
 //! | `DriverEntry`, `WdfDriverCreate` | [`driver_entry!`], [`Driver`] |
+//! | `KeBugCheckEx` for a panic | [`panic_handler!`] |
 //! | `WdfDeviceCreate`, interfaces, links | [`DeviceInit`], [`Device`] |
 //! | `WdfIoQueueCreate` | [`Device::create_default_queue`], [`IoHandler`] |
 //! | `WdfRequestRetrieve...`, `WdfRequestComplete...` | [`Request`], [`Transfer`], [`Output`] |
@@ -45,6 +46,7 @@
 //!
 //! struct Reverser;
 //! kmdf::driver_entry!(Reverser);
+//! kmdf::panic_handler!();
 //!
 //! impl Driver for Reverser {
 //!     fn load(_irql: &mut Passive) -> Result<Self> {
