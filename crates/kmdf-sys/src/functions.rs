@@ -13,6 +13,15 @@
 
 use crate::*;
 
+/// The name of a source file, for the log of the framework's verifier.
+///
+/// It is `PCHAR` in the headers of KMDF 1.15 and `PCCH` in those of 1.33. With a WDK the version is that of
+/// `target-kmdf-version-minor`, and a `PCHAR` is taken for either; without one the declarations are those of 1.33.
+#[cfg(wdk)]
+type FileName = PCHAR;
+#[cfg(not(wdk))]
+type FileName = PCCH;
+
 macro_rules! wdf_functions {
     ($(
         fn $name:ident($($parameter:ident: $type:ty),* $(,)?) $(-> $result:ty)?,
@@ -131,8 +140,8 @@ wdf_functions! {
     fn WdfObjectGetTypedContextWorker(Handle: WDFOBJECT, TypeInfo: PCWDF_OBJECT_CONTEXT_TYPE_INFO) -> PVOID, PFN_WDFOBJECTGETTYPEDCONTEXTWORKER at WdfObjectGetTypedContextWorkerTableIndex;
     fn WdfObjectAllocateContext(Handle: WDFOBJECT, ContextAttributes: PWDF_OBJECT_ATTRIBUTES, Context: *mut PVOID) -> NTSTATUS, PFN_WDFOBJECTALLOCATECONTEXT at WdfObjectAllocateContextTableIndex;
     fn WdfObjectContextGetObject(ContextPointer: PVOID) -> WDFOBJECT, PFN_WDFOBJECTCONTEXTGETOBJECT at WdfObjectContextGetObjectTableIndex;
-    fn WdfObjectReferenceActual(Handle: WDFOBJECT, Tag: PVOID, Line: LONG, File: PCCH), PFN_WDFOBJECTREFERENCEACTUAL at WdfObjectReferenceActualTableIndex;
-    fn WdfObjectDereferenceActual(Handle: WDFOBJECT, Tag: PVOID, Line: LONG, File: PCCH), PFN_WDFOBJECTDEREFERENCEACTUAL at WdfObjectDereferenceActualTableIndex;
+    fn WdfObjectReferenceActual(Handle: WDFOBJECT, Tag: PVOID, Line: LONG, File: FileName), PFN_WDFOBJECTREFERENCEACTUAL at WdfObjectReferenceActualTableIndex;
+    fn WdfObjectDereferenceActual(Handle: WDFOBJECT, Tag: PVOID, Line: LONG, File: FileName), PFN_WDFOBJECTDEREFERENCEACTUAL at WdfObjectDereferenceActualTableIndex;
     fn WdfObjectCreate(Attributes: PWDF_OBJECT_ATTRIBUTES, Object: *mut WDFOBJECT) -> NTSTATUS, PFN_WDFOBJECTCREATE at WdfObjectCreateTableIndex;
     fn WdfObjectDelete(Object: WDFOBJECT), PFN_WDFOBJECTDELETE at WdfObjectDeleteTableIndex;
     fn WdfObjectQuery(Object: WDFOBJECT, Guid: *const GUID, QueryBufferLength: ULONG, QueryBuffer: PVOID) -> NTSTATUS, PFN_WDFOBJECTQUERY at WdfObjectQueryTableIndex;

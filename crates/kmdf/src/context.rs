@@ -97,7 +97,8 @@ impl Identity {
     ) -> Self {
         Self(UnsafeCell::new(WDF_OBJECT_CONTEXT_TYPE_INFO {
             Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as ULONG,
-            ContextName: name.as_ptr().cast(),
+            // PCHAR in the headers of KMDF 1.15, LPCSTR in those of 1.33: this is taken for either.
+            ContextName: name.as_ptr().cast_mut(),
             ContextSize: size,
             UniqueType: unique,
             EvtDriverGetUniqueContextType: None,

@@ -185,7 +185,13 @@ unsafe fn object_of(control: NonNull<Control>) -> WDFOBJECT {
 unsafe fn reference(object: WDFOBJECT) {
     // SAFETY: By the contract of this function; tag, line and file are for debugging only.
     unsafe {
-        call_unsafe_wdf_function_binding!(WdfObjectReferenceActual, object, null_mut(), 0, null())
+        call_unsafe_wdf_function_binding!(
+            WdfObjectReferenceActual,
+            object,
+            null_mut(),
+            0,
+            null_mut()
+        )
     };
 }
 
@@ -197,7 +203,13 @@ unsafe fn reference(object: WDFOBJECT) {
 unsafe fn dereference(object: WDFOBJECT) {
     // SAFETY: By the contract of this function.
     unsafe {
-        call_unsafe_wdf_function_binding!(WdfObjectDereferenceActual, object, null_mut(), 0, null())
+        call_unsafe_wdf_function_binding!(
+            WdfObjectDereferenceActual,
+            object,
+            null_mut(),
+            0,
+            null_mut()
+        )
     };
 }
 
