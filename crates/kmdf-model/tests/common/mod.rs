@@ -7,6 +7,8 @@
 //! would corrupt memory there, or that is about what the model lacks, bears
 //! `#[cfg_attr(other_framework, ignore = "…")]` with the reason.
 
+pub(crate) mod recorded;
+
 // The framework. Another one is linked by `build.rs`.
 #[cfg(not(other_framework))]
 use kmdf_model as _;

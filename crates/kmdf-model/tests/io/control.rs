@@ -23,11 +23,11 @@ fn state(queue: WDFQUEUE) -> (i32, u32, u32) {
     (state, queued, owned)
 }
 
-fn send(file: &File, number: u8) -> Pending {
+pub(crate) fn send(file: &File, number: u8) -> Pending {
     file.ioctl_async(BUFFERED, &[number], 0)
 }
 
-fn status_of(pending: Pending) -> NTSTATUS {
+pub(crate) fn status_of(pending: Pending) -> NTSTATUS {
     let (outcome, _) = pending.wait();
     assert_eq!(outcome.information, 0);
     outcome.status
@@ -37,7 +37,7 @@ fn context(number: usize) -> WDFCONTEXT {
     std::ptr::without_provenance_mut(number)
 }
 
-fn next(queue: WDFQUEUE) -> Result<WDFREQUEST, NTSTATUS> {
+pub(crate) fn next(queue: WDFQUEUE) -> Result<WDFREQUEST, NTSTATUS> {
     let mut request = std::ptr::dangling_mut();
     let status = wdf!(WdfIoQueueRetrieveNextRequest(queue, &mut request));
     if status == STATUS_SUCCESS {
@@ -301,7 +301,7 @@ fn retrieval_skips_and_completes_empty_reads() {
     });
 }
 
-fn find(queue: WDFQUEUE, after: WDFREQUEST) -> Result<WDFREQUEST, NTSTATUS> {
+pub(crate) fn find(queue: WDFQUEUE, after: WDFREQUEST) -> Result<WDFREQUEST, NTSTATUS> {
     let mut found = null_mut();
     let (file, parameters) = (null_mut(), null_mut());
     let status = wdf!(WdfIoQueueFindRequest(
@@ -324,7 +324,7 @@ fn take_found(queue: WDFQUEUE, found: WDFREQUEST) -> Result<WDFREQUEST, NTSTATUS
     }
 }
 
-fn dereference(request: WDFREQUEST) {
+pub(crate) fn dereference(request: WDFREQUEST) {
     wdf!(WdfObjectDereferenceActual(
         request.cast(),
         null_mut(),

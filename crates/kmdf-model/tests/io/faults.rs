@@ -128,7 +128,7 @@ fn links_and_interfaces_that_cannot_be_allocated_can_be_tried_again() {
 }
 
 /// All checks on; the framework's own allocator fails after `count` allocations.
-fn failing_after(count: u32) -> nt_model::Config {
+pub(crate) fn failing_after(count: u32) -> nt_model::Config {
     let mut config = verified();
     config.registry.push(nt_model::RegistryValue {
         key: r"Parameters\Wdf".into(),

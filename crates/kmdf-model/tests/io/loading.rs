@@ -428,22 +428,32 @@ fn the_stub_makes_every_success_a_plain_one() {
     assert_eq!(outcome, Ok(()));
 }
 
-/// FLT-17: with the verifier on, the first allocation of WdfDriverCreate may fail.
-#[test]
-fn the_lock_verifier_may_have_no_memory() {
+/// What WdfDriverCreate returns with the verifier on if its `nth` allocation fails.
+pub(crate) fn create_failing(nth: u64) -> NTSTATUS {
     let outcome = in_turn(|| {
-        nt_model::run(verified(), |kernel| {
+        nt_model::run(verified(), move |kernel| {
             let machine = kernel.clone();
             let entry = move |object, path: PCUNICODE_STRING| {
-                machine.fail_nth_allocation(1);
+                machine.fail_nth_allocation(nth);
                 create(object, path, config())
             };
             *ENTRY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(entry));
-            let driver = kernel.load_driver("Tdrv", image_entry).expect("loads");
-            driver.unload().expect("unloads");
+            match kernel.load_driver("Tdrv", image_entry) {
+                Ok(driver) => driver
+                    .unload()
+                    .map_or_else(|status| status.0, |()| STATUS_SUCCESS),
+                Err(status) => status.0,
+            }
         })
     });
-    outcome.unwrap_or_else(|stop| panic!("{stop}"));
+    outcome.unwrap_or_else(|stop| panic!("{stop}"))
+}
+
+/// FLT-17: with the verifier on, the first allocation of WdfDriverCreate may fail.
+#[test]
+fn the_lock_verifier_may_have_no_memory() {
+    assert_eq!(create_failing(1), STATUS_SUCCESS);
+    assert_eq!(create_failing(2), STATUS_INSUFFICIENT_RESOURCES);
 }
 
 /// FLT-17, MEM-2: the copy of the registry path is paged pool with the driver's tag.

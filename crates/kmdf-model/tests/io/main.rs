@@ -24,6 +24,7 @@ mod pnp;
 mod power;
 mod queues;
 mod raw;
+mod recorded;
 // The windows that the model can hold open.
 #[cfg(not(other_framework))]
 mod windows;

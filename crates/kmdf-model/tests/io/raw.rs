@@ -6,7 +6,7 @@ use kmdf_sys::*;
 use std::ptr::{dangling_mut, null_mut};
 
 /// What a driver above would send.
-struct Sent {
+pub(crate) struct Sent {
     major: u32,
     code: u32,
     input: *mut u8,
@@ -20,7 +20,7 @@ unsafe extern "C" fn keep(_: *mut _DEVICE_OBJECT, _: *mut _IRP, _: PVOID) -> NTS
 
 /// Sends a request from kernel mode without a file object: what the dispatch routine returned,
 /// status, information. The request has to be complete when that returns.
-fn send(device: WDFDEVICE, sent: &Sent) -> (NTSTATUS, NTSTATUS, u64) {
+pub(crate) fn send(device: WDFDEVICE, sent: &Sent) -> (NTSTATUS, NTSTATUS, u64) {
     let wdm = wdf!(WdfDeviceWdmGetDeviceObject(device));
     // SAFETY: The device's own device object.
     let size = unsafe { (*wdm).StackSize };
@@ -65,7 +65,7 @@ fn send(device: WDFDEVICE, sent: &Sent) -> (NTSTATUS, NTSTATUS, u64) {
     (returned, status, block.Information)
 }
 
-fn request_of(major: u32, code: u32) -> Sent {
+pub(crate) fn request_of(major: u32, code: u32) -> Sent {
     Sent {
         major,
         code,
@@ -76,12 +76,12 @@ fn request_of(major: u32, code: u32) -> Sent {
 }
 
 /// A parallel default queue for device controls.
-fn controls() -> WDF_IO_QUEUE_CONFIG {
+pub(crate) fn controls() -> WDF_IO_QUEUE_CONFIG {
     default_config(PARALLEL)
 }
 
 /// Hooks that leave the device in the slot.
-fn keeping(hooks: Hooks, slot: &Slot, config: fn() -> WDF_IO_QUEUE_CONFIG) -> Hooks {
+pub(crate) fn keeping(hooks: Hooks, slot: &Slot, config: fn() -> WDF_IO_QUEUE_CONFIG) -> Hooks {
     let slot = slot.clone();
     hooks.created(move |device| {
         create_queue(device, config());

@@ -20,6 +20,7 @@ mod locks;
 mod lookaside;
 mod memory;
 mod preallocated;
+mod recorded;
 mod sequences;
 mod table;
 mod tags;
