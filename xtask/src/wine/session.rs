@@ -349,6 +349,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "Windows has no program `sleep` to end")]
     fn a_program_that_does_not_end_is_ended() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let start = Instant::now();
