@@ -211,6 +211,28 @@ pub fn run(options: &Options) -> Result<String> {
     ))
 }
 
+/// Applies the named checks to a file, and says what each found, or fails with what is wrong.
+pub fn check(file: &Path, ids: &[&str]) -> Result<Vec<String>> {
+    let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let image = Image::parse(&bytes)
+        .with_context(|| format!("{} is not a whole kernel image", file.display()))?;
+    let image = Image {
+        pdb: pdb_beside(file, &image),
+        ..image
+    };
+    let mut found = Vec::new();
+    for id in ids {
+        let check = CHECKS
+            .iter()
+            .find(|check| check.id == *id)
+            .with_context(|| format!("there is no check `{id}`"))?;
+        let said = (check.examine)(&image)
+            .with_context(|| format!("{} does not pass `{id}`", file.display()))?;
+        found.push(format!("{id}: {said}"));
+    }
+    Ok(found)
+}
+
 /// Applies every check.
 fn examine(image: &Image<'_>) -> Vec<Finding> {
     CHECKS

@@ -56,10 +56,13 @@ enum Task {
     Wine(wine::Options),
     /// Run the tests in the model as Windows programs in Wine
     WineTests,
-    /// Compile the driver as the WDK route does, over a stand-in for what a WDK generates, and look for panics
+    /// Build and package the driver with cargo-make as on Windows, over stand-ins for the WDK
     WdkRoute,
     /// Link a driver with /OPT:ICF, and check that no two context types get one address
     Folding,
+    /// Stand in for one of the WDK's packaging tools; `wdk-route` calls this
+    #[command(hide = true)]
+    WdkTool(wdk_route::tools::Call),
     /// Make a signed driver package in target/package, from what `image` made
     Package,
     /// Check an INF file against the documented rules; the stamped driver.inx if none is named
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Task::WineTests => wine::model::run().map(say),
         Task::WdkRoute => wdk_route::run().map(say),
         Task::Folding => folding::run().map(say),
+        Task::WdkTool(call) => wdk_route::tools::run(&call),
         Task::Package => package::run(),
         Task::Inf { rules: true, .. } => inf::task::list(),
         Task::Inf { file, .. } => inf::task::run(file.as_deref()),

@@ -35,11 +35,6 @@ pub fn output(command: &mut Command) -> Result<String> {
     captured(command).map(|output| text(&output.stdout))
 }
 
-/// As [`output`], for what it printed as errors or warnings.
-pub fn errors(command: &mut Command) -> Result<String> {
-    captured(command).map(|output| text(&output.stderr))
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -96,6 +96,33 @@ impl Toolchain {
         command
     }
 
+    /// `cargo "$@"` for the target in the words of a shell, for programs that call cargo themselves and
+    /// find this in its place.
+    pub fn cargo_in_words(&self, target: Target) -> Result<String> {
+        let found = |program: &Path| -> Result<String> {
+            let name = program.to_string_lossy();
+            let found = match program.is_absolute() {
+                true => Some(program.to_owned()),
+                false => process::find(&name),
+            };
+            let found = found.with_context(|| format!("there is no {name} in PATH"))?;
+            Ok(found.to_string_lossy().into_owned())
+        };
+        let (rustc, cargo) = (found(&self.rustc)?, found(&self.cargo)?);
+        Ok(match self.library_sources {
+            Some(_) => format!(
+                "env RUSTC='{rustc}' RUSTC_BOOTSTRAP=1 '{cargo}' \"$@\" {}",
+                target.library()
+            ),
+            None => format!("env RUSTC='{rustc}' '{cargo}' \"$@\""),
+        })
+    }
+
+    /// Where the linker for kernel images lies.
+    pub fn kernel_linker_file(&self) -> &Path {
+        &self.linker
+    }
+
     /// A linker that takes the arguments of Microsoft's.
     pub fn kernel_linker(&self) -> Command {
         let mut command = Command::new(&self.linker);

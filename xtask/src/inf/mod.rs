@@ -10,6 +10,7 @@ pub mod task;
 mod template;
 
 pub use checker::{Expectations, check, hardware_identifiers, rules};
+pub use stamp::{Stamp, stamp};
 pub use template::{
     CATALOG, Driver, INF, TEMPLATE, drivers, expectations, stamp_template, stamped,
 };
