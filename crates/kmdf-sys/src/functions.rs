@@ -70,7 +70,10 @@ unsafe fn table_entry(index: WDFFUNCENUM) -> WDFFUNC {
     let table = unsafe { WdfFunctions };
     // An image cannot run before it is bound; a test can forget to load its driver.
     #[cfg(not(any(wdk, image)))]
-    assert!(!table.is_null(), "no driver was loaded in this process");
+    assert!(
+        !table.is_null(),
+        "no driver is loaded in this process: it never was, or it was unloaded before this call"
+    );
     // SAFETY: By the contract of this function, the index lies inside the table.
     let entry = unsafe { table.add(index as usize) };
     // SAFETY: As above; the table is immutable after the bind.

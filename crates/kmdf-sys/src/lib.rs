@@ -37,12 +37,14 @@ pub use free::*;
 pub use wdk::*;
 
 mod functions;
+mod load;
 mod status;
 
 #[doc(hidden)]
 pub use functions::framework_calls;
 #[cfg(not(wdk))]
 pub use functions::*;
+pub use load::LoadId;
 pub use status::*;
 
 /// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the

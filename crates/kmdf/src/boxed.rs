@@ -8,7 +8,7 @@ use crate::tag::Tag;
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
-use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
+use kmdf_sys::{_POOL_TYPE, LoadId, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 
 /// `ExAllocatePoolWithTag` and `ExFreePoolWithTag`: a Rust value in a nonpaged allocation of its
 /// own.
@@ -31,9 +31,11 @@ use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 /// `block` is the start of a live nonpaged allocation with a value, owned by this box alone, and
 /// its node is in the registry.
 #[derive(Debug)]
-#[repr(transparent)]
+// In the model a box is larger, for its load.
+#[cfg_attr(any(wdk, image, loom), repr(transparent))]
 pub struct PoolBox<T: 'static> {
     block: NonNull<Block<T>>,
+    load: LoadId,
 }
 
 /// What is allocated for a box. With `MaybeUninit<T>` it has the layout that it has with `T`.
@@ -49,8 +51,15 @@ struct Block<T> {
 unsafe impl<T: Send> Send for PoolBox<T> {}
 // SAFETY: As above; a shared box gives shared references only.
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
-// SAFETY: A transparent wrapper of `NonNull`, for which all-zero bytes are `None`.
+// SAFETY: A wrapper of `NonNull`, for which all-zero bytes are `None`: of a transparent one that is
+// promised, and of that in the model it is checked below.
 unsafe impl<T> Zeroable for Option<PoolBox<T>> {}
+
+const _: () = {
+    let zeroes = MaybeUninit::<Option<PoolBox<u8>>>::zeroed();
+    // SAFETY: Bytes of zero are a null pointer, which is the niche, or an error of the compiler here.
+    assert!(unsafe { zeroes.assume_init_ref() }.is_none());
+};
 
 impl<T> PoolBox<T> {
     /// `ExAllocatePoolWithTag`: puts `value`, of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes,
@@ -216,11 +225,12 @@ impl<T> PoolBox<MaybeUninit<T>> {
     ///
     /// The bytes in the box must be a value of `T`.
     pub unsafe fn assume_init(self) -> PoolBox<T> {
-        let block = ManuallyDrop::new(self).block;
+        let Self { block, load } = *ManuallyDrop::new(self);
         // INVARIANT: The value is there by the contract of this function. The node is in the registry
         // to be freed by the tag in the block, which has the same layout.
         PoolBox {
             block: block.cast(),
+            load,
         }
     }
 }
@@ -248,7 +258,10 @@ fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
     // may be freed.
     unsafe { registry::enter(block.cast(), free::<T>) };
     // INVARIANT: Allocated and entered above; `MaybeUninit` needs no value.
-    Ok(PoolBox { block })
+    Ok(PoolBox {
+        block,
+        load: LoadId::current(),
+    })
 }
 
 /// As [`Fits::check`](crate::plain::Fits::check), for what stands behind a node and is dropped.
@@ -293,6 +306,7 @@ impl<T> Deref for PoolBox<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
+        self.load.check();
         // SAFETY: By the type invariant.
         unsafe { &(*self.block.as_ptr()).value }
     }
@@ -300,6 +314,7 @@ impl<T> Deref for PoolBox<T> {
 
 impl<T> DerefMut for PoolBox<T> {
     fn deref_mut(&mut self) -> &mut T {
+        self.load.check();
         // SAFETY: By the type invariant; the exclusive borrow makes this the only access.
         unsafe { &mut (*self.block.as_ptr()).value }
     }
@@ -307,6 +322,7 @@ impl<T> DerefMut for PoolBox<T> {
 
 impl<T> Drop for PoolBox<T> {
     fn drop(&mut self) {
+        self.load.check();
         let node = self.block.cast();
         if needs_drop::<T>() {
             // SAFETY: By the type invariant the node is in the registry, and block and value are this

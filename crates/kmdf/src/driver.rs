@@ -54,7 +54,9 @@ pub trait Driver: Context {
 /// In an image the function is exported by the name the linker starts the image at; in the model it
 /// is the public function `fx_driver_entry` of the calling module, to be handed to
 /// `nt_model::Kernel::load_driver`. All drivers of a process share the statics that each image on
-/// Windows has for itself: one is loaded at a time, and what it left in a `static` ends with it.
+/// Windows has for itself: one is loaded at a time, and what it left in a `static` ends with it. A second
+/// load while the first driver is there, and any use of a value whose driver was unloaded, stop the run
+/// and say why.
 #[macro_export]
 macro_rules! driver_entry {
     ($driver:ty) => {

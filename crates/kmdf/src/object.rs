@@ -12,8 +12,8 @@ use core::mem::{ManuallyDrop, offset_of};
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::Ordering;
 use kmdf_sys::{
-    _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, ULONG, WDF_OBJECT_ATTRIBUTES, WDFOBJECT,
-    call_unsafe_wdf_function_binding,
+    _WDF_EXECUTION_LEVEL, _WDF_SYNCHRONIZATION_SCOPE, LoadId, ULONG, WDF_OBJECT_ATTRIBUTES,
+    WDFOBJECT, call_unsafe_wdf_function_binding,
 };
 
 pub(crate) mod sealed {
@@ -317,6 +317,7 @@ unsafe extern "C" fn destroy(object: WDFOBJECT) {
 #[derive(Debug)]
 pub(crate) struct Owned<H, P: PoolKind = NonPagedNx> {
     handle: WDFOBJECT,
+    load: LoadId,
     kind: PhantomData<fn() -> (H, P)>,
 }
 
@@ -330,7 +331,7 @@ impl<H, P: PoolKind> Owned<*mut H, P> {
     ///
     /// `handle` was created with `owned_attributes`, may be deleted by the driver, and belongs to
     /// nobody else. It is disposed of at PASSIVE_LEVEL only if `P` is pageable.
-    pub(crate) const unsafe fn new(handle: *mut H) -> Self {
+    pub(crate) unsafe fn new(handle: *mut H) -> Self {
         // SAFETY: By the contract of this function.
         unsafe { Self::from_handle(handle.cast()) }
     }
@@ -338,17 +339,24 @@ impl<H, P: PoolKind> Owned<*mut H, P> {
     /// # Safety
     ///
     /// As for `new`.
-    const unsafe fn from_handle(handle: WDFOBJECT) -> Self {
+    unsafe fn from_handle(handle: WDFOBJECT) -> Self {
         // INVARIANT: By the contract of this function. A parent may have disposed of the object
         // since, which made it an orphan.
         Self {
             handle,
+            load: LoadId::current(),
             kind: PhantomData,
         }
     }
 
+    /// In the model, stops the run if the value's driver was unloaded.
+    pub(crate) fn check_load(&self) {
+        self.load.check();
+    }
+
     /// The handle, valid while `self` is borrowed.
-    pub(crate) const fn handle(&self) -> *mut H {
+    pub(crate) fn handle(&self) -> *mut H {
+        self.load.check();
         self.handle.cast()
     }
 
@@ -386,6 +394,7 @@ impl<H, P: PoolKind> Owned<*mut H, P> {
 
 impl<H, P: PoolKind> Drop for Owned<H, P> {
     fn drop(&mut self) {
+        self.load.check();
         if P::PAGEABLE && !deferred::is_at_passive() {
             // SAFETY: By the type invariant the object is alive, its context with it.
             let link = NonNull::from_ref(&unsafe { control(self.handle) }.link);

@@ -9,7 +9,7 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, without_provenance_mut};
 use core::slice;
-use kmdf_sys::{_POOL_TYPE, POOL_TYPE, ntddk};
+use kmdf_sys::{_POOL_TYPE, LoadId, POOL_TYPE, ntddk};
 
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no kind of pool memory: only `Paged` and `NonPagedNx` are",
@@ -94,6 +94,7 @@ pub struct PoolBuffer<P: PoolKind> {
     length: usize,
     tag: Tag,
     record: NonNull<Record>,
+    load: LoadId,
     kind: PhantomData<P>,
 }
 
@@ -143,12 +144,14 @@ impl<P: PoolKind> PoolBuffer<P> {
             length,
             tag,
             record,
+            load: LoadId::current(),
             kind: PhantomData,
         })
     }
 
     /// The bytes.
     pub fn bytes<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a [u8] {
+        self.load.check();
         // SAFETY: By the type invariant the bytes are initialised and alive as long as `self`; the
         // borrowed witness allows touching them.
         unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
@@ -156,6 +159,7 @@ impl<P: PoolKind> PoolBuffer<P> {
 
     /// The bytes, for writing.
     pub fn bytes_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut [u8] {
+        self.load.check();
         // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
         unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
     }
@@ -172,6 +176,7 @@ impl<P: PoolKind> PoolBuffer<P> {
 
 impl<P: PoolKind> Drop for PoolBuffer<P> {
     fn drop(&mut self) {
+        self.load.check();
         // SAFETY: By the type invariant the record is in the registry.
         unsafe { Record::unregister(self.record) };
         if P::PAGEABLE {

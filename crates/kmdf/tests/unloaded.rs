@@ -8,7 +8,7 @@ use kmdf_model as _;
 use nt_model as _;
 
 #[test]
-#[should_panic(expected = "no driver was loaded in this process")]
+#[should_panic(expected = "no driver is loaded in this process")]
 fn a_call_of_the_framework_panics_without_a_driver() {
     let _ = SpinLock::new(&DriverParent, 0);
 }

@@ -18,8 +18,8 @@ use core::mem;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kmdf_sys::{
-    _POOL_TYPE, GENERAL_LOOKASIDE, MEMORY_ALLOCATION_ALIGNMENT, PALLOCATE_FUNCTION, PFREE_FUNCTION,
-    SLIST_HEADER, ntddk,
+    _POOL_TYPE, GENERAL_LOOKASIDE, LoadId, MEMORY_ALLOCATION_ALIGNMENT, PALLOCATE_FUNCTION,
+    PFREE_FUNCTION, SLIST_HEADER, ntddk,
 };
 
 /// A lookaside list of pageable entries.
@@ -148,6 +148,7 @@ struct Storage {
 #[derive(Debug)]
 pub struct ExLookaside<P: ExPool> {
     storage: NonNull<Storage>,
+    load: LoadId,
     kind: PhantomData<fn(P) -> P>,
 }
 
@@ -265,6 +266,7 @@ impl<P: ExPool> ExLookaside<P> {
         // INVARIANT: Initialised above, with one reference.
         Ok(Self {
             storage,
+            load: LoadId::current(),
             kind: PhantomData,
         })
     }
@@ -366,6 +368,7 @@ impl<P: ExPool> ExLookaside<P> {
             content,
             storage: self.storage,
             record,
+            load: self.load,
             kind: PhantomData,
         })
     }
@@ -382,6 +385,7 @@ impl<P: ExPool> ExLookaside<P> {
 
     /// What the list has counted since it was made.
     pub fn counters(&self) -> Counters {
+        self.load.check();
         let list = self.storage.cast::<GENERAL_LOOKASIDE>();
         Counters {
             allocates: counter!(list, TotalAllocates).load(Ordering::Relaxed),
@@ -392,6 +396,7 @@ impl<P: ExPool> ExLookaside<P> {
     }
 
     fn storage(&self) -> &Storage {
+        self.load.check();
         // SAFETY: By the type invariant the storage is alive; what changes in it is in cells.
         unsafe { self.storage.as_ref() }
     }
@@ -403,6 +408,7 @@ impl<P: ExPool> Clone for ExLookaside<P> {
         // INVARIANT: The reference just taken.
         Self {
             storage: self.storage,
+            load: self.load,
             kind: PhantomData,
         }
     }
@@ -410,6 +416,7 @@ impl<P: ExPool> Clone for ExLookaside<P> {
 
 impl<P: ExPool> Drop for ExLookaside<P> {
     fn drop(&mut self) {
+        self.load.check();
         // SAFETY: By the type invariant the reference is ours to give back.
         unsafe { dereference::<P>(self.storage) };
     }
@@ -578,6 +585,7 @@ pub struct Entry<P: ExPool, T: ?Sized = [u8]> {
     content: NonNull<T>,
     storage: NonNull<Storage>,
     record: NonNull<Record>,
+    load: LoadId,
     kind: PhantomData<fn(P) -> P>,
 }
 
@@ -590,12 +598,14 @@ unsafe impl<P: ExPool, T: ?Sized + Sync> Sync for Entry<P, T> {}
 impl<P: ExPool, T: ?Sized> Entry<P, T> {
     /// The content. If it is pageable, the reference borrows the witness (rule E5).
     pub fn get<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a T {
+        self.load.check();
         // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
         unsafe { self.content.as_ref() }
     }
 
     /// The content, for writing.
     pub fn get_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut T {
+        self.load.check();
         // SAFETY: As in `get`; the exclusive borrow makes this the only access.
         unsafe { self.content.as_mut() }
     }
@@ -621,6 +631,7 @@ impl<P: ExPool> Entry<P> {
 
 impl<P: ExPool, T: ?Sized> Drop for Entry<P, T> {
     fn drop(&mut self) {
+        self.load.check();
         if P::PAGEABLE {
             // SAFETY: By the type invariant the entry, its record and a reference on the list are
             // ours to give up, which ends this value.

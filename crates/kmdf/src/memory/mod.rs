@@ -103,12 +103,14 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
 
     /// The content. If it is pageable, the reference borrows the witness.
     pub fn get<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a T {
+        self.object.check_load();
         // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
         unsafe { self.content.as_ref() }
     }
 
     /// The content, for writing.
     pub fn get_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut T {
+        self.object.check_load();
         // SAFETY: As in `get`; the exclusive borrow makes this the only access.
         unsafe { self.content.as_mut() }
     }

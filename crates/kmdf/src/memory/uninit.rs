@@ -87,6 +87,7 @@ impl<P: PoolKind> UninitMemory<P> {
         &'a mut self,
         _irql: &'w impl AllowsFor<'a, 'w, P>,
     ) -> &'a mut [MaybeUninit<u8>] {
+        self.object.check_load();
         // SAFETY: By the type invariant; `MaybeUninit` needs no initialisation, the exclusive
         // borrow makes this the only access, and the witness allows touching the kind.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.length) }

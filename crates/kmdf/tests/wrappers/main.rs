@@ -23,6 +23,7 @@ mod ownership;
 mod preallocated;
 mod queues;
 mod raise;
+mod reloading;
 mod requests;
 mod supply;
 mod tags;
