@@ -78,8 +78,8 @@ impl Failure {
             "the driver can be installed on Windows alone"
         };
         let install = if cfg!(windows) {
-            "install the driver package as an administrator (`wdfmem install FOLDER`; if it is installed, look \
-             at its device in Device Manager)"
+            "install the driver package as an administrator (`wdfmem install FOLDER`; if it is installed, \
+             `wdfmem status` says why its device does not work)"
         } else {
             "run this on Windows with the driver package installed"
         };

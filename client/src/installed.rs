@@ -86,7 +86,7 @@ impl System for Installed {
             let help = if error.raw_os_error() == Some(ERROR_ACCESS_DENIED as i32) {
                 "run this as an administrator: the device is open to nobody else"
             } else {
-                "look in Device Manager whether the device works"
+                "`wdfmem status` says whether the device works, and if not, why"
             };
             return Err(Failure::device(
                 format!("the device could not be opened: {error}"),

@@ -22,7 +22,7 @@ pub struct Code {
 pub enum Next {
     /// This.
     Do(&'static str),
-    /// What [`super::refusal`] finds by the state of the machine: the signature was not accepted.
+    /// What `refusal` finds by the state of the machine: the signature was not accepted.
     Signature,
 }
 

@@ -1,8 +1,8 @@
 //! What a person does with the driver on a Windows virtual machine: install it, see how it stands, have
 //! it verified, read what Windows wrote about it, remove it.
 //!
-//! What is decided is apart from the calls of Windows, which are in [`machine`], [`install`] and
-//! [`verify`], and is tested on any system against what Windows' tools print.
+//! What is decided is apart from the calls of Windows, which are in `machine`, `install` and
+//! `verify`, and is tested on any system against what Windows' tools print.
 
 mod bug_check;
 mod codes;
