@@ -130,7 +130,10 @@ impl Sanitizer {
             .arg("--no-fail-fast")
             // With a target named, build scripts and macros are built without the sanitizer.
             .args(["--target", &compiler.host])
-            .env("RUSTFLAGS", format!("-Zsanitizer={}", self.name()))
+            .env(
+                "RUSTFLAGS",
+                format!("-Zsanitizer={} --cfg unbounded_stack", self.name()),
+            )
             // Builds of other flags beside the usual ones would replace each other.
             .arg("--target-dir")
             .arg(project::target(root).join(format!("sanitize-{}", self.name())));

@@ -11,6 +11,9 @@ pub struct Config {
     pub windows: Windows,
     /// Depth of new lookaside lists: how many free entries each keeps (NT-2).
     pub lookaside_depth: u16,
+    /// Bytes of a kernel stack: a routine of a driver that takes more, with all that it calls, is bug
+    /// check 0x7F. 0 for no limit.
+    pub kernel_stack: usize,
     /// Bytes that each of the two pools can hold.
     pub pool_limit: usize,
     /// Names that `MmGetSystemRoutineAddress` must not find.
@@ -27,6 +30,7 @@ impl Default for Config {
             verifier: Verifier::standard(),
             windows: Windows::V11_23H2,
             lookaside_depth: 4,
+            kernel_stack: 24 << 10,
             pool_limit: 256 << 20,
             withheld: Vec::new(),
             registry: Vec::new(),

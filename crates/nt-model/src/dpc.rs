@@ -1,8 +1,8 @@
 //! DPCs: run on the thread that queues them, as soon as its IRQL is below `DISPATCH_LEVEL`.
 
-use crate::irql;
-use crate::machine::enter;
+use crate::machine::{self, enter};
 use crate::verifier::require_resident;
+use crate::{irql, kernel_stack};
 use kmdf_sys::*;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -42,7 +42,8 @@ unsafe fn run(dpc: PRKDPC) {
             ..
         } = copy;
         // SAFETY: The driver's routine, called as it asked for.
-        unsafe { routine(dpc, DeferredContext, SystemArgument1, SystemArgument2) };
+        let call = || unsafe { routine(dpc, DeferredContext, SystemArgument1, SystemArgument2) };
+        kernel_stack::bounded(&machine::current().config, call);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::machine::{Kernel, Machine};
 use crate::object::{Field, Shared, field, tag};
 use crate::pool::{self, Owner, Pool};
 use crate::status::NtStatus;
-use crate::{irp, stop, verifier};
+use crate::{irp, kernel_stack, stop, verifier};
 use kmdf_sys::*;
 use std::fmt;
 
@@ -180,7 +180,8 @@ impl Kernel {
         crate::registry::create_service_key(machine, service);
         let before = crate::irql::current();
         // SAFETY: The image's own entry point, called as the kernel calls it.
-        let status = unsafe { entry(driver.as_ptr(), &raw mut path) };
+        let load = || unsafe { entry(driver.as_ptr(), &raw mut path) };
+        let status = kernel_stack::bounded(&machine.config, load);
         level::expect(before, "a driver's entry point");
         let driver = Driver {
             kernel: self.clone(),
@@ -276,7 +277,8 @@ impl Driver {
         }
         let before = crate::irql::current();
         // SAFETY: The driver's own routine, called as the kernel calls it.
-        unsafe { unload(driver.as_ptr()) };
+        let unload = || unsafe { unload(driver.as_ptr()) };
+        kernel_stack::bounded(&machine.config, unload);
         level::expect(before, "a driver's unload routine");
         self.go();
         Ok(())

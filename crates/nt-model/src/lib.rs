@@ -82,6 +82,7 @@ mod file;
 mod io;
 mod irp;
 mod irql;
+mod kernel_stack;
 mod lock;
 mod lookaside;
 mod machine;

@@ -8,9 +8,9 @@ use crate::io::Tables;
 use crate::io::level;
 use crate::io::request::{IoStatus, Outgoing, Subject};
 use crate::irp::{self, Location, violation};
-use crate::irql;
 use crate::machine::{Kernel, Machine};
 use crate::status::NtStatus;
+use crate::{irql, kernel_stack};
 use kmdf_sys::*;
 use std::fmt;
 use std::sync::Arc;
@@ -203,7 +203,8 @@ impl Driver {
         machine.io.tables().nodes.insert(physical.address(), node);
         let before = irql::current();
         // SAFETY: The driver's own routine, called as the PnP manager calls it.
-        let status = unsafe { routine(driver.as_ptr(), physical.as_ptr()) };
+        let add = || unsafe { routine(driver.as_ptr(), physical.as_ptr()) };
+        let status = kernel_stack::bounded(&machine.config, add);
         level::expect(before, "AddDevice");
         let physical = physical.address();
         let attached = !known(physical).get(device::ATTACHED).is_null();

@@ -1,6 +1,7 @@
 //! [`Stop`], a bug check as a value, and the ways there.
 
 use crate::irql;
+use crate::kernel_stack::UNEXPECTED_KERNEL_MODE_TRAP;
 use crate::machine::{self, Machine};
 use kmdf_sys::*;
 use std::ffi::CStr;
@@ -84,6 +85,7 @@ impl Stop {
             DRIVER_IRQL_NOT_LESS_OR_EQUAL => "DRIVER_IRQL_NOT_LESS_OR_EQUAL",
             WORKER_THREAD_RETURNED_AT_BAD_IRQL => "WORKER_THREAD_RETURNED_AT_BAD_IRQL",
             0xFC => "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY",
+            UNEXPECTED_KERNEL_MODE_TRAP => "UNEXPECTED_KERNEL_MODE_TRAP",
             WDF_VIOLATION => "WDF_VIOLATION",
             MODEL_STOP => "MODEL_STOP",
             _ => return None,
@@ -184,6 +186,10 @@ fn describe_fault(code: u32, parameters: [u64; 4], machine: &Machine) -> String 
         }
         PAGE_FAULT_IN_FREED_SPECIAL_POOL => (parameters[1], "a freed block of special pool"),
         PAGE_FAULT_IN_NONPAGED_AREA => (parameters[1], "pool memory that belongs to no block"),
+        UNEXPECTED_KERNEL_MODE_TRAP => {
+            return "a routine of the driver ran out of stack, by calls within calls without end"
+                .into();
+        }
         MODEL_STOP => return "the system has no more mappings for the pool's pages".into(),
         _ => return format!("instructions were fetched from pool memory at {address:#x}{block}"),
     };

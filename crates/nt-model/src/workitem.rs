@@ -8,7 +8,7 @@ use crate::io::level::{self, rule};
 use crate::machine::{self, Machine};
 use crate::object::tag;
 use crate::pool::{self, Owner, Pool};
-use crate::{irql, stop};
+use crate::{irql, kernel_stack, stop};
 use kmdf_sys::*;
 use std::ptr::with_exposed_provenance_mut;
 
@@ -99,7 +99,8 @@ fn run(item: usize, object: usize, routine: Routine, context: usize) {
     let context = with_exposed_provenance_mut(context);
     // SAFETY: The driver's own routine, with the object that it allocated the item for, which the
     // queued item keeps, and the context that it gave.
-    unsafe { routine(with_exposed_provenance_mut(object), context) };
+    let work = || unsafe { routine(with_exposed_provenance_mut(object), context) };
+    kernel_stack::bounded(&machine.config, work);
     let level = irql::current();
     if level != 0 {
         stop::bug_check(

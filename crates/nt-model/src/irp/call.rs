@@ -4,7 +4,7 @@ use super::{CANCEL_ROUTINE, CURRENT_LOCATION, Call, DEVICE, Irp, MAJOR, Passed, 
 use crate::device;
 use crate::machine::{self, Machine};
 use crate::object::Shared;
-use crate::{irql, stop};
+use crate::{irql, kernel_stack, stop};
 use kmdf_sys::*;
 use std::sync::{Arc, OnceLock};
 
@@ -71,7 +71,8 @@ pub(crate) fn send(machine: &Machine, device: PDEVICE_OBJECT, irp: Irp) -> NTSTA
     let before = irql::current();
     let address = irp.address();
     // SAFETY: The driver's own routine, called as the I/O manager calls it.
-    let status = unsafe { dispatch(device.as_ptr(), irp.as_ptr()) };
+    let routine = || unsafe { dispatch(device.as_ptr(), irp.as_ptr()) };
+    let status = kernel_stack::bounded(&machine.config, routine);
     let returned = Returned {
         routine: dispatch as usize,
         major,

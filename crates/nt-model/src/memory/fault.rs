@@ -8,7 +8,7 @@ pub(super) use system::{install, prepare_thread};
 
 use super::{Page, Region, region_of};
 use crate::stop::{MODEL_STOP, Report};
-use crate::{irql, machine};
+use crate::{irql, kernel_stack, machine};
 use kmdf_sys::{
     DISPATCH_LEVEL, DRIVER_IRQL_NOT_LESS_OR_EQUAL, KMODE_EXCEPTION_NOT_HANDLED,
     PAGE_FAULT_BEYOND_END_OF_ALLOCATION, PAGE_FAULT_IN_FREED_SPECIAL_POOL,
@@ -44,6 +44,10 @@ impl Access {
 fn on_fault(access: &Access) -> bool {
     match region_of(access.address) {
         Some(region) => on_region(region, access),
+        None if kernel_stack::is_overflow(access.address) => {
+            machine::current().stop(kernel_stack::overflow());
+            machine::park();
+        }
         None if access.is_wild() && machine::is_joined() => on_wild(access),
         None => return false,
     }

@@ -1,6 +1,7 @@
 //! Faults as signals.
 
 use super::{Access, IMPOSSIBLE, on_fault};
+use crate::kernel_stack;
 use libc::{c_int, c_void, siginfo_t};
 use std::cell::RefCell;
 use std::mem::{transmute, zeroed};
@@ -50,6 +51,32 @@ pub(in crate::memory) fn prepare_thread() {
     // SAFETY: The memory is kept until the thread ends, and taken out of use then.
     unsafe { libc::sigaltstack(&raw const stack, null_mut()) };
     STACK.set(Some(memory));
+    kernel_stack::set_lowest(lowest_of_stack());
+}
+
+/// The lowest address of the calling thread's stack.
+#[cfg(target_os = "linux")]
+fn lowest_of_stack() -> usize {
+    // SAFETY: A plain C structure.
+    let mut attributes: libc::pthread_attr_t = unsafe { zeroed() };
+    // SAFETY: Has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    // SAFETY: The calling thread; initialises the attributes.
+    if unsafe { libc::pthread_getattr_np(thread, &raw mut attributes) } != 0 {
+        return 0;
+    }
+    let (mut lowest, mut size) = (null_mut(), 0);
+    // SAFETY: Initialised above.
+    unsafe { libc::pthread_attr_getstack(&raw const attributes, &raw mut lowest, &raw mut size) };
+    // SAFETY: Initialised above, and not used again.
+    unsafe { libc::pthread_attr_destroy(&raw mut attributes) };
+    lowest.addr()
+}
+
+/// Not asked for on other systems.
+#[cfg(not(target_os = "linux"))]
+fn lowest_of_stack() -> usize {
+    0
 }
 
 /// Installs the handler, once per process.
