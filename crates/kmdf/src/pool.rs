@@ -11,12 +11,6 @@ use core::ptr::{NonNull, without_provenance_mut};
 use core::slice;
 use kmdf_sys::{_POOL_TYPE, LoadId, POOL_TYPE, ntddk};
 
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no kind of pool memory: only `Paged` and `NonPagedNx` are",
-    note = "with each kind go the levels at which it may be touched (rule C2)"
-)]
-trait Sealed {}
-
 /// A kind of system memory, chosen by type so that the compiler knows where it may be touched.
 ///
 /// Executable nonpaged memory (`NonPagedPool`) is not offered: a driver that allocates it fails
@@ -29,7 +23,7 @@ trait Sealed {}
     private_bounds,
     reason = "sealed: each kind comes with its rules in `Allows`"
 )]
-pub trait PoolKind: Sealed + for<'a> Borrows<'a, 'a> + 'static {
+pub trait PoolKind: for<'a> Borrows<'a, 'a> + 'static {
     /// The `POOL_TYPE` passed to Windows.
     const POOL_TYPE: POOL_TYPE;
     /// Whether memory of this kind may be paged out.
@@ -38,7 +32,12 @@ pub trait PoolKind: Sealed + for<'a> Borrows<'a, 'a> + 'static {
 
 /// What a reference of lifetime `'a` into memory of this kind borrows of a witness that is lent for
 /// `'w`. Pageable memory borrows it for as long as the reference lives, so that the IRQL cannot be
-/// raised meanwhile; nonpaged memory, which may be touched at any level, borrows nothing.
+/// raised meanwhile; nonpaged memory, which may be touched at any level, borrows nothing. Seals
+/// [`PoolKind`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of pool memory: only `Paged` and `NonPagedNx` are",
+    note = "with each kind go the levels at which it may be touched (rule C2)"
+)]
 pub(crate) trait Borrows<'a, 'w> {}
 
 impl<'a, 'w: 'a> Borrows<'a, 'w> for Paged {}
@@ -60,9 +59,6 @@ pub enum Paged {}
 /// this crate runs at.
 #[derive(Debug)]
 pub enum NonPagedNx {}
-
-impl Sealed for Paged {}
-impl Sealed for NonPagedNx {}
 
 impl PoolKind for Paged {
     const POOL_TYPE: POOL_TYPE = _POOL_TYPE::PagedPool;

@@ -112,7 +112,7 @@ fn forgotten_collections_leave_nothing_and_drop_no_elements() {
         leaked.push(Line([3; 64]));
         assert_eq!(leaked.leak(), [Line([3; 64])]);
         from_pool(|| kept.try_reserve_exact(5000)).expect("pool");
-        kept.extend([4; 5000]);
+        kept.extend(std::iter::repeat_n(4, 5000));
         *KEPT.lock().expect("not poisoned") = kept;
         assert_eq!(in_use(&kernel.verifier()).0, 3);
     });
