@@ -22,10 +22,30 @@ impl LoadId {
     pub const fn check(self) {}
 }
 
-#[cfg(not(any(wdk, image)))]
+#[cfg(any(image, loom))]
+pub(crate) use alone::{begin, end};
+#[cfg(not(any(wdk, image, loom)))]
 pub(crate) use shared::{begin, end};
 
-#[cfg(not(any(wdk, image)))]
+/// An image has its statics to itself, and so has the small kernel of the tests in loom.
+#[cfg(any(image, loom))]
+mod alone {
+    use crate::PDRIVER_OBJECT;
+
+    /// A driver is about to be entered.
+    ///
+    /// # Safety
+    ///
+    /// `driver` is the driver object that the kernel passes to the entry point.
+    #[inline(always)]
+    pub(crate) unsafe fn begin(_: PDRIVER_OBJECT) {}
+
+    /// The driver is gone.
+    #[inline(always)]
+    pub(crate) fn end() {}
+}
+
+#[cfg(not(any(wdk, image, loom)))]
 mod shared {
     use super::LoadId;
     use crate::{NTSTATUS, PDRIVER_OBJECT, ULONG_PTR, ntddk};
@@ -93,7 +113,6 @@ mod shared {
         status >= 0
     }
 
-    #[cfg(not(loom))]
     impl LoadId {
         /// The load that there is. Stops the run if no driver is loaded.
         #[inline]

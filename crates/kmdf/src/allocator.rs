@@ -41,9 +41,10 @@ use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 /// Reserve with `try_reserve` or `try_reserve_exact`, and then stay within the capacity. The methods
 /// that allocate without a `Result` (`Box::new`, `vec!`, `collect`, `clone`, `push` into a full
 /// `Vec`) call `handle_alloc_error` when the pool is exhausted, which panics, and a panic in a driver
-/// is a bug check. `push` and `extend_from_slice` after a `try_reserve` for as many elements leave
-/// nothing of that in an optimised image: the compiler sees that there is room. So the check of an
-/// image for [panic paths](crate#no-panic-path) finds the infallible call that was overlooked.
+/// is a bug check. A `push` where the length was just compared with the capacity leaves nothing of that
+/// in an optimised image, as the compiler sees that there is room; `extend_from_slice` after a
+/// `try_reserve` leaves nothing in an image with link-time optimisation. So the check of an image for
+/// [panic paths](crate#no-panic-path) finds the infallible call that was overlooked.
 ///
 /// # Layout and cost
 ///

@@ -33,14 +33,12 @@ impl Mailbox {
 
     /// Adds a message.
     pub fn put(&mut self, message: Vec<u8>) -> Result<()> {
-        if self.messages.len() >= MESSAGES {
+        let there_are = self.messages.len();
+        // There is room for all since the mailbox was made. Comparing with the capacity shows it to the
+        // compiler, which then leaves out of `push` how it grows, and with it the panic when it cannot.
+        if there_are >= MESSAGES || there_are == self.messages.capacity() {
             return Err(Error::QUOTA_EXCEEDED);
         }
-        // There is room since the mailbox was made. This tells the compiler, which then leaves out of
-        // `push` how it grows, and with it the panic when it cannot.
-        self.messages
-            .try_reserve(1)
-            .map_err(|_| Error::INSUFFICIENT_RESOURCES)?;
         self.messages.push(message);
         Ok(())
     }
@@ -68,6 +66,12 @@ pub fn message(bytes: &[u8]) -> Result<Vec<u8>> {
     message
         .try_reserve_exact(bytes.len())
         .map_err(|_| Error::INSUFFICIENT_RESOURCES)?;
-    message.extend_from_slice(bytes);
+    for &byte in bytes {
+        // As in `put`. Of `extend_from_slice` the panic goes only where the image is optimised as a whole.
+        if message.len() == message.capacity() {
+            return Err(Error::INSUFFICIENT_RESOURCES);
+        }
+        message.push(byte);
+    }
     Ok(message)
 }

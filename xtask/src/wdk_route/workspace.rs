@@ -1,7 +1,7 @@
 //! The workspace that the check builds: this repository, with crates that compile without a WDK.
 //!
 //! It is a copy, because cargo takes a workspace from one folder. Three things in it are not as in
-//! the repository: two lines say that the build script's host is Windows, `.cargo/config.toml` sends
+//! the repository: a few lines say that the build scripts' host is Windows, `.cargo/config.toml` sends
 //! cargo to the crates below, and the target version of KMDF is the one that is asked for. Every
 //! other crate, `wdk`, `wdk-alloc`, `wdk-panic` and `wdk-macros` among them, is that of crates.io.
 
@@ -78,8 +78,11 @@ const WDK_BUILD: [Edit; 9] = [
     },
 ];
 
-/// What the build of the driver asks of its host; the build script is compiled for the host.
-const DRIVER: [Edit; 3] = [
+/// The manifests of drivers. wdk-build wants one target version of KMDF in all of them.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "examples/mailbox/Cargo.toml"];
+
+/// What the builds of the drivers ask of their host; build scripts are compiled for the host.
+const DRIVERS: [Edit; 5] = [
     Edit {
         file: "Cargo.toml",
         from: "[target.'cfg(windows)'.build-dependencies]",
@@ -94,6 +97,16 @@ const DRIVER: [Edit; 3] = [
         file: "build.rs",
         from: "#[cfg(not(windows))]",
         to: "#[cfg(any())]",
+    },
+    Edit {
+        file: "examples/mailbox/Cargo.toml",
+        from: "[target.'cfg(windows)'.build-dependencies]",
+        to: "[build-dependencies]",
+    },
+    Edit {
+        file: "examples/mailbox/build.rs",
+        from: "#[cfg(windows)]",
+        to: "#[cfg(all())]",
     },
 ];
 
@@ -254,7 +267,7 @@ fn generate(config: Config) -> Result<(), ConfigError> {
     write("ntddk.rs", &(libraries.unwrap_or_default() + &read("ntddk.rs")));
     write("wdf.rs", "");
     let count = if minor >= 25 {
-        "unsafe { crate::WdfFunctionCount } as usize"
+        "(unsafe { crate::WdfFunctionCount }) as usize"
     } else {
         "crate::_WDFFUNCENUM::WdfFunctionTableNumEntries as usize"
     };
@@ -308,31 +321,34 @@ impl Workspace {
         let wanted = |name: &str| !matches!(name, "target" | ".git" | "fuzz");
         let patches = patches(&crates);
         copy(root, &workspace.folder, &wanted, &|name, text| match name {
-            "Cargo.toml" => manifest_for(&text, MINOR_VERSIONS[0]),
             ".cargo/config.toml" => Ok(format!("{text}\n{patches}")),
-            name => edited(&DRIVER, name, text),
+            name if MANIFESTS.contains(&name) => manifest_for(name, &text, MINOR_VERSIONS[0]),
+            name => edited(&DRIVERS, name, text),
         })?;
         write_if_new(&folder.join(PATCHES), patches.as_bytes())?;
         Ok(workspace)
     }
 
-    /// Sets the version of KMDF that the driver is built for.
+    /// Sets the version of KMDF that the drivers are built for.
     pub fn set_target(&self, minor: u8) -> Result<()> {
-        let manifest = self.root.join("Cargo.toml");
-        let text = fs::read_to_string(&manifest)
-            .with_context(|| format!("{} cannot be read", manifest.display()))?;
-        let text = manifest_for(&text, minor)?;
-        write_if_new(&self.folder.join("Cargo.toml"), text.as_bytes())
+        for name in MANIFESTS {
+            let manifest = self.root.join(name);
+            let text = fs::read_to_string(&manifest)
+                .with_context(|| format!("{} cannot be read", manifest.display()))?;
+            let text = manifest_for(name, &text, minor)?;
+            write_if_new(&self.folder.join(name), text.as_bytes())?;
+        }
+        Ok(())
     }
 }
 
-/// The manifest of the driver for a host that passes for Windows, and for KMDF 1.`minor`.
-fn manifest_for(text: &str, minor: u8) -> Result<String> {
+/// The manifest `name` of a driver for a host that passes for Windows, and for KMDF 1.`minor`.
+fn manifest_for(name: &str, text: &str, minor: u8) -> Result<String> {
     const SETTING: &str = "target-kmdf-version-minor = ";
-    let text = edited(&DRIVER, "Cargo.toml", text.to_owned())?;
+    let text = edited(&DRIVERS, name, text.to_owned())?;
     let mut settings = text.lines().filter(|line| line.starts_with(SETTING));
     let (Some(setting), None) = (settings.next(), settings.next()) else {
-        bail!("Cargo.toml must have one line that begins with `{SETTING}`");
+        bail!("{name} must have one line that begins with `{SETTING}`");
     };
     Ok(text.replace(setting, &format!("{SETTING}{minor}")))
 }

@@ -78,11 +78,8 @@ pub unsafe fn fx_driver_entry(
         // SAFETY: Loaded as an export driver: the arguments go through as they came.
         return unsafe { driver_entry(driver_object, registry_path) };
     }
-    // SAFETY: The kernel's argument.
-    #[cfg(not(image))]
-    unsafe {
-        crate::load::begin(driver_object);
-    }
+    // SAFETY: The kernel passes its driver object to this entry point.
+    unsafe { crate::load::begin(driver_object) };
     // SAFETY: The kernel passes a valid registry path, and nothing else runs in this image yet.
     unsafe { keep_registry_path(registry_path) };
     // SAFETY: Nothing else runs in this image yet.
@@ -95,7 +92,6 @@ pub unsafe fn fx_driver_entry(
     // SAFETY: All point at statics of this image or came from the kernel.
     let status = unsafe { WdfVersionBind(driver_object, path, info, globals) };
     if status < 0 {
-        #[cfg(not(image))]
         crate::load::end();
         return status;
     }
@@ -196,7 +192,6 @@ unsafe fn unbind() {
     let (path, info) = (&raw mut REGISTRY_PATH, &raw mut BIND_INFO);
     // SAFETY: The three values are those of the bind.
     let _ = unsafe { WdfVersionUnbind(path, info, globals) };
-    #[cfg(not(image))]
     {
         crate::load::end();
         let (functions, globals) = (&raw mut WdfFunctions, &raw mut WdfDriverGlobals);
