@@ -38,6 +38,7 @@ thread_local! {
 }
 
 /// Notes where the calling thread's stack ends.
+#[cfg(unix)]
 pub(crate) fn set_lowest(address: usize) {
     LOWEST.set(address);
 }

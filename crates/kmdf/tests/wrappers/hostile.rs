@@ -139,7 +139,7 @@ fn a_supply_may_call_back() {
             let list = PagedLookaside::with_supply::<Reentrant>(TAG, 64, irql).expect("list");
             let mut entries = Vec::new();
             // Each drops the next, one inside of the other: few enough for a kernel stack.
-            for _ in 0..5 {
+            for _ in 0..3 {
                 entries.push(list.allocate(irql).expect("entry"));
                 let other = PagedLookaside::with_supply::<Reentrant>(TAG, 64, irql).expect("list");
                 entries.push(other.allocate(irql).expect("entry"));
