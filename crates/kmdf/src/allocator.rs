@@ -20,7 +20,7 @@ use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 ///
 /// use alloc::vec::Vec;
 /// use kmdf::{Error, PoolAllocator, Result, Tag};
-/// # use kmdf_model as _;
+/// # use {kmdf_model as _, nt_model as _};
 ///
 /// #[cfg(any(wdk, image))]
 /// #[global_allocator]
