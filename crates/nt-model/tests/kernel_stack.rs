@@ -53,6 +53,10 @@ fn is_double_fault(stop: &Stop) -> bool {
 }
 
 #[test]
+#[cfg_attr(
+    unbounded_stack,
+    ignore = "the stack is not watched where a sanitizer makes frames larger"
+)]
 fn a_routine_that_takes_more_than_a_kernel_stack_is_a_double_fault() {
     assert_eq!(load(Config::default(), modest), Ok(()));
     for entry in [greedy as nt_model::DriverEntryPoint, large] {
@@ -74,6 +78,10 @@ fn a_recursion_without_end_is_a_double_fault_and_not_the_end_of_the_process() {
 }
 
 #[test]
+#[cfg_attr(
+    unbounded_stack,
+    ignore = "the stack is not watched where a sanitizer makes frames larger"
+)]
 fn the_size_of_the_kernel_stack_may_be_set() {
     let sized = |kernel_stack| Config {
         kernel_stack,
