@@ -248,11 +248,11 @@ fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
         NonNull::new(block.cast::<Block<MaybeUninit<T>>>()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
     // SAFETY: Allocated above, and pool memory is aligned for it.
     let node = unsafe { &raw mut (*block.as_ptr()).node };
-    // SAFETY: As above.
+    // SAFETY: The node's place lies in the new allocation, which is this function's alone.
     unsafe { node.write(Node::new()) };
-    // SAFETY: As above.
+    // SAFETY: The tag's place lies in the new allocation too.
     let kept_tag = unsafe { &raw mut (*block.as_ptr()).tag };
-    // SAFETY: As above.
+    // SAFETY: The place is aligned, and this function's alone.
     unsafe { kept_tag.write(tag) };
     // SAFETY: The node stays where it is until the box is dropped; a block of a forgotten box
     // may be freed.
@@ -298,7 +298,7 @@ unsafe fn drop_and_free<T>(node: NonNull<Node>) {
     let value = unsafe { &raw mut (*block.as_ptr()).value };
     // SAFETY: By the contract of this function; the value is not used again.
     unsafe { value.drop_in_place() };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The node has left the registry, and the value that was in the block is dropped.
     unsafe { free::<T>(node) };
 }
 

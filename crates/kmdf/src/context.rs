@@ -299,7 +299,7 @@ pub(crate) unsafe fn get<'a, T: Context>(object: WDFOBJECT) -> Result<&'a T> {
 /// `object` is a live framework object, neither a request nor a buffer of one, and is not destroyed for
 /// `'a`.
 pub(crate) unsafe fn attach<'a, T: Context>(object: WDFOBJECT, value: T) -> Result<&'a T> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller vouches for the object; the attributes are those of `T`.
     unsafe { attach_with(object, value, attributes::<T>(null_mut())) }
 }
 

@@ -380,7 +380,7 @@ pub(crate) unsafe fn release(record: NonNull<Record>) {
     }
 
     if is_at_passive() {
-        // SAFETY: By the contract of this function.
+        // SAFETY: The record is the caller's, outside of the registry, and this is PASSIVE_LEVEL.
         unsafe { Record::release(record) };
     } else {
         // SAFETY: The record belongs to the caller, who gives it up.

@@ -173,7 +173,7 @@ unsafe fn control<'a>(object: WDFOBJECT) -> &'a Control {
 /// `control` is the context of a live object made with `owned_attributes`.
 unsafe fn object_of(control: NonNull<Control>) -> WDFOBJECT {
     let context = control.as_ptr().cast();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller passes the context of a live object, which is what the call takes.
     unsafe { call_unsafe_wdf_function_binding!(WdfObjectContextGetObject, context) }
 }
 

@@ -121,7 +121,7 @@ pub(crate) unsafe fn enter(node: NonNull<Node>, release: Release) {
 ///
 /// It was entered, and neither removed nor released since.
 pub(crate) unsafe fn remove(node: NonNull<Node>) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller's node is in the registry; the body does nothing.
     unsafe { remove_and(node, || ()) };
 }
 

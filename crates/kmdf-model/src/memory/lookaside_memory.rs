@@ -103,14 +103,14 @@ fn allocate(lookaside: &Lookaside, layout: &Layout) -> Option<NonNull<LookasideM
     unsafe { bytes.write_bytes(0, layout.extra()) };
     if zeroes_buffer {
         let length = layout.extra_end() - layout.extra();
-        // SAFETY: As above.
+        // SAFETY: The extra bytes of the layout begin inside the entry.
         let buffer = unsafe { bytes.add(layout.extra()) };
         // SAFETY: The extra bytes of the layout are this long.
         unsafe { buffer.write_bytes(0, length) };
     }
     // SAFETY: The entry has the size of the layout.
     let rest = unsafe { bytes.add(layout.extra_end()) };
-    // SAFETY: As above.
+    // SAFETY: The entry goes on to the end of the layout, and is nobody else's.
     unsafe { rest.write_bytes(0, layout.total() - layout.extra_end()) };
     let (buffer, buffer_entry) = match &lookaside.buffers {
         None => {

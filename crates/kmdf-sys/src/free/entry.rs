@@ -197,7 +197,7 @@ unsafe fn unbind() {
         let (functions, globals) = (&raw mut WdfFunctions, &raw mut WdfDriverGlobals);
         // SAFETY: No code of the driver runs any more.
         unsafe { functions.write(null()) };
-        // SAFETY: As above.
+        // SAFETY: No code of the driver runs any more that could read its globals.
         unsafe { globals.write(null_mut()) };
     }
 }
