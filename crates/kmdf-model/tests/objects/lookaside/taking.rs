@@ -135,6 +135,24 @@ fn memories_are_children_of_the_driver() {
     assert_eq!(log.unwrap(), expected);
 }
 
+/// What was left in an entry shows in its next buffer, and never in its context.
+fn assert_buffers_are_not_zeroed(config: nt_model::Config, kind: (usize, POOL_TYPE)) {
+    run(config, move |_| {
+        let list = logged_list(kind, null_mut());
+        for _ in 0..10 {
+            let memory = take(list).unwrap();
+            let (buffer, size) = buffer_of(memory);
+            // The list's link was in the first 16 bytes.
+            assert!(!bytes(buffer, size)[16..].contains(&0));
+            let context = context_of(memory.cast(), &LABEL);
+            assert_eq!(bytes(context.cast(), 8), [0; 8]);
+            fill(buffer, size, 0xAB);
+            delete(memory.cast());
+        }
+    })
+    .unwrap();
+}
+
 /// MEM-60: nothing promises that small buffers are zeroed, so the model leaves in them what was there
 /// unless it is told otherwise.
 #[test]
@@ -145,19 +163,7 @@ fn memories_are_children_of_the_driver() {
 fn the_model_zeroes_small_buffers_only_when_it_is_told_to() {
     for kind in [KINDS[0], KINDS[2], (PAGE_SIZE - 1, NonPagedPoolNx)] {
         for config in [plain(), recycling()] {
-            run(config, move |_| {
-                let list = logged_list(kind, null_mut());
-                for _ in 0..3 {
-                    let memory = take(list).unwrap();
-                    let (buffer, size) = buffer_of(memory);
-                    assert!(!bytes(buffer, size)[16..].contains(&0));
-                    let context = context_of(memory.cast(), &LABEL);
-                    assert_eq!(bytes(context.cast(), 8), [0; 8]);
-                    fill(buffer, size, 0xAB);
-                    delete(memory.cast());
-                }
-            })
-            .unwrap();
+            assert_buffers_are_not_zeroed(config, kind);
         }
     }
 }
@@ -190,20 +196,7 @@ fn small_buffers_and_contexts_are_zeroed_on_every_taking() {
 #[test]
 fn large_buffers_are_not_zeroed() {
     for kind in [KINDS[1], KINDS[3]] {
-        run(recycling(), move |_| {
-            let list = logged_list(kind, null_mut());
-            for _ in 0..10 {
-                let memory = take(list).unwrap();
-                let (buffer, size) = buffer_of(memory);
-                // The list's link was in the first 16 bytes.
-                assert!(!bytes(buffer, size)[16..].contains(&0));
-                let context = context_of(memory.cast(), &LABEL);
-                assert_eq!(bytes(context.cast(), 8), [0; 8]);
-                fill(buffer, size, 0xAB);
-                delete(memory.cast());
-            }
-        })
-        .unwrap();
+        assert_buffers_are_not_zeroed(recycling(), kind);
     }
 }
 
