@@ -1,6 +1,6 @@
 //! The driver object: loading and adding devices.
 
-use kmdf::{DeviceInit, Driver, Guid, PagedLookaside, Passive, Presentation, Result, Tag, wide};
+use kmdf::{DeviceInit, DispatchType, Driver, Guid, PagedLookaside, Passive, Result, Tag, wide};
 use wdfmem_ioctl::{Capabilities, INTERFACE_GUID};
 
 use crate::{
@@ -49,7 +49,7 @@ impl Driver for Wdfmem {
         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
         init.set_file_handler::<FileState>(irql);
         let device = init.create(DeviceState::new(self.capabilities), irql)?;
-        device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+        device.create_default_queue(DispatchType::Parallel, Requests, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         trace!("device added, {:?}", self.capabilities);
         Ok(())

@@ -36,7 +36,7 @@ impl IoHandler for Requests {
         };
         // Memory of the request is deleted by its completion, so it is refunded after that.
         let mut until_completed = UntilCompleted::new(&state.quota);
-        request.answer(|transfer| {
+        request.complete_with(|transfer| {
             // Reject unknown control codes before touching the buffers.
             Code::try_from(code).map_err(|status| {
                 trace!("unknown control code {code:#010x}");

@@ -4,7 +4,7 @@ use crate::context::{self, Context};
 use crate::file::{self, FileHandler};
 use crate::irql::AtPassive;
 use crate::object::{self, Parent};
-use crate::queue::{self, IoHandler, ManualQueue, Presentation, Queue};
+use crate::queue::{self, DispatchType, IoHandler, ManualQueue, Queue};
 use crate::status::{Error, Result, check};
 use crate::text::{Guid, WideText};
 use core::marker::PhantomData;
@@ -289,7 +289,7 @@ impl<'a> Device<'a> {
     /// Source: "WdfIoQueueCreate function (wdfio.h)".
     pub fn create_default_queue<Q: IoHandler>(
         self,
-        presentation: Presentation,
+        presentation: DispatchType,
         handler: Q,
         _irql: &mut impl AtPassive,
     ) -> Result<Queue<'a>> {

@@ -41,7 +41,7 @@
 //! ```
 //! use kmdf::{
 //!     DeviceInit, Driver, DriverParent, Error, Guid, Handled, IoHandler, Memory, Paged, Passive,
-//!     Presentation, Queue, Request, Result, Tag, wide,
+//!     DispatchType, Queue, Request, Result, Tag, wide,
 //! };
 //!
 //! struct Reverser;
@@ -58,7 +58,7 @@
 //!         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
 //!         let device = init.create(State, irql)?;
 //!         device.create_interface(&INTERFACE, irql)?;
-//!         device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+//!         device.create_default_queue(DispatchType::Parallel, Requests, irql)?;
 //!         Ok(())
 //!     }
 //! }
@@ -83,7 +83,7 @@
 //!         code: u32,
 //!         irql: &mut Passive,
 //!     ) -> Handled<'r> {
-//!         request.answer(|transfer| {
+//!         request.complete_with(|transfer| {
 //!             if code != REVERSE {
 //!                 return Err(Error::INVALID_DEVICE_REQUEST);
 //!             }
@@ -217,7 +217,7 @@ pub use memory::{BorrowedBuffer, Buffer, Memory, PreallocatedMemory, UninitMemor
 pub use object::{DriverParent, Parent};
 pub use plain::{MAX_BY_VALUE, PAGE_SIZE, Page, Zeroable};
 pub use pool::{NonPageable, NonPagedNx, Paged, PoolBuffer, PoolKind};
-pub use queue::{IoHandler, ManualQueue, Presentation, Queue, WaitingRequests};
+pub use queue::{DispatchType, IoHandler, ManualQueue, Queue, WaitingRequests};
 pub use request::{
     DirectInput, Handled, Method, Output, Request, RequestMemory, Transfer, WrappedInput,
 };

@@ -18,7 +18,7 @@ use kmdf_sys::{
 ///
 /// Source: "WDF_IO_QUEUE_DISPATCH_TYPE enumeration (wdfio.h)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presentation {
+pub enum DispatchType {
     /// `WdfIoQueueDispatchSequential`: the next one when the one before is answered.
     Sequential,
     /// `WdfIoQueueDispatchParallel`: as they come, on any number of threads.
@@ -66,7 +66,7 @@ pub trait IoHandler: Context {
     /// `EvtIoWrite`: a write request, of more than zero bytes, has arrived. IRQL: as
     /// [`IoHandler::Level`].
     ///
-    /// It is completed with the number of bytes consumed: see [`Request::answer`].
+    /// It is completed with the number of bytes consumed: see [`Request::complete_with`].
     ///
     /// Source: "EVT_WDF_IO_QUEUE_IO_WRITE callback function (wdfio.h)".
     fn write<'r>(
@@ -266,7 +266,7 @@ pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueu
 /// `WdfIoQueueCreate` of the default queue.
 pub(crate) fn create<'a, Q: IoHandler>(
     device: Device<'a>,
-    presentation: Presentation,
+    presentation: DispatchType,
     handler: Q,
 ) -> Result<Queue<'a>> {
     let mut config = WDF_IO_QUEUE_CONFIG {
@@ -277,10 +277,10 @@ pub(crate) fn create<'a, Q: IoHandler>(
         ..WDF_IO_QUEUE_CONFIG::default()
     };
     match presentation {
-        Presentation::Sequential => {
+        DispatchType::Sequential => {
             config.DispatchType = _WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchSequential;
         }
-        Presentation::Parallel => {
+        DispatchType::Parallel => {
             config.DispatchType = _WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchParallel;
             // All bits set is "any number"; zero would present nothing (QUE-20).
             config.Settings = _WDF_IO_QUEUE_CONFIG__bindgen_ty_1 {

@@ -1,8 +1,8 @@
 //! The driver, its devices and their requests.
 
 use kmdf::{
-    Device, DeviceInit, Dispatch, Driver, DriverParent, Error, Guid, Handled, IoHandler, Passive,
-    Presentation, Queue, Request, Result, SpinLock, wide,
+    Device, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, Error, Guid, Handled,
+    IoHandler, Passive, Queue, Request, Result, SpinLock, wide,
 };
 
 use crate::mailbox::{Mailbox, message};
@@ -25,7 +25,7 @@ impl Driver for MailboxDriver {
             mailbox: SpinLock::new(&DriverParent, Mailbox::new()?)?,
         };
         let device = init.create(state, irql)?;
-        device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+        device.create_default_queue(DispatchType::Parallel, Requests, irql)?;
         device.create_interface(&INTERFACE, irql)
     }
 }
@@ -59,7 +59,7 @@ impl IoHandler for Requests {
         request: Request<'r>,
         irql: &mut Dispatch,
     ) -> Handled<'r> {
-        request.answer(|transfer| {
+        request.complete_with(|transfer| {
             let bytes = transfer.input(1)?;
             let message = message(bytes)?;
             mailbox(queue.device())?.with(irql, |mailbox, _| mailbox.put(message))??;
@@ -68,7 +68,7 @@ impl IoHandler for Requests {
     }
 
     fn read<'r>(&self, queue: Queue<'_>, request: Request<'r>, irql: &mut Dispatch) -> Handled<'r> {
-        request.answer(|transfer| {
+        request.complete_with(|transfer| {
             let room = transfer.output_length();
             let message =
                 mailbox(queue.device())?.with(irql, |mailbox, _| mailbox.take(room))??;

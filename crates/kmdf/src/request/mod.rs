@@ -273,7 +273,7 @@ impl<'r> Request<'r> {
 
     /// `WdfRequestCompleteWithInformation`, without output. IRQL: <= DISPATCH_LEVEL.
     ///
-    /// `Ok` has the information value, as for [`Request::answer`]: `Ok(0)` unless the request is a
+    /// `Ok` has the information value, as for [`Request::complete_with`]: `Ok(0)` unless the request is a
     /// write or of `METHOD_IN_DIRECT`.
     ///
     /// Source: "WdfRequestCompleteWithInformation function (wdfrequest.h)".
@@ -337,7 +337,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Runs `answer` with the request's buffers, then completes with its result:
+    /// Runs `transact` with the request's buffers, then completes with its result:
     /// `WdfRequestCompleteWithInformation`. IRQL: <= DISPATCH_LEVEL.
     ///
     /// `Ok` has the information value, which the sender sees as the number of bytes transferred:
@@ -357,7 +357,7 @@ impl<'r> Request<'r> {
     /// use kmdf::{Handled, Request};
     ///
     /// fn write<'r>(request: Request<'r>, sum: &mut u64) -> Handled<'r> {
-    ///     request.answer(|transfer| {
+    ///     request.complete_with(|transfer| {
     ///         let data = transfer.input(1)?;
     ///         *sum += data.iter().map(|&byte| u64::from(byte)).sum::<u64>();
     ///         Ok(data.len())
@@ -369,12 +369,12 @@ impl<'r> Request<'r> {
     /// number of bytes written to the output. An information value above what the table allows is a
     /// mistake of the driver's: the request is completed with [`Error::INTERNAL_ERROR`] instead.
     ///
-    /// Everything that `answer` makes from the [`Transfer`] ends with it, before the completion.
+    /// Everything that `transact` makes from the [`Transfer`] ends with it, before the completion.
     ///
     /// ```compile_fail,E0521
     /// fn keeps_memory_of_a_request<'r>(request: kmdf::Request<'r>) -> kmdf::Handled<'r> {
     ///     let mut kept = None;
-    ///     request.answer(|transfer| {
+    ///     request.complete_with(|transfer| {
     ///         kept = Some(transfer.create_memory::<kmdf::NonPagedNx>(kmdf::Tag::DEFAULT, 8)?);
     ///         Ok(0)
     ///     })
@@ -382,11 +382,14 @@ impl<'r> Request<'r> {
     /// ```
     ///
     /// Source: "WdfRequestCompleteWithInformation function (wdfrequest.h)".
-    pub fn answer(self, answer: impl FnOnce(Transfer<'_>) -> Result<usize>) -> Handled<'r> {
+    pub fn complete_with(
+        self,
+        transact: impl FnOnce(Transfer<'_>) -> Result<usize>,
+    ) -> Handled<'r> {
         let written = Cell::new(0);
         // SAFETY: By the type invariant; the transfer cannot outlive the call of the closure.
         let transfer = unsafe { Transfer::new(self.handle, self.kind, &written) };
-        let result = answer(transfer);
+        let result = transact(transfer);
         let request = ManuallyDrop::new(self);
         // SAFETY: By the type invariant; the value is not used again, and that many bytes of the
         // output were written.

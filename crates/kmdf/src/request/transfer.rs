@@ -13,7 +13,7 @@ use core::slice;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 
-/// A request's buffers while [`Request::answer`](crate::Request::answer) runs: first the input,
+/// A request's buffers while [`Request::complete_with`](crate::Request::complete_with) runs: first the input,
 /// then, by [`Transfer::into_output`], the output.
 ///
 /// With `METHOD_BUFFERED` both are the same bytes. Asking for the output consumes the transfer, so

@@ -3,7 +3,7 @@
 use crate::driver::{LENGTH, Removable, State, TAG, explore};
 use crate::{framework, kernel};
 use kmdf::{
-    Handled, IoHandler, ManualQueue, NonPagedNx, Passive, PoolBuffer, Presentation, Queue, Request,
+    DispatchType, Handled, IoHandler, ManualQueue, NonPagedNx, Passive, PoolBuffer, Queue, Request,
 };
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ fn what_is_attached_to_a_cancelled_request_is_dropped_before_its_device_and_driv
     explore(|| {
         let (device, ()) = Removable::add(|device, irql| {
             let waiting = device.create_manual_queue::<State>(irql)?;
-            device.create_default_queue(Presentation::Parallel, Forwards(waiting), irql)?;
+            device.create_default_queue(DispatchType::Parallel, Forwards(waiting), irql)?;
             Ok(())
         });
         let sent = framework::send();

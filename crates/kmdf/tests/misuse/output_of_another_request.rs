@@ -9,10 +9,10 @@ fn handler<'r>(
     waiting: WaitingRequests<'_>,
     irql: &mut Dispatch,
 ) -> Handled<'r> {
-    request.answer(|transfer| {
+    request.complete_with(|transfer| {
         let mut output = transfer.into_output()?;
         waiting.take_next(irql, |other| {
-            other.answer(|transfer| {
+            other.complete_with(|transfer| {
                 swap(&mut output, &mut transfer.into_output()?);
                 Ok(0)
             })

@@ -4,7 +4,7 @@ use kmdf::{Handled, Request};
 
 fn handler(request: Request<'_>) -> Handled<'_> {
     let mut kept = None;
-    request.answer(|transfer| {
+    request.complete_with(|transfer| {
         kept = Some(transfer.into_output()?);
         Ok(0)
     })

@@ -3,8 +3,8 @@
 use kmdf::{Handled, Request};
 
 fn handler(request: Request<'_>) -> Handled<'_> {
-    let _ = request.answer(|transfer| transfer.into_output()?.write(b"first"));
-    request.answer(|transfer| transfer.into_output()?.write(b"second"))
+    let _ = request.complete_with(|transfer| transfer.into_output()?.write(b"first"));
+    request.complete_with(|transfer| transfer.into_output()?.write(b"second"))
 }
 
 fn main() {}

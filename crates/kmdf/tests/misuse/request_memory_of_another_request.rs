@@ -9,10 +9,10 @@ fn handler<'r>(
     waiting: WaitingRequests<'_>,
     irql: &mut Dispatch,
 ) -> Handled<'r> {
-    request.answer(|transfer| {
+    request.complete_with(|transfer| {
         let mut memory = transfer.create_memory::<NonPagedNx>(Tag::DEFAULT, 8)?;
         waiting.take_next(irql, |other| {
-            other.answer(|transfer| {
+            other.complete_with(|transfer| {
                 swap(&mut memory, &mut transfer.create_memory(Tag::DEFAULT, 8)?);
                 Ok(0)
             })

@@ -4,7 +4,7 @@ use kmdf::{Handled, NonPagedNx, Request, Tag};
 
 fn handler(request: Request<'_>) -> Handled<'_> {
     let mut kept = None;
-    request.answer(|transfer| {
+    request.complete_with(|transfer| {
         kept = Some(transfer.create_memory::<NonPagedNx>(Tag::DEFAULT, 8)?);
         Ok(0)
     })

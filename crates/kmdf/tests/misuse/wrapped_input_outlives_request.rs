@@ -4,7 +4,7 @@ use kmdf::{Handled, Request};
 
 fn handler(request: Request<'_>) -> Handled<'_> {
     let mut kept = None;
-    request.answer(|mut transfer| {
+    request.complete_with(|mut transfer| {
         kept = Some(transfer.wrap_input()?);
         Ok(0)
     })

@@ -2,9 +2,9 @@
 //! asks for, and a queue in which requests wait.
 
 use kmdf::{
-    Device, DeviceInit, Driver, DriverParent, Error, FileHandler, FileObject, Guid, Handled,
-    IoHandler, ManualQueue, NonPagedNx, Passive, Presentation, Queue, Request, Result, SpinLock,
-    Tag, WaitLock, context, driver_entry, wide,
+    Device, DeviceInit, DispatchType, Driver, DriverParent, Error, FileHandler, FileObject, Guid,
+    Handled, IoHandler, ManualQueue, NonPagedNx, Passive, Queue, Request, Result, SpinLock, Tag,
+    WaitLock, context, driver_entry, wide,
 };
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -89,7 +89,7 @@ impl Driver for Root {
             _counted: Counted::new(),
             waiting,
         };
-        device.create_default_queue(Presentation::Parallel, requests, irql)?;
+        device.create_default_queue(DispatchType::Parallel, requests, irql)?;
         Ok(())
     }
 }
@@ -160,7 +160,7 @@ impl IoHandler for Requests {
             RELEASE => {
                 let released = self.waiting.of(queue.device()).and_then(|waiting| {
                     waiting.take_next(irql, |waited| {
-                        waited.answer(|transfer| {
+                        waited.complete_with(|transfer| {
                             let mut bytes = transfer.input(1)?.to_vec();
                             bytes.reverse();
                             transfer.into_output()?.write(&bytes)
@@ -169,7 +169,7 @@ impl IoHandler for Requests {
                 });
                 request.complete(released.map(|()| 0))
             }
-            TRANSFORM => request.answer(|mut transfer| {
+            TRANSFORM => request.complete_with(|mut transfer| {
                 let length = transfer.input_length();
                 let mut scratch = transfer.create_memory::<NonPagedNx>(TAG, length)?;
                 let mut wrapped = transfer.wrap_input()?;

@@ -2,8 +2,8 @@
 
 use super::driver::INTERFACE;
 use kmdf::{
-    Device, DeviceInit, Driver, DriverParent, Error, FileHandler, FileObject, Handled, IoHandler,
-    Memory, Paged, Passive, Presentation, Queue, Request, Result, Tag, WaitLock, context,
+    Device, DeviceInit, DispatchType, Driver, DriverParent, Error, FileHandler, FileObject,
+    Handled, IoHandler, Memory, Paged, Passive, Queue, Request, Result, Tag, WaitLock, context,
     driver_entry, wide,
 };
 use nt_model::{Config, NtStatus, Pool, TagUse};
@@ -62,7 +62,7 @@ impl Driver for Root {
         assert!(device.context::<Additional>().is_ok());
         device.create_interface(&INTERFACE, irql)?;
         device.create_default_queue(
-            Presentation::Sequential,
+            DispatchType::Sequential,
             Requests {
                 _end: Noted("queue dropped"),
             },

@@ -1,7 +1,7 @@
 //! The test driver: a device whose control requests run what the test has put in its place.
 
 use kmdf::{
-    Device, DeviceInit, Driver, Guid, Handled, IoHandler, Passive, Presentation, Queue, Request,
+    Device, DeviceInit, DispatchType, Driver, Guid, Handled, IoHandler, Passive, Queue, Request,
     Result, context, driver_entry, wide,
 };
 use nt_model::{Config, DriverEntryPoint, File, Kernel, Stop};
@@ -38,7 +38,7 @@ impl Driver for TestDriver {
         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
         let device = init.create(State, irql)?;
         device.create_interface(&INTERFACE, irql)?;
-        device.create_default_queue(Presentation::Parallel, Requests, irql)?;
+        device.create_default_queue(DispatchType::Parallel, Requests, irql)?;
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 
 use super::driver::{INTERFACE, RUN};
 use kmdf::{
-    Device, DeviceInit, Driver, DriverParent, Error, FileHandler, FileObject, Handled, IoHandler,
-    LookasideList, Memory, NonPagedNx, Paged, Parent, Passive, PoolBox, Presentation, Queue,
+    Device, DeviceInit, DispatchType, Driver, DriverParent, Error, FileHandler, FileObject,
+    Handled, IoHandler, LookasideList, Memory, NonPagedNx, Paged, Parent, Passive, PoolBox, Queue,
     Request, Result, SpinLock, Tag, context, driver_entry, wide,
 };
 use nt_model::{Config, NtStatus};
@@ -39,7 +39,7 @@ impl Driver for Root {
         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
         init.set_file_handler::<Opened>(irql);
         let device = init.create(State, irql)?;
-        device.create_default_queue(Presentation::Sequential, Requests, irql)?;
+        device.create_default_queue(DispatchType::Sequential, Requests, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         make_everything(device, &device, irql)?;
         refuse()

@@ -3,8 +3,8 @@
 use super::driver::{INTERFACE, handle, while_handling};
 use super::on_requests;
 use kmdf::{
-    Device, DeviceInit, Driver, Error, FileHandler, Handled, IoHandler, ManualQueue, Passive,
-    Presentation, Queue, Request, Result, context, driver_entry, wide,
+    Device, DeviceInit, DispatchType, Driver, Error, FileHandler, Handled, IoHandler, ManualQueue,
+    Passive, Queue, Request, Result, context, driver_entry, wide,
 };
 use nt_model::{Config, File, IoStatus, Kernel};
 use std::io::{self, Write};
@@ -31,7 +31,7 @@ impl Driver for Root {
         let device = init.create(State, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         let waiting = device.create_manual_queue(irql)?;
-        device.create_default_queue(Presentation::Parallel, Requests { waiting }, irql)?;
+        device.create_default_queue(DispatchType::Parallel, Requests { waiting }, irql)?;
         Ok(())
     }
 }
@@ -144,7 +144,7 @@ fn reports_what_was_written(is_direct: bool, send: impl Fn() -> Sent) {
     ];
     for (result, status, bytes) in cases {
         on_requests(move |_, request, _| {
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 transfer.into_output()?.write(b"four")?;
                 result
             })
@@ -163,7 +163,9 @@ fn reports_what_was_written(is_direct: bool, send: impl Fn() -> Sent) {
         on_requests(move |_, request, _| request.complete(result));
         assert_eq!(send(), (status, UNTOUCHED), "{result:?}");
     }
-    on_requests(|_, request, _| request.answer(|transfer| transfer.into_output()?.write(b"all")));
+    on_requests(|_, request, _| {
+        request.complete_with(|transfer| transfer.into_output()?.write(b"all"))
+    });
     assert_eq!(send().0, outcome(Ok(3)));
 }
 
@@ -182,7 +184,7 @@ fn reports_what_was_consumed(send: impl Fn() -> IoStatus) {
         ),
     ];
     for (result, status) in cases {
-        on_requests(move |_, request, _| request.answer(|_| result));
+        on_requests(move |_, request, _| request.complete_with(|_| result));
         assert_eq!(send(), status, "answered with {result:?}");
         on_requests(move |_, request, _| request.complete(result));
         assert_eq!(send(), status, "completed with {result:?}");
@@ -216,7 +218,7 @@ fn a_buffered_control_reports_the_bytes_that_were_written_to_its_output() {
         });
         // Without room for output there is nothing to report.
         for (result, status) in [(Ok(0), outcome(Ok(0))), (Ok(1), outcome(TOO_MANY))] {
-            on_requests(move |_, request, _| request.answer(|_| result));
+            on_requests(move |_, request, _| request.complete_with(|_| result));
             assert_eq!(file.ioctl(BUFFERED, b"input", &mut []), status);
         }
     });
@@ -239,7 +241,7 @@ fn an_in_direct_control_reports_the_bytes_that_the_driver_consumed() {
     using(|_, file| {
         reports_what_was_consumed(|| file.ioctl(IN_DIRECT, b"in", &mut [1; 10]));
         for (result, status) in [(Ok(0), outcome(Ok(0))), (Ok(1), outcome(TOO_MANY))] {
-            on_requests(move |_, request, _| request.answer(|_| result));
+            on_requests(move |_, request, _| request.complete_with(|_| result));
             assert_eq!(file.ioctl(IN_DIRECT, b"input", &mut []), status);
         }
     });
@@ -323,7 +325,7 @@ fn a_program_writes_all_of_its_data_by_parts() {
         let data: Vec<u8> = (0..=250).cycle().take(10_000).collect();
         while_handling(
             move |_, request, _| {
-                request.answer(|transfer| {
+                request.complete_with(|transfer| {
                     let data = transfer.input(1)?;
                     let part = &data[..data.len().min(999)];
                     sink.lock().expect("no panic").extend_from_slice(part);

@@ -2,9 +2,9 @@
 
 use super::driver::{INTERFACE, RUN};
 use kmdf::{
-    Device, DeviceInit, Dispatch, Driver, DriverParent, FileHandler, FileObject, Handled,
-    IoHandler, Passive, Presentation, Queue, Request, Result, SpinLock, WaitLock, context,
-    driver_entry, wide,
+    Device, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, FileHandler, FileObject,
+    Handled, IoHandler, Passive, Queue, Request, Result, SpinLock, WaitLock, context, driver_entry,
+    wide,
 };
 use nt_model::{Config, Kernel};
 use std::sync::Mutex;
@@ -49,10 +49,10 @@ impl Driver for Levels {
             *devices
         })?;
         if number == 1 {
-            device.create_default_queue(Presentation::Parallel, AtPassive, irql)?;
+            device.create_default_queue(DispatchType::Parallel, AtPassive, irql)?;
         } else {
             let lock = SpinLock::new(&device, ())?;
-            device.create_default_queue(Presentation::Parallel, AtDispatch(lock), irql)?;
+            device.create_default_queue(DispatchType::Parallel, AtDispatch(lock), irql)?;
         }
         Ok(())
     }

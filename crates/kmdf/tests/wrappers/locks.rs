@@ -3,9 +3,10 @@
 use super::driver::{INTERFACE, start};
 use super::{driver, inside};
 use kmdf::{
-    Allows, DeviceInit, Dispatch, Driver, DriverParent, Error, Handled, IoHandler, Memory,
-    NonPagedLookaside, NonPagedNx, Paged, Passive, PoolBuffer, PoolKind, PreallocatedMemory,
-    Presentation, Queue, Request, Result, SpinLock, Tag, WaitLock, context, driver_entry, wide,
+    Allows, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, Error, Handled, IoHandler,
+    Memory, NonPagedLookaside, NonPagedNx, Paged, Passive, PoolBuffer, PoolKind,
+    PreallocatedMemory, Queue, Request, Result, SpinLock, Tag, WaitLock, context, driver_entry,
+    wide,
 };
 use nt_model::Config;
 use std::sync::Arc;
@@ -208,7 +209,7 @@ impl Driver for Counting {
         let device = init.create(Nothing, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         let count = SpinLock::new(&device, 0)?;
-        device.create_default_queue(Presentation::Parallel, Count(count), irql)?;
+        device.create_default_queue(DispatchType::Parallel, Count(count), irql)?;
         Ok(())
     }
 }
@@ -236,7 +237,7 @@ impl IoHandler for Count {
             *count += 1;
             (*count, self.0.with(irql, |_, _| ()))
         });
-        request.answer(|transfer| match counted? {
+        request.complete_with(|transfer| match counted? {
             (count, Err(Error::INVALID_LOCK_SEQUENCE)) => transfer.into_output()?.write(&[count]),
             _ => Err(Error::UNSUCCESSFUL),
         })

@@ -2,7 +2,7 @@
 
 use super::driver::wait_until;
 use kmdf::{
-    DeviceInit, Driver, Error, Handled, IoHandler, ManualQueue, NonPagedNx, Passive, Presentation,
+    DeviceInit, DispatchType, Driver, Error, Handled, IoHandler, ManualQueue, NonPagedNx, Passive,
     Queue, Request, Result, Tag, context, driver_entry, wide,
 };
 use kmdf_model::{Window, hold_windows};
@@ -30,9 +30,9 @@ impl Driver for Root {
         device.create_symbolic_link(wide!("\\DosDevices\\Queues"), irql)?;
         let waiting = device.create_manual_queue(irql)?;
         assert!(device.create_manual_queue::<Requests>(irql).is_err());
-        device.create_default_queue(Presentation::Parallel, Requests { waiting }, irql)?;
+        device.create_default_queue(DispatchType::Parallel, Requests { waiting }, irql)?;
         let second = device
-            .create_default_queue(Presentation::Parallel, Other, irql)
+            .create_default_queue(DispatchType::Parallel, Other, irql)
             .err();
         assert_eq!(second, Some(Error::UNSUCCESSFUL));
         Ok(())
@@ -124,7 +124,7 @@ impl IoHandler for Requests {
                         let also = request.context::<AlsoNoted>().map(|also| also.0.0);
                         assert_eq!((noted, also), (Ok(3), Ok(1)));
                         assert_eq!(request.context::<State>().err(), Some(Error::NOT_FOUND));
-                        request.answer(|transfer| {
+                        request.complete_with(|transfer| {
                             let same_queue = error == Error::INVALID_DEVICE_REQUEST;
                             let length = transfer.input(1)?.len() as u8;
                             transfer.into_output()?.write(&[length, same_queue.into()])
@@ -143,7 +143,7 @@ impl IoHandler for Requests {
         request: Request<'r>,
         _irql: &mut kmdf::Dispatch,
     ) -> Handled<'r> {
-        request.answer(|transfer| {
+        request.complete_with(|transfer| {
             assert_eq!(transfer.input(0).err(), Some(Error::INVALID_DEVICE_REQUEST));
             transfer.into_output()?.write(b"read")
         })
@@ -155,7 +155,7 @@ impl IoHandler for Requests {
         request: Request<'r>,
         _irql: &mut kmdf::Dispatch,
     ) -> Handled<'r> {
-        request.answer(|transfer| {
+        request.complete_with(|transfer| {
             let mut memory = transfer.create_memory::<NonPagedNx>(
                 const { Tag::new(b"Writ") },
                 transfer.input_length(),

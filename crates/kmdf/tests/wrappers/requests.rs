@@ -32,7 +32,7 @@ const fn refused(error: Error) -> IoStatus {
 fn the_information_is_what_was_written() {
     using(|file| {
         on_requests(|_, request, _| {
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 assert_eq!((transfer.input_length(), transfer.output_length()), (5, 10));
                 let first = transfer.input(5)?.first().copied();
                 let mut output = transfer.into_output()?;
@@ -56,7 +56,7 @@ fn the_information_is_what_was_written() {
 fn errors_withhold_the_output() {
     using(|file| {
         on_requests(|_, request, _| {
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 transfer.into_output()?.write(b"secret")?;
                 Err(Error::UNSUCCESSFUL)
             })
@@ -69,7 +69,7 @@ fn errors_withhold_the_output() {
         assert_eq!(output, [0; 10]);
 
         on_requests(|_, request, _| {
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 transfer.into_output()?.write(b"some")?;
                 Err(Error::BUFFER_OVERFLOW)
             })
@@ -89,7 +89,7 @@ fn short_buffers_have_the_documented_status() {
     using(|file| {
         for (input, minimum) in [(&b"abc"[..], 4), (b"", 0), (b"", 1)] {
             on_requests(move |_, request, _| {
-                request.answer(|transfer| transfer.input(minimum).map(|_| 0))
+                request.complete_with(|transfer| transfer.input(minimum).map(|_| 0))
             });
             assert_eq!(
                 file.ioctl(RUN, input, &mut []),
@@ -97,7 +97,7 @@ fn short_buffers_have_the_documented_status() {
             );
         }
         on_requests(|_, request, _| {
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 let mut output = transfer.into_output()?;
                 assert_eq!(output.remaining(), 0);
                 output.write(b"x")
@@ -117,7 +117,7 @@ fn memory_of_a_request_is_deleted_when_it_is_answered() {
     with_device(Config::default(), |kernel, file| {
         let before = kernel.verifier().live_blocks;
         on_requests(|_, request, _| {
-            request.answer(|mut transfer| {
+            request.complete_with(|mut transfer| {
                 let mut scratch = transfer.create_memory::<NonPagedNx>(
                     const { Tag::new(b"Scra") },
                     transfer.input_length(),
@@ -144,7 +144,7 @@ fn memory_of_a_request_is_deleted_when_it_is_answered() {
 fn memory_of_a_request_needs_bytes() {
     using(|file| {
         on_requests(|_, request, _| {
-            request.answer(|mut transfer| {
+            request.complete_with(|mut transfer| {
                 assert_eq!(transfer.wrap_input().err(), Some(Error::BUFFER_TOO_SMALL));
                 let refused = transfer.create_memory::<NonPagedNx>(Tag::DEFAULT, 0).err();
                 assert_eq!(refused, Some(Error::INVALID_PARAMETER));
@@ -160,7 +160,7 @@ fn memory_of_a_request_needs_bytes() {
 fn direct_input_is_copied_byte_for_byte() {
     using(|file| {
         on_requests(|_, request, _| {
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 let direct = transfer.direct_input()?;
                 for offset in 0..direct.len() {
                     for length in 0..=direct.len() - offset {
@@ -185,7 +185,7 @@ fn direct_buffers_are_copied() {
     using(|file| {
         on_requests(|_, request, _| {
             assert_eq!(request.method(), Method::InDirect);
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 assert_eq!(transfer.input(0)?, b"in");
                 let direct = transfer.direct_input()?;
                 let mut bytes = [0; 3];
@@ -210,7 +210,7 @@ fn direct_buffers_are_copied() {
 
         on_requests(|_, request, _| {
             assert_eq!(request.method(), Method::OutDirect);
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 let refused = transfer.direct_input().err();
                 assert_eq!(refused, Some(Error::INVALID_DEVICE_REQUEST));
                 transfer.into_output()?.write(b"out")
@@ -228,7 +228,7 @@ fn neither_method_is_refused() {
     using(|file| {
         on_requests(|_, request, _| {
             assert_eq!(request.method(), Method::Neither);
-            request.answer(|transfer| {
+            request.complete_with(|transfer| {
                 assert_eq!(transfer.input(1).err(), Some(Error::INVALID_DEVICE_REQUEST));
                 transfer.into_output().map(|_| 0)
             })
