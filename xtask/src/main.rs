@@ -11,6 +11,7 @@ mod image;
 mod image_for_tests;
 mod inf;
 mod interleavings;
+mod msrv;
 mod package;
 mod packages;
 mod pe;
@@ -89,6 +90,8 @@ enum Task {
     /// A mistake ends the process. Run its test alone then: LOOM_LOCATION=1 adds the lines to what
     /// loom says, LOOM_LOG=trace tells every step of every order.
     Interleavings(interleavings::Options),
+    /// Check the workspace with the oldest Rust that Cargo.toml promises
+    Msrv,
     /// Run the tests in the model under AddressSanitizer, ThreadSanitizer, or both in turn
     Sanitize {
         /// Just this one
@@ -114,6 +117,7 @@ fn main() -> ExitCode {
         Task::Rules(options) => rules::run(&project::root(), options).map(drop),
         Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
         Task::Interleavings(options) => interleavings::run(&options).map(drop),
+        Task::Msrv => msrv::run().map(say),
         Task::Sanitize { sanitizer } => sanitize::run(sanitizer).map(say),
     };
     match result {

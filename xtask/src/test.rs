@@ -1,8 +1,8 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
 use crate::{
-    audit, folding, image, interleavings, package, project, rules, sanitize, source, unsafe_code,
-    wdk_route, wine,
+    audit, folding, image, interleavings, msrv, package, project, rules, sanitize, source,
+    unsafe_code, wdk_route, wine,
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 19] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 21] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -33,6 +33,12 @@ pub fn run() -> Result<()> {
         }),
         ("documentation", &|| {
             cargo(&root, &["doc", "--workspace", "--no-deps"])
+        }),
+        ("oldest Rust", &msrv::run),
+        ("publish, dry run", &|| {
+            // Uncommitted changes are no reason to stop a developer's own run.
+            let arguments = ["publish", "--workspace", "--dry-run", "--allow-dirty"];
+            cargo(&root, &arguments)
         }),
         ("driver without unsafe", &|| {
             source::driver_has_no_unsafe(&root)
