@@ -12,10 +12,10 @@ mod model;
 mod platform;
 mod report;
 mod script;
+mod selftest;
 mod session;
 mod stress;
 mod system;
-mod tour;
 mod vm;
 
 use std::{
@@ -57,7 +57,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
     let held = match command.unwrap_or(Command::Selftest) {
         Command::Vm(command) => return vm::run(command, json),
         Command::Selftest => {
-            let (tour, verdict) = tour::run(system)?;
+            let (tour, verdict) = selftest::run(system)?;
             report::tour(&tour, &verdict, json)?;
             Ok(tour.held() && verdict.is_clean())
         }

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::{
     script::Step,
+    selftest::{Row, Tour},
     system::Verdict,
-    tour::{Row, Tour},
 };
 
 const GOOD: Style = AnsiColor::Green.on_default();
