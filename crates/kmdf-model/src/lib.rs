@@ -19,52 +19,22 @@
 #[cfg(test)]
 extern crate std;
 
-mod attributes;
-mod context;
-mod dispose_list;
-mod entry_list;
-mod globals;
-mod handle;
-mod kernel;
-mod locks;
-mod lookaside;
+mod device;
+mod driver;
 mod memory;
 mod object;
-mod object_api;
-mod pool;
-mod settings;
-mod stop;
-mod sync;
-mod system_work_item;
-mod table;
-mod verifier;
-mod window;
-
-// The I/O half.
-mod bind;
-mod device;
-mod device_init;
-mod dispatch;
-mod driver;
-mod driver_name;
-mod file;
-mod interface;
-mod irp;
-mod live;
-mod pnp;
 mod queue;
 mod request;
-mod security;
-mod unicode;
-mod workitem;
+mod support;
+mod table;
 
-pub use bind::{WdfVersionBind, WdfVersionUnbind};
-pub use stop::MODEL_STOP;
-pub use window::{Hold, Window, hold_windows};
+pub use driver::bind::{WdfVersionBind, WdfVersionUnbind};
+pub use support::stop::MODEL_STOP;
+pub use support::window::{Hold, Window, hold_windows};
 
 /// An image must have one: here that is WDFLDR.SYS for Wine.
 #[cfg(image)]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    stop::panic(info)
+    support::stop::panic(info)
 }

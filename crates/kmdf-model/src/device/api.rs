@@ -1,15 +1,15 @@
 //! The calls on devices, but for creation, files and interfaces.
 
 use super::Device;
-use crate::dispatch;
-use crate::globals::Globals;
-use crate::handle;
+use crate::driver::dispatch;
+use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
+use crate::object::handle;
 use crate::queue::Queue;
 use crate::request::Request;
-use crate::stop;
-use crate::unicode::{self, PoolString};
-use crate::verifier;
+use crate::support::stop;
+use crate::support::unicode::{self, PoolString};
+use crate::support::verifier;
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use kmdf_sys::ntddk::IoCreateSymbolicLink;

@@ -1,20 +1,20 @@
 //! WdfDeviceCreate.
 
 use super::{Constraints, Device, IoPackage};
-use crate::attributes::{self, Parent, Rules};
-use crate::device_init::{DeviceInit, FileClass};
-use crate::dispose_list::DisposeList;
+use crate::device::file::{self, FileList};
+use crate::device::init::{DeviceInit, FileClass};
+use crate::device::interface::Interfaces;
+use crate::device::pnp::Pnp;
 use crate::driver;
-use crate::entry_list::EntryList;
-use crate::file::{self, FileList};
-use crate::globals::Globals;
-use crate::interface::Interfaces;
-use crate::live::Live;
+use crate::driver::globals::Globals;
+use crate::memory::entry_list::EntryList;
+use crate::object::attributes::{self, Parent, Rules};
+use crate::object::dispose_list::DisposeList;
+use crate::object::live::Live;
 use crate::object::{self, CANNOT_DELETE, FrameworkObject, Layout, NewParent, Object};
-use crate::pnp::Pnp;
 use crate::request::Request;
-use crate::sync::CallbackLock;
-use crate::verifier;
+use crate::support::sync::CallbackLock;
+use crate::support::verifier;
 use core::cell::Cell;
 use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};
@@ -196,7 +196,7 @@ impl Device {
 
     fn keep_name(&self, init: &DeviceInit) -> Result<(), NTSTATUS> {
         if let Some(name) = &init.name {
-            let copy = crate::unicode::PoolString::copy(self.globals(), name.units())?;
+            let copy = crate::support::unicode::PoolString::copy(self.globals(), name.units())?;
             self.name.set(Some(copy));
         }
         Ok(())

@@ -2,26 +2,31 @@
 
 mod api;
 mod create;
+pub(crate) mod file;
+pub(crate) mod init;
+pub(crate) mod interface;
+pub(crate) mod pnp;
 mod routes;
+pub(crate) mod security;
 mod wdm;
 
 pub(crate) use api::*;
 pub(crate) use create::wdf_device_create;
 
-use crate::device_init::FileConfig;
-use crate::dispose_list::DisposeList;
-use crate::entry_list::EntryList;
-use crate::file::FileList;
-use crate::globals::Globals;
-use crate::interface::Interfaces;
-use crate::live::Live;
+use crate::device::file::FileList;
+use crate::device::init::FileConfig;
+use crate::device::interface::Interfaces;
+use crate::device::pnp::Pnp;
+use crate::driver::globals::Globals;
+use crate::memory::entry_list::EntryList;
+use crate::object::dispose_list::DisposeList;
+use crate::object::live::Live;
 use crate::object::{
     self, Cleanup, FrameworkObject, Kind, Layout, Object, PASSIVE_DISPOSE, type_code,
 };
-use crate::pnp::Pnp;
 use crate::queue::Scope;
-use crate::sync::CallbackLock;
-use crate::unicode::PoolString;
+use crate::support::sync::CallbackLock;
+use crate::support::unicode::PoolString;
 use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -1,11 +1,11 @@
 //! Which queue gets which requests (QUE-22, QUE-23, DEV-42), and the walk over a device's queues.
 
 use super::Device;
-use crate::live::Live;
 use crate::object::FrameworkObject;
+use crate::object::live::Live;
 use crate::queue::{PowerAction, Queue};
-use crate::sync::Locked;
-use crate::verifier;
+use crate::support::sync::Locked;
+use crate::support::verifier;
 use core::cell::Cell;
 use kmdf_sys::{
     IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ,

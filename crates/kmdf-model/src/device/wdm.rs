@@ -1,10 +1,10 @@
 //! The WDM side of a device: its device object, its place in the stack, its name and security.
 
 use super::{Device, IoType};
-use crate::device_init::DeviceInit;
-use crate::pool;
-use crate::security;
-use crate::unicode::PoolString;
+use crate::device::init::DeviceInit;
+use crate::device::security;
+use crate::support::pool;
+use crate::support::unicode::PoolString;
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::ntddk::{
     IoAttachDeviceToDeviceStack, IoCreateDevice, IoDeleteDevice, IoDeleteSymbolicLink,

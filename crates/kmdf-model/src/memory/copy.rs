@@ -1,9 +1,9 @@
 //! WdfMemoryCopyToBuffer and WdfMemoryCopyFromBuffer.
 
-use crate::globals::Globals;
-use crate::handle::{self, MemoryRef};
-use crate::kernel;
-use crate::verifier;
+use crate::driver::globals::Globals;
+use crate::object::handle::{self, MemoryRef};
+use crate::support::kernel;
+use crate::support::verifier;
 use core::ffi::c_void;
 use kmdf_sys::{
     NTSTATUS, PVOID, PWDF_DRIVER_GLOBALS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_TOO_SMALL,

@@ -1,19 +1,21 @@
 //! Memory objects: their common part, and the calls that work on all of them.
 
 mod copy;
-mod lookaside_memory;
-mod pool;
+pub(crate) mod entry_list;
+mod from_lookaside;
+mod from_pool;
+pub(crate) mod lookaside;
 mod preallocated;
 
 pub(crate) use copy::{wdf_memory_copy_from_buffer, wdf_memory_copy_to_buffer};
-pub(crate) use lookaside_memory::{LookasideMemory, wdf_memory_create_from_lookaside};
-pub(crate) use pool::wdf_memory_create;
+pub(crate) use from_lookaside::{LookasideMemory, wdf_memory_create_from_lookaside};
+pub(crate) use from_pool::wdf_memory_create;
 pub(crate) use preallocated::{
     PreallocatedMemory, wdf_memory_assign_buffer, wdf_memory_create_preallocated,
 };
 
-use crate::globals::Globals;
-use crate::handle;
+use crate::driver::globals::Globals;
+use crate::object::handle;
 use crate::object::{FrameworkObject, Kind, Object, type_code};
 use core::cell::Cell;
 use core::ffi::c_void;

@@ -1,12 +1,12 @@
 //! WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer: memory objects over the driver's buffers.
 
 use super::Memory;
-use crate::attributes::{self, Rules};
-use crate::globals::Globals;
-use crate::handle;
-use crate::kernel;
+use crate::driver::globals::Globals;
+use crate::object::attributes::{self, Rules};
+use crate::object::handle;
 use crate::object::{self, FrameworkObject, Kind, NewParent, type_code};
-use crate::verifier;
+use crate::support::kernel;
+use crate::support::verifier;
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use kmdf_sys::{

@@ -2,12 +2,12 @@
 
 use super::tree;
 use super::{COMMITTED, Children, FrameworkObject, Kind, LIVE, Object, PASSIVE_CALLBACKS, State};
-use crate::attributes;
-use crate::context::ContextHeader;
-use crate::globals::Globals;
-use crate::handle;
-use crate::pool;
-use crate::verifier;
+use crate::driver::globals::Globals;
+use crate::object::attributes;
+use crate::object::context::ContextHeader;
+use crate::object::handle;
+use crate::support::pool;
+use crate::support::verifier;
 use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicI32, AtomicU32};

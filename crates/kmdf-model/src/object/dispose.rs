@@ -2,9 +2,9 @@
 
 use super::tree;
 use super::{Cleanup, DELETED, DESTROYING, Object, PASSIVE_DISPOSE, State, reference};
-use crate::kernel;
-use crate::stop;
-use crate::window::{self, Window};
+use crate::support::kernel;
+use crate::support::stop;
+use crate::support::window::{self, Window};
 use core::ptr::NonNull;
 
 /// What to do about passive objects above PASSIVE_LEVEL.

@@ -23,8 +23,14 @@
 //! Fields that are `Cell`s are written under the topology lock of the driver ([`Globals::topology`])
 //! unless they say otherwise.
 
+pub(crate) mod api;
+pub(crate) mod attributes;
+pub(crate) mod context;
 mod create;
 mod dispose;
+pub(crate) mod dispose_list;
+pub(crate) mod handle;
+pub(crate) mod live;
 mod reference;
 mod tree;
 
@@ -35,12 +41,12 @@ pub(crate) use dispose::{
 pub(crate) use reference::{is_unreferenced, reference, release};
 pub(crate) use tree::Children;
 
-use crate::context::ContextHeader;
-use crate::dispose_list::DisposeList;
-use crate::globals::Globals;
+use crate::driver::globals::Globals;
 use crate::memory::MemoryMethods;
-use crate::stop;
-use crate::sync::CallbackLock;
+use crate::object::context::ContextHeader;
+use crate::object::dispose_list::DisposeList;
+use crate::support::stop;
+use crate::support::sync::CallbackLock;
 use core::cell::Cell;
 use core::ffi::CStr;
 use core::ptr::NonNull;

@@ -1,9 +1,9 @@
 //! Reference counts and the end of an object.
 
 use super::{COMMITTED, DEAD, DESTROYING, Object, PASSIVE_DISPOSE, State};
-use crate::kernel;
-use crate::pool;
-use crate::stop;
+use crate::support::kernel;
+use crate::support::pool;
+use crate::support::stop;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 use kmdf_sys::{_WDF_BUGCHECK_CODES, ULONG_PTR};

@@ -1,8 +1,8 @@
 //! Parents and children.
 
 use super::{Object, State};
-use crate::globals::Topology;
-use crate::sync::Guard;
+use crate::driver::globals::Topology;
+use crate::support::sync::Guard;
 use core::cell::Cell;
 use core::ptr::NonNull;
 use kmdf_sys::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_WDF_PARENT_ALREADY_ASSIGNED};

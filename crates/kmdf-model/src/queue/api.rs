@@ -2,11 +2,11 @@
 
 use super::Queue;
 use super::state::{Completion, Power};
-use crate::globals::Globals;
-use crate::handle;
+use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
-use crate::sync::Event;
-use crate::verifier;
+use crate::object::handle;
+use crate::support::sync::Event;
+use crate::support::verifier;
 use core::ffi::CStr;
 use core::ptr::NonNull;
 use kmdf_sys::{

@@ -2,9 +2,9 @@
 
 use super::state::State;
 use super::{Queue, dispatch};
-use crate::live::Live;
+use crate::object::live::Live;
 use crate::request::{POSSESSION, Request, RequestList};
-use crate::sync::Guard;
+use crate::support::sync::Guard;
 use kmdf_sys::ntddk::IoReleaseCancelSpinLock;
 use kmdf_sys::{
     _DEVICE_OBJECT, _IRP, NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,

@@ -2,15 +2,15 @@
 
 use super::state::Power;
 use super::{Config, Kind, Queue, Scope, dispatch};
-use crate::attributes::{self, Parent, Rules};
 use crate::device::{Constraints, Device};
 use crate::driver::Driver;
-use crate::globals::Globals;
-use crate::handle;
-use crate::live::Live;
+use crate::driver::globals::Globals;
+use crate::object::attributes::{self, Parent, Rules};
+use crate::object::handle;
+use crate::object::live::Live;
 use crate::object::{self, FrameworkObject, NewParent, Object, PASSIVE_CALLBACKS};
-use crate::system_work_item::SystemWorkItem;
-use crate::verifier;
+use crate::support::system_work_item::SystemWorkItem;
+use crate::support::verifier;
 use kmdf_sys::{
     _WDF_IO_QUEUE_DISPATCH_TYPE, _WDF_TRI_STATE, NTSTATUS, PWDF_DRIVER_GLOBALS,
     PWDF_IO_QUEUE_CONFIG, PWDF_OBJECT_ATTRIBUTES, STATUS_INFO_LENGTH_MISMATCH,

@@ -2,11 +2,11 @@
 
 use super::state::{Completion, Power, State, append, limit};
 use super::{Handler, Kind, Queue, cancel};
-use crate::file;
-use crate::live::Live;
+use crate::device::file;
+use crate::object::live::Live;
 use crate::object::{self, FrameworkObject};
 use crate::request::{Direction, Request, RequestList};
-use crate::sync::Guard;
+use crate::support::sync::Guard;
 use kmdf_sys::ntddk::KeInsertQueueDpc;
 use kmdf_sys::{
     _KDPC, _WDF_REQUEST_STOP_ACTION_FLAGS, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_CANCELLED,

@@ -2,10 +2,10 @@
 
 use super::state::{State, prepend};
 use super::{Kind, Queue, cancel};
-use crate::live::Live;
+use crate::object::live::Live;
 use crate::request::{Request, RequestList};
-use crate::stop;
-use crate::sync::Guard;
+use crate::support::stop;
+use crate::support::sync::Guard;
 use kmdf_sys::{
     NTSTATUS, PFILE_OBJECT, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
     STATUS_PENDING, STATUS_SUCCESS, STATUS_WDF_BUSY,

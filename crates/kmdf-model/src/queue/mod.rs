@@ -15,15 +15,15 @@ pub(crate) use power::PowerAction;
 pub(crate) use retrieve::*;
 
 use crate::device::{Constraints, Device};
-use crate::globals::Globals;
-use crate::live::Live;
+use crate::driver::globals::Globals;
+use crate::object::live::Live;
 use crate::object::{
     CANNOT_DELETE, Cleanup, FrameworkObject, Kind as ObjectKind, Object, PASSIVE_DISPOSE, type_code,
 };
-use crate::stop;
-use crate::sync::{CallbackLock, Event, Locked};
-use crate::system_work_item::SystemWorkItem;
-use crate::verifier;
+use crate::support::stop;
+use crate::support::sync::{CallbackLock, Event, Locked};
+use crate::support::system_work_item::SystemWorkItem;
+use crate::support::verifier;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};

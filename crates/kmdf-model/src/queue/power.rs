@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::state::{Power, prepend};
-use crate::live::Live;
+use crate::object::live::Live;
 use crate::request::{Request, RequestList};
 
 /// What a device asks of its queues.

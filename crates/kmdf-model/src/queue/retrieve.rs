@@ -2,13 +2,13 @@
 
 use super::state::{Completion, State};
 use super::{Kind, Queue, dispatch};
-use crate::file::FileObject;
-use crate::globals::Globals;
-use crate::handle;
-use crate::live::Live;
+use crate::device::file::FileObject;
+use crate::driver::globals::Globals;
+use crate::object::handle;
+use crate::object::live::Live;
 use crate::request::Request;
-use crate::stop;
-use crate::verifier;
+use crate::support::stop;
+use crate::support::verifier;
 use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::{

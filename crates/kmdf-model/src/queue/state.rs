@@ -1,9 +1,9 @@
 //! What a queue knows from moment to moment, and the calls that start, stop, drain and purge it.
 
 use super::{Config, Kind, Queue, cancel};
-use crate::live::Live;
+use crate::object::live::Live;
 use crate::request::{CANCELLATION, POSSESSION, Request, RequestList};
-use crate::sync::Event;
+use crate::support::sync::Event;
 use core::ptr::NonNull;
 use kmdf_sys::{
     NTSTATUS, STATUS_DELETE_PENDING, STATUS_INVALID_DEVICE_REQUEST, WDFCONTEXT, WDFQUEUE,

@@ -1,14 +1,14 @@
 //! The calls on requests that move no buffers: completion, parameters, cancellation, queues.
 
 use super::Request;
-use crate::file;
-use crate::globals::Globals;
-use crate::handle;
-use crate::live::Live;
+use crate::device::file;
+use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
+use crate::object::handle;
+use crate::object::live::Live;
 use crate::queue::Queue;
-use crate::stop;
-use crate::verifier;
+use crate::support::stop;
+use crate::support::verifier;
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use kmdf_sys::{

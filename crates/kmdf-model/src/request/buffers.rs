@@ -1,14 +1,14 @@
 //! The buffers of a request, as pointers, memories and MDLs (REQ-6 to REQ-18).
 
-use super::birth::{OUTPUT_OFFSET, SYSTEM_OFFSET};
+use super::create::{OUTPUT_OFFSET, SYSTEM_OFFSET};
 use super::{Direction, Request};
 use crate::device::IoType;
-use crate::globals::Globals;
-use crate::handle;
-use crate::irp::Irp;
+use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
-use crate::stop;
-use crate::verifier;
+use crate::object::handle;
+use crate::request::irp::Irp;
+use crate::support::stop;
+use crate::support::verifier;
 use core::ffi::{CStr, c_void};
 use core::ptr::null_mut;
 use kmdf_sys::ntddk::{IoAllocateMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache};

@@ -1,11 +1,11 @@
 //! Completion (REQ-30 to REQ-39).
 
 use super::{Direction, Request};
-use crate::irp::Irp;
-use crate::live::Live;
+use crate::object::live::Live;
 use crate::object::{self, EarlyDispose, FrameworkObject};
-use crate::stop;
-use crate::window::{self, Window};
+use crate::request::irp::Irp;
+use crate::support::stop;
+use crate::support::window::{self, Window};
 use core::sync::atomic::Ordering;
 use kmdf_sys::{
     _WDF_BUGCHECK_CODES, _WDF_REQUEST_FATAL_ERROR_CODES, CCHAR, IO_NO_INCREMENT, IRP_MJ_CREATE,

@@ -1,7 +1,7 @@
 //! Lists of requests, linked through the requests themselves.
 
 use super::Request;
-use crate::live::Live;
+use crate::object::live::Live;
 use core::cell::Cell;
 
 /// A request's place among its neighbours in one list.

@@ -1,12 +1,12 @@
 //! User memory locked for the length of a request (REQ-21, REQ-22).
 
 use super::{Request, map};
-use crate::globals::Globals;
-use crate::handle;
-use crate::live::Live;
+use crate::driver::globals::Globals;
 use crate::memory::{Memory, MemoryMethods, PreallocatedMemory};
+use crate::object::handle;
+use crate::object::live::Live;
 use crate::object::{self, Count, FrameworkObject, Kind, NewParent, Object, type_code};
-use crate::verifier;
+use crate::support::verifier;
 use core::cell::Cell;
 use core::ffi::{CStr, c_void};
 use core::ptr::{NonNull, null_mut};

@@ -1,9 +1,10 @@
 //! Requests (WDFREQUEST) that come from the I/O manager.
 
 mod api;
-mod birth;
 mod buffers;
 mod complete;
+mod create;
+pub(crate) mod irp;
 mod list;
 mod locked_memory;
 mod unsafe_buffers;
@@ -16,13 +17,13 @@ pub(crate) use locked_memory::*;
 pub(crate) use unsafe_buffers::*;
 
 use crate::device::Device;
-use crate::file::FileObject;
-use crate::globals::Globals;
-use crate::irp::Irp;
-use crate::live::Live;
+use crate::device::file::FileObject;
+use crate::driver::globals::Globals;
+use crate::object::live::Live;
 use crate::object::{FrameworkObject, Object};
 use crate::queue::Queue;
-use crate::verifier;
+use crate::request::irp::Irp;
+use crate::support::verifier;
 use core::cell::Cell;
 use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};

@@ -2,10 +2,10 @@
 
 use super::{Direction, Request};
 use crate::device::IoType;
-use crate::globals::Globals;
-use crate::handle;
-use crate::irp::Irp;
-use crate::verifier;
+use crate::driver::globals::Globals;
+use crate::object::handle;
+use crate::request::irp::Irp;
+use crate::support::verifier;
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use kmdf_sys::{

@@ -3,7 +3,7 @@
 
 mod names;
 
-use crate::stop;
+use crate::support::stop;
 use kmdf_sys::*;
 use names::{COUNT, NAMES};
 
@@ -48,14 +48,14 @@ pub(crate) static TABLE: [WDFFUNC; COUNT] = {
 
     // Objects.
     entries!(table,
-        WdfObjectGetTypedContextWorkerTableIndex: PFN_WDFOBJECTGETTYPEDCONTEXTWORKER = crate::object_api::wdf_object_get_typed_context_worker;
-        WdfObjectAllocateContextTableIndex: PFN_WDFOBJECTALLOCATECONTEXT = crate::object_api::wdf_object_allocate_context;
-        WdfObjectContextGetObjectTableIndex: PFN_WDFOBJECTCONTEXTGETOBJECT = crate::object_api::wdf_object_context_get_object;
-        WdfObjectReferenceActualTableIndex: PFN_WDFOBJECTREFERENCEACTUAL = crate::object_api::wdf_object_reference_actual;
-        WdfObjectDereferenceActualTableIndex: PFN_WDFOBJECTDEREFERENCEACTUAL = crate::object_api::wdf_object_dereference_actual;
-        WdfObjectCreateTableIndex: PFN_WDFOBJECTCREATE = crate::object_api::wdf_object_create;
-        WdfObjectDeleteTableIndex: PFN_WDFOBJECTDELETE = crate::object_api::wdf_object_delete;
-        WdfObjectQueryTableIndex: PFN_WDFOBJECTQUERY = crate::object_api::wdf_object_query;
+        WdfObjectGetTypedContextWorkerTableIndex: PFN_WDFOBJECTGETTYPEDCONTEXTWORKER = crate::object::api::wdf_object_get_typed_context_worker;
+        WdfObjectAllocateContextTableIndex: PFN_WDFOBJECTALLOCATECONTEXT = crate::object::api::wdf_object_allocate_context;
+        WdfObjectContextGetObjectTableIndex: PFN_WDFOBJECTCONTEXTGETOBJECT = crate::object::api::wdf_object_context_get_object;
+        WdfObjectReferenceActualTableIndex: PFN_WDFOBJECTREFERENCEACTUAL = crate::object::api::wdf_object_reference_actual;
+        WdfObjectDereferenceActualTableIndex: PFN_WDFOBJECTDEREFERENCEACTUAL = crate::object::api::wdf_object_dereference_actual;
+        WdfObjectCreateTableIndex: PFN_WDFOBJECTCREATE = crate::object::api::wdf_object_create;
+        WdfObjectDeleteTableIndex: PFN_WDFOBJECTDELETE = crate::object::api::wdf_object_delete;
+        WdfObjectQueryTableIndex: PFN_WDFOBJECTQUERY = crate::object::api::wdf_object_query;
     );
 
     // Memory and lookaside lists.
@@ -66,26 +66,26 @@ pub(crate) static TABLE: [WDFFUNC; COUNT] = {
         WdfMemoryAssignBufferTableIndex: PFN_WDFMEMORYASSIGNBUFFER = crate::memory::wdf_memory_assign_buffer;
         WdfMemoryCopyToBufferTableIndex: PFN_WDFMEMORYCOPYTOBUFFER = crate::memory::wdf_memory_copy_to_buffer;
         WdfMemoryCopyFromBufferTableIndex: PFN_WDFMEMORYCOPYFROMBUFFER = crate::memory::wdf_memory_copy_from_buffer;
-        WdfLookasideListCreateTableIndex: PFN_WDFLOOKASIDELISTCREATE = crate::lookaside::wdf_lookaside_list_create;
+        WdfLookasideListCreateTableIndex: PFN_WDFLOOKASIDELISTCREATE = crate::memory::lookaside::wdf_lookaside_list_create;
         WdfMemoryCreateFromLookasideTableIndex: PFN_WDFMEMORYCREATEFROMLOOKASIDE = crate::memory::wdf_memory_create_from_lookaside;
     );
 
     // Locks.
     entries!(table,
-        WdfObjectAcquireLockTableIndex: PFN_WDFOBJECTACQUIRELOCK = crate::object_api::wdf_object_acquire_lock;
-        WdfObjectReleaseLockTableIndex: PFN_WDFOBJECTRELEASELOCK = crate::object_api::wdf_object_release_lock;
-        WdfWaitLockCreateTableIndex: PFN_WDFWAITLOCKCREATE = crate::locks::wdf_wait_lock_create;
-        WdfWaitLockAcquireTableIndex: PFN_WDFWAITLOCKACQUIRE = crate::locks::wdf_wait_lock_acquire;
-        WdfWaitLockReleaseTableIndex: PFN_WDFWAITLOCKRELEASE = crate::locks::wdf_wait_lock_release;
-        WdfSpinLockCreateTableIndex: PFN_WDFSPINLOCKCREATE = crate::locks::wdf_spin_lock_create;
-        WdfSpinLockAcquireTableIndex: PFN_WDFSPINLOCKACQUIRE = crate::locks::wdf_spin_lock_acquire;
-        WdfSpinLockReleaseTableIndex: PFN_WDFSPINLOCKRELEASE = crate::locks::wdf_spin_lock_release;
+        WdfObjectAcquireLockTableIndex: PFN_WDFOBJECTACQUIRELOCK = crate::object::api::wdf_object_acquire_lock;
+        WdfObjectReleaseLockTableIndex: PFN_WDFOBJECTRELEASELOCK = crate::object::api::wdf_object_release_lock;
+        WdfWaitLockCreateTableIndex: PFN_WDFWAITLOCKCREATE = crate::support::locks::wdf_wait_lock_create;
+        WdfWaitLockAcquireTableIndex: PFN_WDFWAITLOCKACQUIRE = crate::support::locks::wdf_wait_lock_acquire;
+        WdfWaitLockReleaseTableIndex: PFN_WDFWAITLOCKRELEASE = crate::support::locks::wdf_wait_lock_release;
+        WdfSpinLockCreateTableIndex: PFN_WDFSPINLOCKCREATE = crate::support::locks::wdf_spin_lock_create;
+        WdfSpinLockAcquireTableIndex: PFN_WDFSPINLOCKACQUIRE = crate::support::locks::wdf_spin_lock_acquire;
+        WdfSpinLockReleaseTableIndex: PFN_WDFSPINLOCKRELEASE = crate::support::locks::wdf_spin_lock_release;
     );
 
     // The verifier.
     entries!(table,
-        WdfVerifierDbgBreakPointTableIndex: PFN_WDFVERIFIERDBGBREAKPOINT = crate::verifier::wdf_verifier_dbg_break_point;
-        WdfVerifierKeBugCheckTableIndex: PFN_WDFVERIFIERKEBUGCHECK = crate::verifier::wdf_verifier_ke_bug_check;
+        WdfVerifierDbgBreakPointTableIndex: PFN_WDFVERIFIERDBGBREAKPOINT = crate::support::verifier::wdf_verifier_dbg_break_point;
+        WdfVerifierKeBugCheckTableIndex: PFN_WDFVERIFIERKEBUGCHECK = crate::support::verifier::wdf_verifier_ke_bug_check;
     );
 
     // Driver, devices, files and interfaces.
@@ -94,18 +94,18 @@ pub(crate) static TABLE: [WDFFUNC; COUNT] = {
         WdfDriverGetRegistryPathTableIndex: PFN_WDFDRIVERGETREGISTRYPATH = crate::driver::wdf_driver_get_registry_path;
         WdfDriverWdmGetDriverObjectTableIndex: PFN_WDFDRIVERWDMGETDRIVEROBJECT = crate::driver::wdf_driver_wdm_get_driver_object;
         WdfDriverIsVersionAvailableTableIndex: PFN_WDFDRIVERISVERSIONAVAILABLE = crate::driver::wdf_driver_is_version_available;
-        WdfControlDeviceInitAllocateTableIndex: PFN_WDFCONTROLDEVICEINITALLOCATE = crate::device_init::wdf_control_device_init_allocate;
-        WdfDeviceInitFreeTableIndex: PFN_WDFDEVICEINITFREE = crate::device_init::wdf_device_init_free;
-        WdfDeviceInitSetPnpPowerEventCallbacksTableIndex: PFN_WDFDEVICEINITSETPNPPOWEREVENTCALLBACKS = crate::device_init::wdf_device_init_set_pnp_power_event_callbacks;
-        WdfDeviceInitSetIoTypeTableIndex: PFN_WDFDEVICEINITSETIOTYPE = crate::device_init::wdf_device_init_set_io_type;
-        WdfDeviceInitSetExclusiveTableIndex: PFN_WDFDEVICEINITSETEXCLUSIVE = crate::device_init::wdf_device_init_set_exclusive;
-        WdfDeviceInitAssignNameTableIndex: PFN_WDFDEVICEINITASSIGNNAME = crate::device_init::wdf_device_init_assign_name;
-        WdfDeviceInitAssignSDDLStringTableIndex: PFN_WDFDEVICEINITASSIGNSDDLSTRING = crate::device_init::wdf_device_init_assign_sddl_string;
-        WdfDeviceInitSetDeviceTypeTableIndex: PFN_WDFDEVICEINITSETDEVICETYPE = crate::device_init::wdf_device_init_set_device_type;
-        WdfDeviceInitSetCharacteristicsTableIndex: PFN_WDFDEVICEINITSETCHARACTERISTICS = crate::device_init::wdf_device_init_set_characteristics;
-        WdfDeviceInitSetFileObjectConfigTableIndex: PFN_WDFDEVICEINITSETFILEOBJECTCONFIG = crate::device_init::wdf_device_init_set_file_object_config;
-        WdfDeviceInitSetRequestAttributesTableIndex: PFN_WDFDEVICEINITSETREQUESTATTRIBUTES = crate::device_init::wdf_device_init_set_request_attributes;
-        WdfDeviceInitSetIoInCallerContextCallbackTableIndex: PFN_WDFDEVICEINITSETIOINCALLERCONTEXTCALLBACK = crate::device_init::wdf_device_init_set_io_in_caller_context_callback;
+        WdfControlDeviceInitAllocateTableIndex: PFN_WDFCONTROLDEVICEINITALLOCATE = crate::device::init::wdf_control_device_init_allocate;
+        WdfDeviceInitFreeTableIndex: PFN_WDFDEVICEINITFREE = crate::device::init::wdf_device_init_free;
+        WdfDeviceInitSetPnpPowerEventCallbacksTableIndex: PFN_WDFDEVICEINITSETPNPPOWEREVENTCALLBACKS = crate::device::init::wdf_device_init_set_pnp_power_event_callbacks;
+        WdfDeviceInitSetIoTypeTableIndex: PFN_WDFDEVICEINITSETIOTYPE = crate::device::init::wdf_device_init_set_io_type;
+        WdfDeviceInitSetExclusiveTableIndex: PFN_WDFDEVICEINITSETEXCLUSIVE = crate::device::init::wdf_device_init_set_exclusive;
+        WdfDeviceInitAssignNameTableIndex: PFN_WDFDEVICEINITASSIGNNAME = crate::device::init::wdf_device_init_assign_name;
+        WdfDeviceInitAssignSDDLStringTableIndex: PFN_WDFDEVICEINITASSIGNSDDLSTRING = crate::device::init::wdf_device_init_assign_sddl_string;
+        WdfDeviceInitSetDeviceTypeTableIndex: PFN_WDFDEVICEINITSETDEVICETYPE = crate::device::init::wdf_device_init_set_device_type;
+        WdfDeviceInitSetCharacteristicsTableIndex: PFN_WDFDEVICEINITSETCHARACTERISTICS = crate::device::init::wdf_device_init_set_characteristics;
+        WdfDeviceInitSetFileObjectConfigTableIndex: PFN_WDFDEVICEINITSETFILEOBJECTCONFIG = crate::device::init::wdf_device_init_set_file_object_config;
+        WdfDeviceInitSetRequestAttributesTableIndex: PFN_WDFDEVICEINITSETREQUESTATTRIBUTES = crate::device::init::wdf_device_init_set_request_attributes;
+        WdfDeviceInitSetIoInCallerContextCallbackTableIndex: PFN_WDFDEVICEINITSETIOINCALLERCONTEXTCALLBACK = crate::device::init::wdf_device_init_set_io_in_caller_context_callback;
         WdfControlFinishInitializingTableIndex: PFN_WDFCONTROLFINISHINITIALIZING = crate::device::wdf_control_finish_initializing;
         WdfDeviceCreateTableIndex: PFN_WDFDEVICECREATE = crate::device::wdf_device_create;
         WdfDeviceCreateSymbolicLinkTableIndex: PFN_WDFDEVICECREATESYMBOLICLINK = crate::device::wdf_device_create_symbolic_link;
@@ -117,13 +117,13 @@ pub(crate) static TABLE: [WDFFUNC; COUNT] = {
         WdfDeviceWdmGetAttachedDeviceTableIndex: PFN_WDFDEVICEWDMGETATTACHEDDEVICE = crate::device::wdf_device_wdm_get_attached_device;
         WdfWdmDeviceGetWdfDeviceHandleTableIndex: PFN_WDFWDMDEVICEGETWDFDEVICEHANDLE = crate::device::wdf_wdm_device_get_wdf_device_handle;
         WdfDeviceWdmGetPhysicalDeviceTableIndex: PFN_WDFDEVICEWDMGETPHYSICALDEVICE = crate::device::wdf_device_wdm_get_physical_device;
-        WdfDeviceGetFileObjectTableIndex: PFN_WDFDEVICEGETFILEOBJECT = crate::file::wdf_device_get_file_object;
-        WdfFileObjectGetFileNameTableIndex: PFN_WDFFILEOBJECTGETFILENAME = crate::file::wdf_file_object_get_file_name;
-        WdfFileObjectGetFlagsTableIndex: PFN_WDFFILEOBJECTGETFLAGS = crate::file::wdf_file_object_get_flags;
-        WdfFileObjectGetDeviceTableIndex: PFN_WDFFILEOBJECTGETDEVICE = crate::file::wdf_file_object_get_device;
-        WdfFileObjectWdmGetFileObjectTableIndex: PFN_WDFFILEOBJECTWDMGETFILEOBJECT = crate::file::wdf_file_object_wdm_get_file_object;
-        WdfDeviceCreateDeviceInterfaceTableIndex: PFN_WDFDEVICECREATEDEVICEINTERFACE = crate::interface::wdf_device_create_device_interface;
-        WdfDeviceSetDeviceInterfaceStateTableIndex: PFN_WDFDEVICESETDEVICEINTERFACESTATE = crate::interface::wdf_device_set_device_interface_state;
+        WdfDeviceGetFileObjectTableIndex: PFN_WDFDEVICEGETFILEOBJECT = crate::device::file::wdf_device_get_file_object;
+        WdfFileObjectGetFileNameTableIndex: PFN_WDFFILEOBJECTGETFILENAME = crate::device::file::wdf_file_object_get_file_name;
+        WdfFileObjectGetFlagsTableIndex: PFN_WDFFILEOBJECTGETFLAGS = crate::device::file::wdf_file_object_get_flags;
+        WdfFileObjectGetDeviceTableIndex: PFN_WDFFILEOBJECTGETDEVICE = crate::device::file::wdf_file_object_get_device;
+        WdfFileObjectWdmGetFileObjectTableIndex: PFN_WDFFILEOBJECTWDMGETFILEOBJECT = crate::device::file::wdf_file_object_wdm_get_file_object;
+        WdfDeviceCreateDeviceInterfaceTableIndex: PFN_WDFDEVICECREATEDEVICEINTERFACE = crate::device::interface::wdf_device_create_device_interface;
+        WdfDeviceSetDeviceInterfaceStateTableIndex: PFN_WDFDEVICESETDEVICEINTERFACESTATE = crate::device::interface::wdf_device_set_device_interface_state;
     );
 
     // Queues.
@@ -182,10 +182,10 @@ pub(crate) static TABLE: [WDFFUNC; COUNT] = {
 
     // Work items.
     entries!(table,
-        WdfWorkItemCreateTableIndex: PFN_WDFWORKITEMCREATE = crate::workitem::wdf_work_item_create;
-        WdfWorkItemEnqueueTableIndex: PFN_WDFWORKITEMENQUEUE = crate::workitem::wdf_work_item_enqueue;
-        WdfWorkItemGetParentObjectTableIndex: PFN_WDFWORKITEMGETPARENTOBJECT = crate::workitem::wdf_work_item_get_parent_object;
-        WdfWorkItemFlushTableIndex: PFN_WDFWORKITEMFLUSH = crate::workitem::wdf_work_item_flush;
+        WdfWorkItemCreateTableIndex: PFN_WDFWORKITEMCREATE = crate::support::workitem::wdf_work_item_create;
+        WdfWorkItemEnqueueTableIndex: PFN_WDFWORKITEMENQUEUE = crate::support::workitem::wdf_work_item_enqueue;
+        WdfWorkItemGetParentObjectTableIndex: PFN_WDFWORKITEMGETPARENTOBJECT = crate::support::workitem::wdf_work_item_get_parent_object;
+        WdfWorkItemFlushTableIndex: PFN_WDFWORKITEMFLUSH = crate::support::workitem::wdf_work_item_flush;
     );
 
     table

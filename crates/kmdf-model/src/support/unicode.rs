@@ -1,0 +1,102 @@
+//! Counted UTF-16 strings: the check that calls make of them, and copies that the framework keeps.
+
+use crate::driver::globals::Globals;
+use crate::support::pool;
+use core::ptr::NonNull;
+use kmdf_sys::{
+    _POOL_TYPE, NTSTATUS, POOL_TYPE, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    UNICODE_STRING, USHORT,
+};
+
+/// DEV-15: whether a string's lengths and buffer agree.
+pub(crate) fn validate(string: &UNICODE_STRING) -> Result<(), NTSTATUS> {
+    let odd = !string.Length.is_multiple_of(2) || !string.MaximumLength.is_multiple_of(2);
+    let missing = string.Buffer.is_null() && string.MaximumLength > 0;
+    if odd || missing || string.Length > string.MaximumLength {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    Ok(())
+}
+
+/// The characters of a string.
+///
+/// # Safety
+///
+/// The string passed [`validate`] and its buffer is readable for `'a`.
+pub(crate) unsafe fn units<'a>(string: &UNICODE_STRING) -> &'a [u16] {
+    let length = usize::from(string.Length / 2);
+    if length == 0 {
+        return &[];
+    }
+    // SAFETY: By the contract of this function.
+    unsafe { core::slice::from_raw_parts(string.Buffer, length) }
+}
+
+/// A string in the framework's pool.
+///
+/// # Invariants
+///
+/// `buffer` is a block of the framework's allocator that holds `length` characters and a NUL.
+pub(crate) struct PoolString {
+    buffer: NonNull<u16>,
+    length: usize,
+}
+
+impl PoolString {
+    /// A copy in nonpaged pool.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_INSUFFICIENT_RESOURCES.
+    pub(crate) fn copy(globals: &Globals, text: &[u16]) -> Result<Self, NTSTATUS> {
+        Self::copy_to(globals, _POOL_TYPE::NonPagedPoolNx, text)
+    }
+
+    /// A copy in the given pool, with the driver's tag.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_INSUFFICIENT_RESOURCES.
+    pub(crate) fn copy_to(
+        globals: &Globals,
+        pool_type: POOL_TYPE,
+        text: &[u16],
+    ) -> Result<Self, NTSTATUS> {
+        let size = (text.len() + 1) * size_of::<u16>();
+        let block = pool::allocate_raw(globals, pool_type, size, globals.tag.get())
+            .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let buffer = block.cast::<u16>();
+        // SAFETY: The block has room for the text.
+        unsafe { buffer.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len()) };
+        // SAFETY: The block has room for one character more.
+        let end = unsafe { buffer.add(text.len()) };
+        // SAFETY: As for the text.
+        unsafe { end.write(0) };
+        Ok(Self {
+            buffer,
+            length: text.len(),
+        })
+    }
+
+    pub(crate) fn units(&self) -> &[u16] {
+        // SAFETY: By the invariant.
+        unsafe { core::slice::from_raw_parts(self.buffer.as_ptr(), self.length) }
+    }
+
+    /// The string as calls take it, good for as long as `self` is.
+    pub(crate) fn as_unicode(&self) -> UNICODE_STRING {
+        let length = (self.length * size_of::<u16>()) as USHORT;
+        UNICODE_STRING {
+            Length: length,
+            MaximumLength: length,
+            Buffer: self.buffer.as_ptr(),
+        }
+    }
+}
+
+impl Drop for PoolString {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant, and nobody has the buffer any more.
+        unsafe { pool::free(self.buffer.cast()) };
+    }
+}
