@@ -1,7 +1,7 @@
 //! With `--cfg wdk`: configures the link as a KMDF driver. In the model: lets the cdylib, which nothing
 //! loads there, leave open the functions that the models define only when a program is linked.
 
-#[path = "xtask/src/image/version_resource.rs"]
+#[path = "crates/cargo-kmdf/src/build/version_resource.rs"]
 mod version_resource;
 
 use std::env;
@@ -39,7 +39,7 @@ fn leave_symbols_open() -> Result<(), Box<dyn Error>> {
 
 /// Links a version resource into the image: Explorer, Windows Update and crash dumps read a driver's version there.
 fn add_version_resource() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=xtask/src/image/version_resource.rs");
+    println!("cargo::rerun-if-changed=crates/cargo-kmdf/src/build/version_resource.rs");
     let version = VersionResource {
         version: env!("CARGO_PKG_VERSION"),
         file_name: "wdfmem.sys",

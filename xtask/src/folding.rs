@@ -4,11 +4,10 @@
 //! (Optimizations)"). lld-link does the same unless an object file lists the symbol as one whose
 //! address matters, so the driver made here has an empty list of them.
 
-use crate::audit::contexts;
-use crate::audit::image::Image;
-use crate::toolchain::{Choice, Target, Toolchain};
-use crate::{process, project};
 use anyhow::{Context, Result, ensure};
+use cargo_kmdf::audit;
+use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
+use cargo_kmdf::{process, project};
 use std::fs;
 
 const MANIFEST: &str = r#"
@@ -130,8 +129,8 @@ pub fn run() -> Result<String> {
         .arg(library.join("folding.lib"));
     process::run(&mut link)?;
     let bytes = fs::read(&image).context("the image was not made")?;
-    let types = contexts::types(&Image::parse(&bytes)?)?;
-    let count = |name| types.iter().filter(|found| found.name == name).count();
+    let types = audit::context_types(&bytes)?;
+    let count = |name| types.iter().filter(|found| *found == name).count();
     ensure!(
         count("ReadOnly") == 1,
         "the linker folds no data, so this shows nothing: {} read-only types are left of 2",

@@ -1,7 +1,7 @@
 //! The tests of `kmdf` that try the orders in which threads may run, in loom.
 
-use crate::{process, project};
 use anyhow::{Context, Result};
+use cargo_kmdf::{process, project};
 use std::path::Path;
 use std::process::Command;
 

@@ -1,38 +1,20 @@
 //! `cargo xtask`: the tasks of this repository that are more than one cargo command.
 
-mod audit;
-mod catalog;
-mod certificate;
-mod date;
-mod der;
 mod folding;
-mod image;
-#[cfg(test)]
-mod image_for_tests;
-mod inf;
 mod interleavings;
 mod msrv;
-mod package;
-mod packages;
-mod pe;
-mod process;
-mod project;
-mod release;
 mod rules;
 mod sanitize;
-mod sign;
 mod source;
 mod test;
-mod toolchain;
-mod tools;
 mod tree;
 mod unsafe_code;
-mod verify;
 mod wdk_route;
 mod wine;
+mod wine_tests;
 
+use cargo_kmdf::project;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Tasks of the wdfmem repository.
@@ -49,10 +31,6 @@ struct Arguments {
 enum Task {
     /// The whole test run: everything below and the tests of the model, with one summary
     Test,
-    /// Build wdfmem.sys, WDFLDR.SYS and wdfmem.exe into target/image, without a WDK
-    Image(image::Options),
-    /// Check whether Windows would load a kernel image
-    Audit(audit::Options),
     /// Run the driver image in Wine's kernel, driven by the Windows client
     Wine(wine::Options),
     /// Run the tests in the model as Windows programs in Wine
@@ -64,16 +42,6 @@ enum Task {
     /// Stand in for one of the WDK's packaging tools; `wdk-route` calls this
     #[command(hide = true)]
     WdkTool(wdk_route::tools::Call),
-    /// Make a signed driver package in target/package, from what `image` made
-    Package,
-    /// Check an INF file against the documented rules; the stamped driver.inx if none is named
-    Inf {
-        /// The file to check
-        file: Option<PathBuf>,
-        /// List the rules instead
-        #[arg(long)]
-        rules: bool,
-    },
     /// Check that every rule of the four calls has a test, and that docs/rules.md says which
     Rules(rules::Options),
     /// Count unsafe code, and check that each piece says why it is sound, and docs/soundness.md
@@ -104,16 +72,11 @@ fn main() -> ExitCode {
     let say = |said: String| eprintln!("{said}");
     let result = match Arguments::parse().task {
         Task::Test => test::run(),
-        Task::Image(options) => image::run(&options).map(say),
-        Task::Audit(options) => audit::run(&options).map(say),
         Task::Wine(options) => wine::run(&options).map(say),
-        Task::WineTests => wine::model::run().map(say),
+        Task::WineTests => wine_tests::run().map(say),
         Task::WdkRoute => wdk_route::run().map(say),
         Task::Folding => folding::run().map(say),
         Task::WdkTool(call) => wdk_route::tools::run(&call),
-        Task::Package => package::run(),
-        Task::Inf { rules: true, .. } => inf::task::list(),
-        Task::Inf { file, .. } => inf::task::run(file.as_deref()),
         Task::Rules(options) => rules::run(&project::root(), options).map(drop),
         Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
         Task::Interleavings(options) => interleavings::run(&options).map(drop),

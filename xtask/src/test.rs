@@ -1,10 +1,10 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
 use crate::{
-    audit, folding, image, interleavings, msrv, package, project, rules, sanitize, source,
-    unsafe_code, wdk_route, wine,
+    folding, interleavings, msrv, rules, sanitize, source, unsafe_code, wdk_route, wine, wine_tests,
 };
 use anyhow::{Context, Result, bail, ensure};
+use cargo_kmdf::{audit, build as image, package, project};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -81,7 +81,7 @@ pub fn run() -> Result<()> {
                 ..wine::Options::default()
             })
         }),
-        ("tests in Wine", &wine::model::run),
+        ("tests in Wine", &wine_tests::run),
         ("package", &|| {
             package::run()?;
             Ok("made, signed and verified".to_owned())

@@ -1,19 +1,14 @@
 //! `cargo xtask wine`: the driver image in Wine's kernel, driven by the Windows client.
 
-mod kernel;
-pub mod model;
-mod prefix;
-mod session;
-
-use crate::toolchain::Choice;
-use crate::{image, pe, project};
 use anyhow::{Context, Result, bail, ensure};
+use cargo_kmdf::toolchain::Choice;
+use cargo_kmdf::wine::kernel::{Exports, Support};
+use cargo_kmdf::wine::prefix::{Prefix, Wine};
+use cargo_kmdf::wine::session::{self, Session};
+use cargo_kmdf::{build as image, pe, project};
 use clap::Args;
-use kernel::{Exports, Support};
 use object::read::pe::PeFile64;
-use prefix::{Prefix, Wine};
 use serde_json::Value;
-use session::Session;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

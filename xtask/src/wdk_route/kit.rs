@@ -7,9 +7,9 @@ use super::{
     tools,
     workspace::{MINOR_VERSIONS, PATCHES},
 };
-use crate::process;
-use crate::toolchain::{Target, Toolchain};
 use anyhow::{Context, Result};
+use cargo_kmdf::process;
+use cargo_kmdf::toolchain::{Target, Toolchain};
 use object::write::{Object, Relocation, Symbol, SymbolSection};
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,

@@ -19,9 +19,9 @@ mod structures;
 pub mod tools;
 mod workspace;
 
-use crate::toolchain::{Choice, Target, Toolchain};
-use crate::{audit, process, project};
 use anyhow::{Context, Result, ensure};
+use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
+use cargo_kmdf::{audit, process, project};
 use facts::Facts;
 use kit::Kit;
 use std::env;

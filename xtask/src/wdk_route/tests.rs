@@ -2,7 +2,7 @@
 
 use super::bindings::{Bindings, generate};
 use super::facts::Facts;
-use crate::project;
+use cargo_kmdf::project;
 
 fn bindings(minor: u8) -> Bindings {
     let facts = Facts::read(&project::root()).expect("the facts are in the repository");

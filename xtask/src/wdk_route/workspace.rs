@@ -7,8 +7,8 @@
 
 use super::bindings::{self, Bindings};
 use super::facts::{Facts, WDK_SYS};
-use crate::process;
 use anyhow::{Context, Result, bail, ensure};
+use cargo_kmdf::process;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;

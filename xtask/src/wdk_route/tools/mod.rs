@@ -5,11 +5,11 @@
 //! pages, as far as that makefile uses them: anything else fails, so that a new option is looked up
 //! before it is believed. Nothing is really signed; `cargo xtask package` does that.
 
-use crate::catalog::{self, Member};
-use crate::date::Date;
-use crate::inf::{self, Expectations, Stamp};
-use crate::release::FLOOR;
 use anyhow::{Context, Result, bail, ensure};
+use cargo_kmdf::inf::{self, Expectations, Stamp};
+use cargo_kmdf::package::catalog::{self, Member};
+use cargo_kmdf::package::date::Date;
+use cargo_kmdf::release::FLOOR;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -36,7 +36,7 @@ impl Build {
     }
 
     fn image(&self) {
-        let bytes = crate::image_for_tests::image(b"code");
+        let bytes = cargo_kmdf::package::sample::image(b"code");
         fs::write(self.path("wdfmem_package/wdfmem.sys"), bytes).unwrap();
     }
 
@@ -125,7 +125,7 @@ fn a_catalog_of_other_bytes_is_not_signed() {
     build.image();
     build.certificate();
     build.call("inf2cat", CATALOG).unwrap();
-    let changed = crate::image_for_tests::image(b"other code");
+    let changed = cargo_kmdf::package::sample::image(b"other code");
     fs::write(build.path("wdfmem_package/wdfmem.sys"), changed).unwrap();
     assert!(build.call("signtool", &format!("{SIGN}.cat")).is_err());
 }

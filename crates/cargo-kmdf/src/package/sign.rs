@@ -1,8 +1,8 @@
 //! Signing images and catalogs with osslsigncode, and having it and OpenSSL check the result.
 
-use crate::certificate::TestCertificate;
+use crate::package::certificate::TestCertificate;
+use crate::package::tools::Tools;
 use crate::process;
-use crate::tools::Tools;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,9 +9,11 @@ use std::path::Path;
 /// How a name that an image imports ends in this Wine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
+    /// Exported, and implemented.
     Function,
     /// Exported, but a call of it ends the process.
     Stub,
+    /// Not exported: the image does not load, or ends at the call.
     Absent,
 }
 

@@ -5,8 +5,8 @@
 //! by the digest of its bytes. The digest that counts is SHA-256; each file also stands under its
 //! SHA-1, by which older programs look it up.
 
-use crate::date::utc_time;
-use crate::der::{
+use crate::package::date::utc_time;
+use crate::package::der::{
     Reader, bmp_string, element, empty, identifier, integer, octets, sequence, set, tag, tagged,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -300,7 +300,7 @@ pub fn covers(catalog: &[u8], name: &str, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image_for_tests::image;
+    use crate::package::sample::image;
 
     fn example() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let (image, inf) = (image(b"code"), b"[Version]\r\n".to_vec());

@@ -1,12 +1,12 @@
 //! `cargo xtask audit`: whether Windows would load a kernel image, check by check.
 
 mod code;
-pub mod contexts;
+mod contexts;
 mod debug;
 mod depth;
 mod describe;
 mod header;
-pub mod image;
+mod image;
 mod imports;
 mod relocations;
 mod resource;
@@ -231,6 +231,12 @@ pub fn check(file: &Path, ids: &[&str]) -> Result<Vec<String>> {
         found.push(format!("{id}: {said}"));
     }
     Ok(found)
+}
+
+/// The names of the context types in an image, one for each address that has one.
+pub fn context_types(image: &[u8]) -> Result<Vec<String>> {
+    let types = contexts::types(&Image::parse(image)?)?;
+    Ok(types.into_iter().map(|found| found.name).collect())
 }
 
 /// Applies every check.

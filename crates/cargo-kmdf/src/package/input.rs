@@ -85,7 +85,7 @@ pub fn checksum(bytes: &[u8]) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image_for_tests::{client, image};
+    use crate::package::sample::{client, image};
 
     #[test]
     fn a_whole_image_of_the_right_kind_is_taken() {

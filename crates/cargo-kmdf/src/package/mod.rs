@@ -3,23 +3,31 @@
 //! All is made in a folder of its own and takes its place only when every check has held, so that
 //! a failure leaves the last package as it was and no half-made one beside it.
 
+pub mod catalog;
+mod certificate;
+pub mod date;
+mod der;
 mod input;
+#[doc(hidden)]
+pub mod sample;
+mod sign;
+mod tools;
+mod verify;
 
 use input::Subsystem;
-#[cfg(test)]
 pub use input::checksum;
 
-use crate::catalog::{self, Member};
-use crate::date::Date;
 use crate::inf::{self, CATALOG, INF, TEMPLATE};
 use crate::project;
 use crate::release::{FLOOR, Release};
-use crate::sign::Signer;
-use crate::tools::Tools;
-use crate::verify::{Signed, verify};
 use anyhow::{Context, Result, bail};
+use catalog::Member;
+use date::Date;
+use sign::Signer;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tools::Tools;
+use verify::{Signed, verify};
 
 const IMAGE: &str = "wdfmem.sys";
 const CLIENT: &str = "wdfmem.exe";
@@ -132,7 +140,7 @@ fn checked_inf(release: &Release, template: &Path) -> Result<String> {
 fn instructions(release: &Release, serial: &str) -> String {
     let [major, minor, patch, _] = release.version;
     let Date { year, month, day } = Date::of(release.committed);
-    let page = include_str!("../../docs/vm.md").replace(SERIAL, serial);
+    let page = include_str!("../../../../docs/vm.md").replace(SERIAL, serial);
     let text = format!(
         "The driver package wdfmem {major}.{minor}.{patch} of {year:04}-{month:02}-{day:02}, and what to do with it.\n\n{page}"
     );

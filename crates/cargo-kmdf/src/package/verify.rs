@@ -1,8 +1,8 @@
 //! Checking a signed package: by this program's own reading, and by tools that share no code with it.
 
-use crate::catalog;
+use crate::package::catalog;
+use crate::package::tools::Tools;
 use crate::process;
-use crate::tools::Tools;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -136,9 +136,9 @@ fn flat_digest(program: &Path, file: &Path, catalog: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Member;
-    use crate::image_for_tests::image;
-    use crate::sign::Signer;
+    use crate::package::catalog::Member;
+    use crate::package::sample::image;
+    use crate::package::sign::Signer;
     use tempfile::TempDir;
 
     /// A signed package of two files; none where the tools are missing.

@@ -2,7 +2,7 @@
 
 use super::Expectations;
 use super::stamp::{Stamp, stamp};
-use crate::date::Date;
+use crate::package::date::Date;
 use crate::release::{FLOOR, Release};
 use anyhow::{Context, Result};
 use std::fs;

@@ -1,6 +1,7 @@
 //! A throw-away Wine prefix: made, filled with a driver package, and gone in the end.
 
-use crate::{image, inf, packages, process};
+use crate::toolchain::packages;
+use crate::{build as image, inf, process};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ const RANDOM_LIBRARY_SOURCE: &str = include_str!("../../assets/bcryptprimitives.
 pub struct Wine {
     program: PathBuf,
     server: PathBuf,
+    /// What `wine --version` prints.
     pub version: String,
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::stamp::{Stamp, stamp};
 use super::{Expectations, check, hardware_identifiers, rules};
-use crate::date::Date;
+use crate::package::date::Date;
 
 const EXPECTED: Expectations = Expectations {
     floor: 17763,
@@ -12,7 +12,7 @@ const EXPECTED: Expectations = Expectations {
 /// The repository's own template, stamped.
 fn stamped() -> String {
     let stamped = stamp(
-        include_str!("../../../../driver.inx"),
+        include_str!("../../../../../driver.inx"),
         &Stamp {
             architecture: "amd64",
             kmdf: (1, 15),

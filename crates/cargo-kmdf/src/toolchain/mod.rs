@@ -1,6 +1,8 @@
 //! A compiler that builds for Windows: one that is here, one that rustup completes, or Debian's.
 
-use crate::{packages, process};
+pub mod packages;
+
+use crate::process;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use std::env;

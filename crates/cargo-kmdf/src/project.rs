@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The folder of the workspace, found from where this program's source lies.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
 }
 
 /// The folder that cargo builds into.

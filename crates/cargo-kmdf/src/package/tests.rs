@@ -1,7 +1,7 @@
 //! Packages are made whole or not at all, and each failure is a sentence that says what to do.
 
 use super::*;
-use crate::image_for_tests::{client, image};
+use crate::package::sample::{client, image};
 use anyhow::anyhow;
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ fn project() -> (TempDir, Places) {
     let folder = tempfile::tempdir().unwrap();
     let places = Places::of(folder.path(), &folder.path().join("target"));
     fs::create_dir_all(&places.images).unwrap();
-    fs::write(&places.template, include_str!("../../../driver.inx")).unwrap();
+    fs::write(&places.template, include_str!("../../../../driver.inx")).unwrap();
     fs::write(places.images.join(IMAGE), image(&[0xC3; 9000])).unwrap();
     fs::write(places.images.join(CLIENT), client()).unwrap();
     (folder, places)
@@ -85,8 +85,8 @@ fn the_instructions_fit_the_package() {
 /// The page and the INF name the same device, and the page the client's commands.
 #[test]
 fn the_page_names_the_device_that_the_inf_installs() {
-    let page = include_str!("../../../docs/vm.md");
-    let hardware = inf::hardware_identifiers(include_bytes!("../../../driver.inx"));
+    let page = include_str!("../../../../docs/vm.md");
+    let hardware = inf::hardware_identifiers(include_bytes!("../../../../driver.inx"));
     assert_eq!(hardware.len(), 1);
     assert!(page.contains(&format!("/hardwareid {}\n", hardware[0])));
     for command in [

@@ -1,7 +1,7 @@
 //! A running prefix: client commands with a time limit, the driver's output, and its process.
 
 use super::prefix::Prefix;
-use crate::image;
+use crate::build as image;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -27,9 +27,13 @@ const LINES_SHOWN: usize = 12;
 
 /// What a client command left.
 pub struct Outcome {
+    /// How the process ended.
     pub status: ExitStatus,
+    /// Its standard output.
     pub output: String,
+    /// Its standard error.
     pub errors: String,
+    /// How long it ran.
     pub time: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! Making an INF file from its template: architecture, versions and date.
 
-use crate::date::Date;
+use crate::package::date::Date;
 use anyhow::{Result, bail, ensure};
 
 /// What a template leaves open.

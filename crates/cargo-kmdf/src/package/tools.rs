@@ -1,6 +1,7 @@
 //! The programs that sign and verify: osslsigncode, and OpenSSL as a second opinion.
 
-use crate::{packages, process};
+use crate::process;
+use crate::toolchain::packages;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! `cargo xtask wine-tests`: all tests and the self-test as Windows programs, in Wine.
 
-use super::prefix::{Prefix, Wine};
-use crate::toolchain::{Choice, Target, Toolchain};
-use crate::{process, project};
 use anyhow::{Context, Result};
+use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
+use cargo_kmdf::wine::prefix::{Prefix, Wine};
+use cargo_kmdf::{process, project};
 use std::fs;
 
 /// What the README promises with nothing but a Rust toolchain, without any compiler flags.

@@ -5,8 +5,11 @@ use std::fmt;
 /// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {
+    /// The year of the Gregorian calendar.
     pub year: i64,
+    /// From 1 to 12.
     pub month: i64,
+    /// From 1 to 31.
     pub day: i64,
 }
 
