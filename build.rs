@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             add_version_resource()?;
             configure_wdk()
         }
-        // `cargo xtask image` links it.
+        // `cargo kmdf build` links it.
         (false, true) => Ok(()),
         (false, false) => leave_symbols_open(),
     }

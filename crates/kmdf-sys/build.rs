@@ -26,12 +26,12 @@ fn main() {
          or build on Windows with `cargo make`"
     } else if wdk && !has_kit {
         "`--cfg wdk` needs the Windows Driver Kit, which exists for Windows alone: build on Windows with \
-         `cargo make`, or make an image without the kit with `cargo xtask image`"
+         `cargo make`, or make an image without the kit with `cargo kmdf build`"
     } else if wdk && !has_feature("crt-static") {
         "`--cfg wdk` needs `-C target-feature=+crt-static`, because a driver cannot load a C runtime: build \
          with `cargo make`, or set RUSTFLAGS to `--cfg wdk -C target-feature=+crt-static`"
     } else if image && !kernel_target {
-        "`--cfg image` builds for 64-bit Windows on x64: use `cargo xtask image`, or add \
+        "`--cfg image` builds for 64-bit Windows on x64: use `cargo kmdf build`, or add \
          `--target x86_64-pc-windows-msvc`; without `--cfg image` the driver is built for the model"
     } else {
         return;

@@ -126,7 +126,14 @@ impl Sanitizer {
         command
             .current_dir(root)
             .arg("test")
-            .args(["--workspace", "--exclude", "xtask", "--tests"])
+            .args([
+                "--workspace",
+                "--exclude",
+                "xtask",
+                "--exclude",
+                "cargo-kmdf",
+                "--tests",
+            ])
             .arg("--no-fail-fast")
             // With a target named, build scripts and macros are built without the sanitizer.
             .args(["--target", &compiler.host])

@@ -63,7 +63,7 @@ codes! {
     258 WAIT_TIMEOUT "another device installation has not ended" Do("wait until it has, then try again");
     259 ERROR_NO_MORE_ITEMS "the device has a driver already that Windows ranks as good as this one" Do(REMOVE_FIRST);
     577 ERROR_INVALID_IMAGE_HASH "Windows does not accept the driver file's signature" Signature;
-    998 ERROR_NOACCESS "the driver image is malformed" Do("build the image again with `cargo xtask image`, which checks it");
+    998 ERROR_NOACCESS "the driver image is malformed" Do("build the image again with `cargo kmdf build`, which checks it");
     1056 ERROR_SERVICE_ALREADY_RUNNING "the driver is running already" Do(REMOVE_FIRST);
     1058 ERROR_SERVICE_DISABLED "the driver's service is disabled" Do("run `sc.exe config wdfmem start= demand`, then try again");
     1072 ERROR_SERVICE_MARKED_FOR_DELETE "the driver's service is being deleted and still in use" Do(RESTART);
@@ -76,14 +76,14 @@ codes! {
     // setupapi.h.
     0xE000_0100 ERROR_WRONG_INF_STYLE "the file is not an INF of a driver" Do("give the package's wdfmem.inf");
     0xE000_0101 ERROR_SECTION_NOT_FOUND "the INF has no section for this Windows" Do("the package is for Windows 10 1809 or later on x64: `wdfmem status` shows this Windows' version");
-    0xE000_0102 ERROR_LINE_NOT_FOUND "the INF lacks a line that Windows needs" Do("check it with `cargo xtask inf`");
+    0xE000_0102 ERROR_LINE_NOT_FOUND "the INF lacks a line that Windows needs" Do("check it with `cargo kmdf inf`");
     0xE000_0203 ERROR_NO_DRIVER_SELECTED "no driver in the INF fits the device" Do("the package is for Windows 10 1809 or later on x64: `wdfmem status` shows this Windows' version");
     0xE000_0204 ERROR_KEY_DOES_NOT_EXIST "the device has no registry key yet" Do(REMOVE_FIRST);
     0xE000_0207 ERROR_DEVINST_ALREADY_EXISTS "a device of this name is there already" Do(REMOVE_FIRST);
     0xE000_0208 ERROR_DEVINFO_NOT_REGISTERED "the device was not registered with Plug and Play" Do(REMOVE_FIRST);
     0xE000_020B ERROR_NO_SUCH_DEVINST "no device has the driver's hardware identifier" Do("run `wdfmem install`, which makes the device");
     0xE000_0217 ERROR_BAD_SERVICE_INSTALLSECT "the INF's service section is malformed, or the service is in the way" Do("run `wdfmem remove`, restart Windows, then install again");
-    0xE000_0219 ERROR_NO_ASSOCIATED_SERVICE "the INF gives the device no service" Do("check it with `cargo xtask inf`");
+    0xE000_0219 ERROR_NO_ASSOCIATED_SERVICE "the INF gives the device no service" Do("check it with `cargo kmdf inf`");
     0xE000_0228 ERROR_NO_COMPAT_DRIVERS "no driver in the INF fits the device" Do("the package is for Windows 10 1809 or later on x64: `wdfmem status` shows this Windows' version");
     0xE000_022B ERROR_DI_DONT_INSTALL "Windows was told not to install the device" Do(LOG);
     0xE000_022F ERROR_NO_CATALOG_FOR_OEM_INF "the INF names no catalog, or the catalog is not in the package" Do(REBUILD);
@@ -97,7 +97,7 @@ codes! {
     0xE000_0241 ERROR_AUTHENTICODE_TRUSTED_PUBLISHER "the catalog is signed by a trusted publisher" Do("nothing: this is how it should be");
     0xE000_0242 ERROR_AUTHENTICODE_TRUST_NOT_ESTABLISHED "the signer is not a trusted publisher" Signature;
     0xE000_0243 ERROR_AUTHENTICODE_PUBLISHER_NOT_TRUSTED "the signer is not a trusted publisher" Signature;
-    0xE000_0244 ERROR_SIGNATURE_OSATTRIBUTE_MISMATCH "the catalog was not made for this version of Windows" Do("make the package again with `cargo xtask package`, whose catalog names Windows 10 and later");
+    0xE000_0244 ERROR_SIGNATURE_OSATTRIBUTE_MISMATCH "the catalog was not made for this version of Windows" Do("make the package again with `cargo kmdf package`, whose catalog names Windows 10 and later");
     0xE000_0245 ERROR_ONLY_VALIDATE_VIA_AUTHENTICODE "the catalog is signed, but not by Microsoft" Signature;
     0xE000_0246 ERROR_DEVICE_INSTALLER_NOT_READY "Windows' device installer is busy or not started" Do("wait a minute, then try again");
     0xE000_0247 ERROR_DRIVER_STORE_ADD_FAILED "Windows did not take the package into its driver store, in most cases because of the signature" Signature;

@@ -42,7 +42,7 @@ impl Trust {
             Self {
                 signed: Some(false),
                 ..
-            } => "the package is not signed: make a signed one with `cargo xtask package` or `cargo make`"
+            } => "the package is not signed: make a signed one with `cargo kmdf package` or `cargo make`"
                 .to_owned(),
             Self {
                 in_root: Some(false),
@@ -184,7 +184,7 @@ mod tests {
             "{both}"
         );
         let unsigned = next(|trust| trust.signed = Some(false));
-        assert!(unsigned.contains("cargo xtask package"), "{unsigned}");
+        assert!(unsigned.contains("cargo kmdf package"), "{unsigned}");
         assert!(next(|_| ()).contains("copy the package again"));
         assert!(next(|trust| *trust = Trust::default()).contains("wdfmem status"));
     }

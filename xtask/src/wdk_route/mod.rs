@@ -40,7 +40,7 @@ const PACKAGE: [&str; 2] = ["default", "--release"];
 /// What it is called with to compile and link the driver for a debugger.
 const DEVELOPMENT: [&str; 3] = ["build", "--profile", "dev"];
 
-/// What the audit asks of the image in the package; `cargo xtask audit` explains each.
+/// What the audit asks of the image in the package; `cargo kmdf audit` explains each.
 const CHECKS: [&str; 5] = ["imports", "panic", "formatting", "stack", "version"];
 
 /// What it asks of the image for a debugger, whose assertions may panic.

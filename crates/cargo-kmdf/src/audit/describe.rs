@@ -18,7 +18,7 @@ pub fn write(image: &Image<'_>, file: &Path, to: &Path) -> Result<()> {
 fn page(image: &Image<'_>, name: &str) -> Result<String> {
     let mut page = format!(
         "# {name}\n\n\
-         Made by `cargo xtask audit {name} --page FILE`; the numbers are those of one build with one \
+         Made by `cargo kmdf audit {name} --page FILE`; the numbers are those of one build with one \
          compiler.\n\n\
          The file has {} bytes.\n\n\
          | section | bytes in memory | bytes in the file | rights |\n| --- | ---: | ---: | --- |\n",

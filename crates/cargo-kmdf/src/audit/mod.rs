@@ -1,4 +1,4 @@
-//! `cargo xtask audit`: whether Windows would load a kernel image, check by check.
+//! `cargo kmdf audit`: whether Windows would load a kernel image, check by check.
 
 mod code;
 mod contexts;

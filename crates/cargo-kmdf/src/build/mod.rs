@@ -1,4 +1,4 @@
-//! `cargo xtask image`: the driver, the framework for Wine and the client, built without a WDK.
+//! `cargo kmdf build`: the driver, the framework for Wine and the client, built without a WDK.
 
 mod version_resource;
 

@@ -1,6 +1,6 @@
 //! The version resource of an image, as a compiled resource file (`.res`), which linkers take as it is.
 //!
-//! `cargo xtask image` links it into its images, and the driver's build script, which includes this file by its
+//! `cargo kmdf build` links it into its images, and the driver's build script, which includes this file by its
 //! path, into the driver that is built with the WDK: `wdk-build` adds none.
 
 /// What Explorer's details page says of a file.

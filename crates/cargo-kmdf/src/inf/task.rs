@@ -1,4 +1,4 @@
-//! `cargo xtask inf`: the checker, for a person at work on an INF file.
+//! `cargo kmdf inf`: the checker, for a person at work on an INF file.
 
 use super::{Driver, Finding, check, drivers, expectations, rules, stamp_template};
 use crate::project;

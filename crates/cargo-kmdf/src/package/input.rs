@@ -18,12 +18,12 @@ pub enum Subsystem {
     Console,
 }
 
-/// Reads what `cargo xtask image` made, and refuses what is damaged before a signature covers it.
+/// Reads what `cargo kmdf build` made, and refuses what is damaged before a signature covers it.
 pub fn read(folder: &Path, name: &str, subsystem: Subsystem) -> Result<Vec<u8>> {
     let path = folder.join(name);
     let refused = |what: &str, why: &dyn Display| {
         let path = path.display();
-        anyhow!("{path} {what} ({why}): run `cargo xtask image`, then this again")
+        anyhow!("{path} {what} ({why}): run `cargo kmdf build`, then this again")
     };
     let bytes = fs::read(&path).map_err(|error| refused("cannot be read", &error))?;
     check(&bytes, subsystem).map_err(|error| refused("is damaged", &format_args!("{error:#}")))?;

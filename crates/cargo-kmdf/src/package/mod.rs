@@ -1,4 +1,4 @@
-//! `cargo xtask package`: a signed driver package, ready to be copied to a virtual machine.
+//! `cargo kmdf package`: a signed driver package, ready to be copied to a virtual machine.
 //!
 //! All is made in a folder of its own and takes its place only when every check has held, so that
 //! a failure leaves the last package as it was and no half-made one beside it.
@@ -40,7 +40,7 @@ const SERIAL: &str = "<serial>";
 pub struct Places {
     /// The INF's template.
     pub template: PathBuf,
-    /// The folder of the image and the client, made by `cargo xtask image`.
+    /// The folder of the image and the client, made by `cargo kmdf build`.
     pub images: PathBuf,
     /// The folder that becomes the package.
     pub package: PathBuf,
@@ -129,7 +129,7 @@ fn checked_inf(release: &Release, template: &Path) -> Result<String> {
     if let [first, others @ ..] = &findings[..] {
         let others = match others.len() {
             0 => String::new(),
-            count => format!(" (and {count} more: `cargo xtask inf` lists them)"),
+            count => format!(" (and {count} more: `cargo kmdf inf` lists them)"),
         };
         bail!("correct {}, {first}{others}", template.display());
     }

@@ -112,7 +112,7 @@ fn a_missing_input_is_answered_with_the_command_that_makes_it() {
         fs::remove_file(places.images.join(name)).unwrap();
         let error = refused(&places);
         assert!(
-            error.contains(name) && error.contains("run `cargo xtask image`"),
+            error.contains(name) && error.contains("run `cargo kmdf build`"),
             "{error}"
         );
     }
@@ -126,7 +126,7 @@ fn a_damaged_input_is_refused_before_it_is_signed() {
     fs::write(places.images.join(IMAGE), bytes).unwrap();
     let error = refused(&places);
     assert!(
-        error.ends_with("run `cargo xtask image`, then this again"),
+        error.ends_with("run `cargo kmdf build`, then this again"),
         "{error}"
     );
     fs::write(places.images.join(IMAGE), "not an image").unwrap();

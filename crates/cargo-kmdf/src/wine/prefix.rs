@@ -209,7 +209,7 @@ fn copy(from: &Path, name: &str, to: &Path) -> Result<()> {
     let source = from.join(name);
     fs::copy(&source, to.join(name)).with_context(|| {
         format!(
-            "{} is not there: `cargo xtask image` builds it",
+            "{} is not there: `cargo kmdf build` builds it",
             source.display()
         )
     })?;

@@ -3,7 +3,7 @@
 //!
 //! The makefile of wdk-build calls them by name. Options are those of the tools' documentation
 //! pages, as far as that makefile uses them: anything else fails, so that a new option is looked up
-//! before it is believed. Nothing is really signed; `cargo xtask package` does that.
+//! before it is believed. Nothing is really signed; `cargo kmdf package` does that.
 
 use anyhow::{Context, Result, bail, ensure};
 use cargo_kmdf::inf::{self, Expectations, Stamp};
