@@ -57,9 +57,9 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
     let held = match command.unwrap_or(Command::Selftest) {
         Command::Vm(command) => return vm::run(command, json),
         Command::Selftest => {
-            let (tour, verdict) = selftest::run(system)?;
-            report::tour(&tour, &verdict, json)?;
-            Ok(tour.held() && verdict.is_clean())
+            let (results, verdict) = selftest::run(system)?;
+            report::results(&results, &verdict, json)?;
+            Ok(results.held() && verdict.is_clean())
         }
         Command::Script { file } => run_lines(system, Lines::File(file), json),
         Command::Do { lines } => run_lines(system, Lines::Given(lines), json),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     script::Step,
-    selftest::{Row, Tour},
+    selftest::{Results, Row},
     system::Verdict,
 };
 
@@ -19,9 +19,9 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const TITLE: Style = Style::new().bold().underline();
 const QUIET: Style = Style::new().dimmed();
 
-/// The tour as a program reads it.
+/// The results of the self-test as JSON.
 #[derive(Serialize)]
-struct TourReport<'a> {
+struct SelfTestReport<'a> {
     ok: bool,
     rows: &'a [Row],
     verifier: VerifierReport<'a>,
@@ -43,16 +43,16 @@ fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Prints the tour.
-pub fn tour(tour: &Tour, verdict: &Verdict, json: bool) -> io::Result<()> {
-    unless_closed(print_tour(tour, verdict, json))
+/// Prints the results of the self-test.
+pub fn results(results: &Results, verdict: &Verdict, json: bool) -> io::Result<()> {
+    unless_closed(print_results(results, verdict, json))
 }
 
-fn print_tour(tour: &Tour, verdict: &Verdict, json: bool) -> io::Result<()> {
+fn print_results(results: &Results, verdict: &Verdict, json: bool) -> io::Result<()> {
     if json {
-        return print_json(&TourReport {
-            ok: tour.held() && verdict.is_clean(),
-            rows: tour.rows(),
+        return print_json(&SelfTestReport {
+            ok: results.held() && verdict.is_clean(),
+            rows: results.rows(),
             verifier: VerifierReport {
                 ok: verdict.is_clean(),
                 verdict,
@@ -63,12 +63,12 @@ fn print_tour(tour: &Tour, verdict: &Verdict, json: bool) -> io::Result<()> {
     for system in &verdict.systems {
         writeln!(out, "{QUIET}{system}{QUIET:#}")?;
     }
-    for (chapter, rows) in tour.chapters() {
+    for (chapter, rows) in results.chapters() {
         writeln!(out, "\n{TITLE}{chapter}{TITLE:#}")?;
         writeln!(out, "{}", table(rows).trim_fmt())?;
     }
-    let failed = tour.rows().iter().filter(|row| !row.ok).count();
-    let total = tour.rows().len();
+    let failed = results.rows().iter().filter(|row| !row.ok).count();
+    let total = results.rows().len();
     if failed == 0 {
         writeln!(out, "\n{GOOD}All {total} checks held.{GOOD:#}")?;
     } else {

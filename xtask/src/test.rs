@@ -50,8 +50,8 @@ pub fn run() -> Result<()> {
         ("unsafe code", &|| {
             unsafe_code::run(&root, unsafe_code::Options::default())
         }),
-        ("tour", &|| cargo(&root, &["run", "--release"])),
-        ("tour as JSON", &|| tour_as_json(&root)),
+        ("self-test", &|| cargo(&root, &["run", "--release"])),
+        ("self-test as JSON", &|| self_test_as_json(&root)),
         ("WDK route", &wdk_route::run),
         ("context types, folded", &folding::run),
         ("image, built twice", &|| {
@@ -125,14 +125,14 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<String> {
     Ok(said)
 }
 
-/// Runs the tour for programs and reads its report as a program would.
-fn tour_as_json(root: &Path) -> Result<String> {
+/// Runs the self-test for programs and reads its report as a program would.
+fn self_test_as_json(root: &Path) -> Result<String> {
     let arguments = ["run", "--release", "--quiet", "--", "selftest", "--json"];
     let output = command(root, &arguments)
         .output()
-        .context("the tour could not be started")?;
+        .context("the self-test could not be started")?;
     let report: Value =
-        serde_json::from_slice(&output.stdout).context("the tour's report is not JSON")?;
+        serde_json::from_slice(&output.stdout).context("the self-test's report is not JSON")?;
     let Some(rows) = report["rows"].as_array().filter(|rows| !rows.is_empty()) else {
         bail!("the report has no `rows`");
     };
@@ -148,7 +148,7 @@ fn tour_as_json(root: &Path) -> Result<String> {
     );
     ensure!(
         output.status.success(),
-        "the tour ended with {}",
+        "the self-test ended with {}",
         output.status
     );
     Ok(format!("{} rows, all held", rows.len()))

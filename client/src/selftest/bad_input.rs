@@ -3,25 +3,25 @@
 use wdfmem_ioctl::{CALLS, Call, CallInfo, Code, Status, VERSION, wire::Header};
 use zerocopy::IntoBytes;
 
-use super::guide::{CONTRACT, Guide};
+use super::checker::{CONTRACT, Checker};
 use crate::session::{UNTOUCHED, send};
 
 /// Longer than the answer of any call that does not ask for a length.
 const OUTPUT: usize = 512;
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>) {
-    guide.chapter("Bad input to every call");
-    let before = guide.quietly(&Call::Statistics).output;
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>) {
+    checker.chapter("Bad input to every call");
+    let before = checker.send(&Call::Statistics).output;
     for info in CALLS {
         let faults = faults(info);
         let wrong = faults.iter().find_map(|(fault, request, expected)| {
             let output = vec![UNTOUCHED; OUTPUT];
-            let reply = send(guide.file, info.code.number(), request, output);
+            let reply = send(checker.file, info.code.number(), request, output);
             let refused = reply.status == *expected && reply.output.is_empty() && reply.tidy;
             (!refused).then(|| format!("{fault}: {}, not {expected}", reply.status))
         });
-        guide.hold(
+        checker.check(
             CONTRACT,
             format!("{}: {} wrong requests are refused", info.name, faults.len()),
             "DeviceIoControl",
@@ -29,8 +29,8 @@ pub fn take(guide: &mut Guide<'_>) {
             wrong.unwrap_or_default(),
         );
     }
-    let after = guide.quietly(&Call::Statistics).output;
-    guide.hold(
+    let after = checker.send(&Call::Statistics).output;
+    checker.check(
         CONTRACT,
         "nothing has changed by that",
         "DeviceIoControl",

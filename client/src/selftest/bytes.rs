@@ -5,7 +5,7 @@ use wdfmem_ioctl::{
     wire,
 };
 
-use super::guide::{CONTRACT, Guide};
+use super::checker::{CONTRACT, Checker};
 use crate::session;
 
 /// The CRC-32 of "123456789", as every description of it gives it.
@@ -21,17 +21,19 @@ fn memory(pool: PoolKind, size: u64) -> Call<'static> {
     })
 }
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>) {
-    guide.chapter("Bytes");
-    let one = guide.make_quietly(&memory(PoolKind::NonPaged, 64)).handle;
-    let two = guide.make_quietly(&memory(PoolKind::Paged, 32)).handle;
-    small(guide, one, two);
-    past_the_end(guide, one, two);
-    bulk(guide);
-    guide.quietly(&Call::Delete { handle: one });
-    guide.quietly(&Call::Delete { handle: two });
-    guide.refuse(
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>) {
+    checker.chapter("Bytes");
+    let one = checker
+        .make_unchecked(&memory(PoolKind::NonPaged, 64))
+        .handle;
+    let two = checker.make_unchecked(&memory(PoolKind::Paged, 32)).handle;
+    small(checker, one, two);
+    past_the_end(checker, one, two);
+    bulk(checker);
+    checker.send(&Call::Delete { handle: one });
+    checker.send(&Call::Delete { handle: two });
+    checker.reject(
         CONTRACT,
         "read what was deleted",
         &Call::Read(span(one, 0, 1)),
@@ -47,8 +49,8 @@ const fn span(handle: Handle, offset: u64, length: u64) -> Span {
     }
 }
 
-fn small(guide: &mut Guide<'_>, one: Handle, two: Handle) {
-    guide.succeed(
+fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
+    checker.succeed(
         CONTRACT,
         "write nine bytes",
         &Call::Write {
@@ -57,15 +59,15 @@ fn small(guide: &mut Guide<'_>, one: Handle, two: Handle) {
             data: b"123456789",
         },
     );
-    guide.reads(CONTRACT, "read them", span(one, 0, 9), b"123456789");
+    checker.reads(CONTRACT, "read them", span(one, 0, 9), b"123456789");
     let checksum = Call::Checksum {
         span: span(one, 0, 9),
         level: Level::Passive,
     };
-    let reply = guide.succeed(CONTRACT, "take their checksum", &checksum);
+    let reply = checker.succeed(CONTRACT, "take their checksum", &checksum);
     let answer = reply.answer::<wire::ChecksumAnswer>();
     let right = answer.is_some_and(|answer| answer.checksum.get() == CHECK);
-    guide.hold(CONTRACT, "it is theirs", "WdfMemoryGetBuffer", right, "");
+    checker.check(CONTRACT, "it is theirs", "WdfMemoryGetBuffer", right, "");
     let copy = |source, target, target_offset| {
         Call::Copy(CopyBytes {
             source,
@@ -75,23 +77,23 @@ fn small(guide: &mut Guide<'_>, one: Handle, two: Handle) {
             length: 9,
         })
     };
-    guide.succeed(
+    checker.succeed(
         CONTRACT,
         "copy them from nonpaged to paged memory",
         &copy(one, two, 3),
     );
-    guide.reads(
+    checker.reads(
         CONTRACT,
         "read the copy",
         span(two, 0, 12),
         b"\0\0\x00123456789",
     );
-    guide.succeed(
+    checker.succeed(
         CONTRACT,
         "copy within one memory, onto itself in part",
         &copy(one, one, 4),
     );
-    guide.reads(
+    checker.reads(
         CONTRACT,
         "read the result",
         span(one, 0, 13),
@@ -101,11 +103,11 @@ fn small(guide: &mut Guide<'_>, one: Handle, two: Handle) {
         span: span(one, 2, 3),
         byte: b'*',
     };
-    guide.succeed(CONTRACT, "fill three of them", &fill);
-    guide.reads(CONTRACT, "read the result", span(one, 0, 6), b"12***2");
+    checker.succeed(CONTRACT, "fill three of them", &fill);
+    checker.reads(CONTRACT, "read the result", span(one, 0, 6), b"12***2");
 }
 
-fn past_the_end(guide: &mut Guide<'_>, one: Handle, two: Handle) {
+fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     let source = Status::BUFFER_TOO_SMALL;
     let target = Status::INVALID_BUFFER_SIZE;
     let copy = |source_offset, target_offset| {
@@ -162,28 +164,28 @@ fn past_the_end(guide: &mut Guide<'_>, one: Handle, two: Handle) {
         ),
     ];
     for (what, call, status) in cases {
-        guide.refuse(CONTRACT, what, &call, status);
+        checker.reject(CONTRACT, what, &call, status);
     }
 }
 
-fn bulk(guide: &mut Guide<'_>) {
+fn bulk(checker: &mut Checker<'_>) {
     const LENGTH: usize = 100_000;
-    let made = guide.make_quietly(&memory(PoolKind::NonPaged, LENGTH as u64));
+    let made = checker.make_unchecked(&memory(PoolKind::NonPaged, LENGTH as u64));
     let data: Vec<u8> = (0..=250).cycle().take(LENGTH).collect();
     let write = Call::BulkWrite {
         handle: made.handle,
         offset: 0,
     };
-    let reply = session::call_with(guide.file, &write, data.clone());
+    let reply = session::call_with(checker.file, &write, data.clone());
     let windows_call = "DeviceIoControl (METHOD_IN_DIRECT)";
-    guide.judge(
+    checker.record(
         CONTRACT,
         "write 100,000 bytes in place",
         windows_call,
         &reply,
         Status::SUCCESS,
     );
-    guide.hold(
+    checker.check(
         CONTRACT,
         "the driver reports that it took all of them",
         windows_call,
@@ -191,9 +193,9 @@ fn bulk(guide: &mut Guide<'_>) {
         format!("it reports {}", reply.information),
     );
     let read = Call::BulkRead(made.first(LENGTH as u64));
-    let reply = session::call(guide.file, &read);
+    let reply = session::call(checker.file, &read);
     let windows_call = "DeviceIoControl (METHOD_OUT_DIRECT)";
-    guide.judge(
+    checker.record(
         CONTRACT,
         "read them in place",
         windows_call,
@@ -201,17 +203,17 @@ fn bulk(guide: &mut Guide<'_>) {
         Status::SUCCESS,
     );
     let same = reply.output == data;
-    guide.hold(CONTRACT, "they are the same", windows_call, same, "");
-    let reply = session::call_with(guide.file, &read, vec![session::UNTOUCHED; LENGTH - 1]);
+    checker.check(CONTRACT, "they are the same", windows_call, same, "");
+    let reply = session::call_with(checker.file, &read, vec![session::UNTOUCHED; LENGTH - 1]);
     let short = Status::BUFFER_TOO_SMALL;
-    guide.judge(
+    checker.record(
         CONTRACT,
         "read them into a shorter buffer",
         windows_call,
         &reply,
         short,
     );
-    guide.quietly(&Call::Delete {
+    checker.send(&Call::Delete {
         handle: made.handle,
     });
 }

@@ -5,7 +5,7 @@ use wdfmem_ioctl::{
     Traits, wire,
 };
 
-use super::guide::Guide;
+use super::checker::Checker;
 
 /// The Windows calls of one kind of list.
 struct Calls {
@@ -47,29 +47,29 @@ fn allocate(list: Handle) -> Call<'static> {
     Call::AllocateEntry { list }
 }
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>, chapter: &'static str) {
-    guide.chapter(chapter);
-    which_way(guide);
-    list(guide, PoolKind::Paged, Routines::Inline, &PAGED);
-    list(guide, PoolKind::NonPaged, Routines::Inline, &NONPAGED);
-    if guide.system.exports_work() {
-        list(guide, PoolKind::Paged, Routines::Exported, &PAGED);
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
+    checker.chapter(chapter);
+    which_way(checker);
+    list(checker, PoolKind::Paged, Routines::Inline, &PAGED);
+    list(checker, PoolKind::NonPaged, Routines::Inline, &NONPAGED);
+    if checker.system.exports_work() {
+        list(checker, PoolKind::Paged, Routines::Exported, &PAGED);
     }
-    guide.about(Some(PAGED.initialize));
+    checker.about(Some(PAGED.initialize));
     for (what, size) in [
         ("of zero bytes", 0),
         ("too small for a link", MIN_ENTRY_BYTES - 1),
     ] {
         let call = initialize(PoolKind::Paged, size, Routines::Inline);
         let what = format!("a list of entries {what}");
-        guide.refuse("E1", what, &call, Status::INVALID_PARAMETER);
+        checker.reject("E1", what, &call, Status::INVALID_PARAMETER);
     }
-    guide.about(Some(PAGED.allocate));
+    checker.about(Some(PAGED.allocate));
     let none = allocate(Handle::NONE);
-    guide.refuse("E1", "allocate from no list", &none, Status::INVALID_HANDLE);
-    guide.about(None);
-    guide.blocks(
+    checker.reject("E1", "allocate from no list", &none, Status::INVALID_HANDLE);
+    checker.about(None);
+    checker.blocks(
         "E4",
         "with the lists, all entries are gone",
         PAGED.delete,
@@ -78,9 +78,9 @@ pub fn take(guide: &mut Guide<'_>, chapter: &'static str) {
     );
 }
 
-fn which_way(guide: &mut Guide<'_>) {
-    let reply = guide.quietly(&Call::QueryVersion);
-    let system = guide.system.describe();
+fn which_way(checker: &mut Checker<'_>) {
+    let reply = checker.send(&Call::QueryVersion);
+    let system = checker.system.describe();
     let answer = reply.answer::<wire::VersionAnswer>();
     let way = answer.map(|answer| {
         let found = Capabilities::from_number(answer.capabilities.get());
@@ -91,7 +91,7 @@ fn which_way(guide: &mut Guide<'_>) {
         }
     });
     let detail = format!("{}: {}", system, way.unwrap_or("no answer"));
-    guide.hold(
+    checker.check(
         "E7",
         "the same driver loads here",
         PAGED.allocate,
@@ -100,98 +100,98 @@ fn which_way(guide: &mut Guide<'_>) {
     );
 }
 
-fn list(guide: &mut Guide<'_>, pool: PoolKind, routines: Routines, calls: &Calls) {
+fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &Calls) {
     let size = 80;
     let way = match routines {
         Routines::Inline => "inline",
         Routines::Exported => "by the kernel's exports if it has them",
     };
-    guide.about(Some(calls.initialize));
+    checker.about(Some(calls.initialize));
     let what = format!("a list of {pool} entries of {size} bytes, served {way}");
-    let list = guide.make("E1, E7", what, &initialize(pool, size, routines));
-    guide.about(Some(calls.allocate));
-    let entry = guide.make(
+    let list = checker.make("E1, E7", what, &initialize(pool, size, routines));
+    checker.about(Some(calls.allocate));
+    let entry = checker.make(
         "E2, E6",
         "allocate an entry, at PASSIVE_LEVEL",
         &allocate(list.handle),
     );
     let right = entry.size == size && entry.traits.has(Traits::ALIGNED);
-    guide.hold("E2", "it has the list's size", calls.allocate, right, "");
-    guide.reads("E2, C8", "it reads as zeros", entry.first(size), &[0; 80]);
-    guide.quietly(&Call::Fill {
+    checker.check("E2", "it has the list's size", calls.allocate, right, "");
+    checker.reads("E2, C8", "it reads as zeros", entry.first(size), &[0; 80]);
+    checker.send(&Call::Fill {
         span: entry.first(size),
         byte: 0xA5,
     });
-    guide.about(Some("a plain memory access"));
-    guide.touch_at_dispatch("E5", pool, entry.first(size));
-    guide.about(Some(calls.allocate));
-    guide.starve("E2, E3", &allocate(list.handle), move |entry| {
+    checker.about(Some("a plain memory access"));
+    checker.touch_at_dispatch("E5", pool, entry.first(size));
+    checker.about(Some(calls.allocate));
+    checker.fail_allocations("E2, E3", &allocate(list.handle), move |entry| {
         Call::FreeEntry {
             list: list.handle,
             entry,
         }
     });
-    freeing(guide, pool, list.handle, entry.handle, calls);
-    reuse(guide, list.handle, calls);
-    guide.about(Some(calls.delete));
+    freeing(checker, pool, list.handle, entry.handle, calls);
+    reuse(checker, list.handle, calls);
+    checker.about(Some(calls.delete));
     let delete = Call::DeleteExList { list: list.handle };
-    guide.succeed("E1", "delete the list", &delete);
-    guide.refuse("E1", "delete it again", &delete, Status::INVALID_HANDLE);
-    guide.about(Some(calls.allocate));
-    guide.refuse(
+    checker.succeed("E1", "delete the list", &delete);
+    checker.reject("E1", "delete it again", &delete, Status::INVALID_HANDLE);
+    checker.about(Some(calls.allocate));
+    checker.reject(
         "E1",
         "allocate from it",
         &allocate(list.handle),
         Status::INVALID_HANDLE,
     );
-    guide.about(None);
+    checker.about(None);
 }
 
-fn freeing(guide: &mut Guide<'_>, pool: PoolKind, list: Handle, entry: Handle, calls: &Calls) {
-    let other = guide.make_quietly(&initialize(pool, 80, Routines::Inline));
-    guide.about(Some(calls.free));
+fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handle, calls: &Calls) {
+    let other = checker.make_unchecked(&initialize(pool, 80, Routines::Inline));
+    checker.about(Some(calls.free));
     let elsewhere = Call::FreeEntry {
         list: other.handle,
         entry,
     };
-    guide.refuse(
+    checker.reject(
         "E4",
         "free the entry to another list",
         &elsewhere,
         Status::INVALID_PARAMETER,
     );
-    guide.about(Some(calls.delete));
-    guide.quietly(&Call::DeleteExList { list: other.handle });
+    checker.about(Some(calls.delete));
+    checker.send(&Call::DeleteExList { list: other.handle });
     let early = Call::DeleteExList { list };
-    guide.refuse(
+    checker.reject(
         "E4",
         "delete the list while the entry is out",
         &early,
         Status::DEVICE_BUSY,
     );
-    guide.about(Some(calls.free));
+    checker.about(Some(calls.free));
     let free = Call::FreeEntry { list, entry };
-    guide.succeed("E4", "free the entry to its list", &free);
-    guide.refuse("E4", "free it again", &free, Status::INVALID_HANDLE);
-    guide.about(Some("a plain memory access"));
+    checker.succeed("E4", "free the entry to its list", &free);
+    checker.reject("E4", "free it again", &free, Status::INVALID_HANDLE);
+    checker.about(Some("a plain memory access"));
     let span = wdfmem_ioctl::Span {
         handle: entry,
         offset: 0,
         length: 1,
     };
-    guide.refuse("E4", "read it", &Call::Read(span), Status::INVALID_HANDLE);
+    checker.reject("E4", "read it", &Call::Read(span), Status::INVALID_HANDLE);
 }
 
 /// A list gives up an entry that it has, else gets one.
-fn reuse(guide: &mut Guide<'_>, list: Handle, calls: &Calls) {
-    let counters = |guide: &Guide<'_>| {
-        guide
-            .quietly(&Call::Statistics)
+fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
+    let counters = |checker: &Checker<'_>| {
+        checker
+            .send(&Call::Statistics)
             .answer::<wire::StatisticsAnswer>()
             .map(|answer| (answer.list_hits.get(), answer.list_misses.get()))
     };
-    let Some((hits, misses)) = counters(guide) else {
-        guide.hold(
+    let Some((hits, misses)) = counters(checker) else {
+        checker.check(
             "E3",
             "ask for hits and misses",
             "DeviceIoControl",
@@ -200,32 +200,32 @@ fn reuse(guide: &mut Guide<'_>, list: Handle, calls: &Calls) {
         );
         return;
     };
-    guide.about(Some(calls.allocate));
-    let first = guide.make_quietly(&allocate(list));
-    let second = guide.make_quietly(&allocate(list));
-    guide.quietly(&Call::Fill {
+    checker.about(Some(calls.allocate));
+    let first = checker.make_unchecked(&allocate(list));
+    let second = checker.make_unchecked(&allocate(list));
+    checker.send(&Call::Fill {
         span: first.first(80),
         byte: 0xA5,
     });
-    guide.quietly(&Call::FreeEntry {
+    checker.send(&Call::FreeEntry {
         list,
         entry: first.handle,
     });
-    let third = guide.make("E3", "allocate after one was freed", &allocate(list));
-    guide.reads(
+    let third = checker.make("E3", "allocate after one was freed", &allocate(list));
+    checker.reads(
         "C8",
         "nothing of its former owner is left",
         third.first(80),
         &[0; 80],
     );
-    if let Some((hits_after, misses_after)) = counters(guide) {
+    if let Some((hits_after, misses_after)) = counters(checker) {
         let (hits, misses) = (
             hits_after.saturating_sub(hits),
             misses_after.saturating_sub(misses),
         );
         // Under special pool, lists keep nothing.
-        let reused = hits >= 1 || guide.system.is_verified();
-        guide.hold(
+        let reused = hits >= 1 || checker.system.is_verified();
+        checker.check(
             "E3",
             "each entry came from the list or, when it was empty, from elsewhere",
             calls.allocate,
@@ -234,7 +234,7 @@ fn reuse(guide: &mut Guide<'_>, list: Handle, calls: &Calls) {
         );
     }
     for entry in [second, third] {
-        guide.quietly(&Call::FreeEntry {
+        checker.send(&Call::FreeEntry {
             list,
             entry: entry.handle,
         });

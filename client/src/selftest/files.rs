@@ -6,8 +6,8 @@ use wdfmem_ioctl::{
 };
 
 use super::{
-    Tour,
-    guide::{CONTRACT, Guide},
+    Results,
+    checker::{CONTRACT, Checker},
 };
 use crate::{
     failure::Failure,
@@ -27,30 +27,30 @@ fn memory(parent: Parent, size: u64) -> Call<'static> {
     })
 }
 
-/// Takes this part of the tour.
-pub fn take(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
+/// Runs this chapter.
+pub fn run(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     let mine = system.open()?;
     let other = system.open()?;
-    strangers(system, tour, mine.as_ref(), other.as_ref());
+    strangers(system, results, mine.as_ref(), other.as_ref());
     drop(mine);
-    quotas(system, tour, other.as_ref());
+    quotas(system, results, other.as_ref());
     drop(other);
-    device_quota(system, tour)?;
-    leavings(system, tour)
+    device_quota(system, results)?;
+    leavings(system, results)
 }
 
-fn strangers(system: &dyn System, tour: &mut Tour, mine: &dyn File, other: &dyn File) {
+fn strangers(system: &dyn System, results: &mut Results, mine: &dyn File, other: &dyn File) {
     let made = {
-        let mut guide = Guide::new(system, mine, tour);
-        guide.chapter(CHAPTER);
-        guide.make(
+        let mut checker = Checker::new(system, mine, results);
+        checker.chapter(CHAPTER);
+        checker.make(
             CONTRACT,
             "make memory through one file object",
             &memory(Parent::FileObject, 16),
         )
     };
-    let mut guide = Guide::new(system, other, tour);
-    guide.chapter(CHAPTER);
+    let mut checker = Checker::new(system, other, results);
+    checker.chapter(CHAPTER);
     let cases = [
         ("read it through another", Call::Read(made.first(1))),
         (
@@ -69,11 +69,11 @@ fn strangers(system: &dyn System, tour: &mut Tour, mine: &dyn File, other: &dyn 
         ),
     ];
     for (what, call) in cases {
-        guide.refuse(CONTRACT, what, &call, Status::INVALID_HANDLE);
+        checker.reject(CONTRACT, what, &call, Status::INVALID_HANDLE);
     }
-    let mut guide = Guide::new(system, mine, tour);
-    guide.chapter(CHAPTER);
-    guide.reads(CONTRACT, "it is as it was", made.first(16), &[0; 16]);
+    let mut checker = Checker::new(system, mine, results);
+    checker.chapter(CHAPTER);
+    checker.reads(CONTRACT, "it is as it was", made.first(16), &[0; 16]);
 }
 
 /// Makes objects until one is refused; how many, and the refusal.
@@ -88,34 +88,34 @@ fn fill_up(file: &dyn File, call: &Call<'_>) -> (u32, Status) {
     }
 }
 
-fn quotas(system: &dyn System, tour: &mut Tour, file: &dyn File) {
-    let mut guide = Guide::new(system, file, tour);
-    guide.chapter(CHAPTER);
+fn quotas(system: &dyn System, results: &mut Results, file: &dyn File) {
+    let mut checker = Checker::new(system, file, results);
+    checker.chapter(CHAPTER);
     let quota = Status::QUOTA_EXCEEDED;
     let mut handles = Vec::new();
     let most = FILE_BYTES / MAX_OBJECT_BYTES;
     for _ in 0..most {
         handles.push(
-            guide
-                .make_quietly(&memory(Parent::Device, MAX_OBJECT_BYTES))
+            checker
+                .make_unchecked(&memory(Parent::Device, MAX_OBJECT_BYTES))
                 .handle,
         );
     }
     let full = !handles.contains(&Handle::NONE);
     let what = format!("{most} objects of the greatest size are made");
-    guide.hold(CONTRACT, what, "WdfMemoryCreate", full, "");
+    checker.check(CONTRACT, what, "WdfMemoryCreate", full, "");
     let one_more = memory(Parent::FileObject, 1);
-    guide.refuse(
+    checker.reject(
         CONTRACT,
         "one more byte is beyond the quota",
         &one_more,
         quota,
     );
     for handle in handles {
-        guide.quietly(&Call::Delete { handle });
+        checker.send(&Call::Delete { handle });
     }
     let (made, refusal) = fill_up(file, &one_more);
-    guide.hold(
+    checker.check(
         CONTRACT,
         format!("{FILE_OBJECTS} objects are made, one more is beyond the quota"),
         "WdfMemoryCreate",
@@ -124,7 +124,7 @@ fn quotas(system: &dyn System, tour: &mut Tour, file: &dyn File) {
     );
 }
 
-fn device_quota(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
+fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     let files = (0..=DEVICE_OBJECTS / FILE_OBJECTS)
         .map(|_| system.open())
         .collect::<Result<Vec<_>, _>>()?;
@@ -139,9 +139,9 @@ fn device_quota(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
     let Some(file) = files.first() else {
         return Ok(());
     };
-    let mut guide = Guide::new(system, file.as_ref(), tour);
-    guide.chapter(CHAPTER);
-    guide.hold(
+    let mut checker = Checker::new(system, file.as_ref(), results);
+    checker.chapter(CHAPTER);
+    checker.check(
         CONTRACT,
         format!(
             "{} file objects make {DEVICE_OBJECTS} objects, the device's quota",
@@ -154,7 +154,7 @@ fn device_quota(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
     Ok(())
 }
 
-fn leavings(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
+fn leavings(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     let careless = system.open()?;
     let leave = |call: &Call<'_>| {
         let reply = session::call(careless.as_ref(), call);
@@ -190,11 +190,11 @@ fn leavings(system: &dyn System, tour: &mut Tour) -> Result<(), Failure> {
     let before = counted(careless.as_ref());
     drop(careless);
     let after = system.open()?;
-    let mut guide = Guide::new(system, after.as_ref(), tour);
-    guide.chapter(CHAPTER);
+    let mut checker = Checker::new(system, after.as_ref(), results);
+    checker.chapter(CHAPTER);
     let left = counted(after.as_ref());
     let text = |count: Option<u64>| count.map_or("unknown".to_owned(), |count| count.to_string());
-    guide.hold(
+    checker.check(
         "C9, P6, L5, E4",
         "a file object is closed that leaves memory, lists and entries behind",
         "CloseHandle",

@@ -2,17 +2,17 @@
 
 use wdfmem_ioctl::{Call, Code, Handle, Status, VERSION, wire};
 
-use super::guide::{CONTRACT, Guide};
+use super::checker::{CONTRACT, Checker};
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>) {
-    guide.chapter("The interface");
-    let reply = guide.succeed(CONTRACT, "ask for the version", &Call::QueryVersion);
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>) {
+    checker.chapter("The interface");
+    let reply = checker.succeed(CONTRACT, "ask for the version", &Call::QueryVersion);
     let version = reply.answer::<wire::VersionAnswer>();
     let ours = version.is_some_and(|answer| answer.version.get() == VERSION);
-    guide.hold(CONTRACT, "it is the client's", "DeviceIoControl", ours, "");
-    if let Some(status) = guide.system.open_as_user() {
-        guide.hold(
+    checker.check(CONTRACT, "it is the client's", "DeviceIoControl", ours, "");
+    if let Some(status) = checker.system.open_as_user() {
+        checker.check(
             CONTRACT,
             "somebody who is no administrator opens the device",
             "CreateFile",
@@ -78,12 +78,12 @@ pub fn take(guide: &mut Guide<'_>) {
         ),
     ];
     for (what, code, request, status) in cases {
-        guide.refuse_bytes(CONTRACT, what, (code, request, 0), status);
+        checker.reject_bytes(CONTRACT, what, (code, request, 0), status);
     }
     let mut plain = vec![0; Call::Statistics.encoded_length()];
     if Call::Statistics.encode(&mut plain).is_some() {
         let case = (Call::Statistics.code().number(), plain.as_slice(), 8);
-        guide.refuse_bytes(
+        checker.reject_bytes(
             CONTRACT,
             "an output buffer that is too short for the answer",
             case,

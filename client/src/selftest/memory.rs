@@ -4,7 +4,7 @@ use wdfmem_ioctl::{
     Call, Content, CreateMemory, Level, MAX_OBJECT_BYTES, Parent, PoolKind, Status, Tag, Traits,
 };
 
-use super::guide::{CONTRACT, Guide, delete};
+use super::checker::{CONTRACT, Checker, delete};
 
 const CALL: &str = "WdfMemoryCreate";
 const PAGE: u64 = 4096;
@@ -24,18 +24,18 @@ fn create(size: u64) -> CreateMemory {
     }
 }
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>) {
-    guide.chapter(CALL);
-    attributes_and_parents(guide);
-    pools(guide);
-    tags(guide);
-    sizes(guide);
-    contents(guide);
-    ends(guide);
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>) {
+    checker.chapter(CALL);
+    attributes_and_parents(checker);
+    pools(checker);
+    tags(checker);
+    sizes(checker);
+    contents(checker);
+    ends(checker);
 }
 
-fn attributes_and_parents(guide: &mut Guide<'_>) {
+fn attributes_and_parents(checker: &mut Checker<'_>) {
     let parents = [
         (
             "C1, C9",
@@ -46,7 +46,7 @@ fn attributes_and_parents(guide: &mut Guide<'_>) {
         ("C9", "as a child of the device", Parent::Device),
     ];
     for (rule, what, parent) in parents {
-        let made = guide.make(
+        let made = checker.make(
             rule,
             what,
             &Call::CreateMemory(CreateMemory {
@@ -54,12 +54,12 @@ fn attributes_and_parents(guide: &mut Guide<'_>) {
                 ..create(64)
             }),
         );
-        guide.quietly(&delete(made.handle));
+        checker.send(&delete(made.handle));
     }
 }
 
-fn pools(guide: &mut Guide<'_>) {
-    let resident = guide.make(
+fn pools(checker: &mut Checker<'_>) {
+    let resident = checker.make(
         "C2",
         "64 bytes of nonpaged memory",
         &Call::CreateMemory(create(64)),
@@ -68,49 +68,49 @@ fn pools(guide: &mut Guide<'_>) {
         pool: PoolKind::Paged,
         ..create(64)
     };
-    let pageable = guide.make("C2", "64 bytes of paged memory", &Call::CreateMemory(paged));
-    let at = |made: super::guide::Made, level| Call::Checksum {
+    let pageable = checker.make("C2", "64 bytes of paged memory", &Call::CreateMemory(paged));
+    let at = |made: super::checker::Made, level| Call::Checksum {
         span: made.first(64),
         level,
     };
-    guide.about(Some("WdfMemoryGetBuffer"));
-    guide.succeed(
+    checker.about(Some("WdfMemoryGetBuffer"));
+    checker.succeed(
         "C2",
         "touch the nonpaged memory at DISPATCH_LEVEL",
         &at(resident, Level::Dispatch),
     );
-    guide.refuse(
+    checker.reject(
         "C2",
         "touch the paged memory at DISPATCH_LEVEL",
         &at(pageable, Level::Dispatch),
         Status::NOT_SUPPORTED,
     );
-    guide.succeed(
+    checker.succeed(
         "C2",
         "touch the paged memory at PASSIVE_LEVEL",
         &at(pageable, Level::Passive),
     );
-    guide.about(None);
-    guide.quietly(&delete(resident.handle));
-    guide.quietly(&delete(pageable.handle));
+    checker.about(None);
+    checker.send(&delete(resident.handle));
+    checker.send(&delete(pageable.handle));
 }
 
-fn tags(guide: &mut Guide<'_>) {
-    let made = guide.make(
+fn tags(checker: &mut Checker<'_>) {
+    let made = checker.make(
         "C3",
         "with the tag 'Mem1'",
         &Call::CreateMemory(create(100)),
     );
-    guide.blocks("C3", "one block has that tag", CALL, tag(), 1);
-    guide.quietly(&delete(made.handle));
-    let before = guide.system.allocated(Tag::DRIVER);
+    checker.blocks("C3", "one block has that tag", CALL, tag(), 1);
+    checker.send(&delete(made.handle));
+    let before = checker.system.allocated(Tag::DRIVER);
     let untagged = CreateMemory {
         tag: Tag::DEFAULT,
         ..create(5000)
     };
-    let made = guide.make("C3", "with tag 0", &Call::CreateMemory(untagged));
-    if let (Some(before), Some(after)) = (before, guide.system.allocated(Tag::DRIVER)) {
-        guide.hold(
+    let made = checker.make("C3", "with tag 0", &Call::CreateMemory(untagged));
+    if let (Some(before), Some(after)) = (before, checker.system.allocated(Tag::DRIVER)) {
+        checker.check(
             "C4",
             "it has the tag that the driver's configuration names",
             CALL,
@@ -122,7 +122,7 @@ fn tags(guide: &mut Guide<'_>) {
             ),
         );
     }
-    guide.quietly(&delete(made.handle));
+    checker.send(&delete(made.handle));
     // A tag that is no `Tag` can only be sent as bytes.
     let call = Call::CreateMemory(create(64));
     let mut request = vec![0; call.encoded_length()];
@@ -131,7 +131,7 @@ fn tags(guide: &mut Guide<'_>) {
             *character = 0xE9;
         }
         let case = (call.code().number(), request.as_slice(), 16);
-        guide.refuse_bytes(
+        checker.reject_bytes(
             "C3",
             "with a tag that is not ASCII",
             case,
@@ -140,32 +140,32 @@ fn tags(guide: &mut Guide<'_>) {
     }
 }
 
-fn sizes(guide: &mut Guide<'_>) {
+fn sizes(checker: &mut Checker<'_>) {
     let zero = Call::CreateMemory(create(0));
-    guide.refuse("C5, C7", "of zero bytes", &zero, Status::INVALID_PARAMETER);
+    checker.reject("C5, C7", "of zero bytes", &zero, Status::INVALID_PARAMETER);
     let huge = Call::CreateMemory(create(MAX_OBJECT_BYTES + 1));
-    guide.refuse(
+    checker.reject(
         CONTRACT,
         "of more than the greatest size",
         &huge,
         Status::INVALID_BUFFER_SIZE,
     );
     let endless = Call::CreateMemory(create(u64::MAX));
-    guide.refuse(
+    checker.reject(
         CONTRACT,
         "of all the bytes there are",
         &endless,
         Status::INVALID_BUFFER_SIZE,
     );
-    guide.starve("C7", &Call::CreateMemory(create(100)), delete);
+    checker.fail_allocations("C7", &Call::CreateMemory(create(100)), delete);
 
-    let made = guide.make(
+    let made = checker.make(
         "C11",
         "of 100 bytes, below a page",
         &Call::CreateMemory(create(100)),
     );
     let exact = made.size == 100 && made.traits.has(Traits::ALIGNED);
-    guide.hold(
+    checker.check(
         "C11",
         "it has just those, at a multiple of 16",
         CALL,
@@ -177,30 +177,30 @@ fn sizes(guide: &mut Guide<'_>) {
         offset: 100,
         length: 1,
     };
-    guide.refuse(
+    checker.reject(
         "C11",
         "read byte 100",
         &Call::Read(past),
         Status::BUFFER_TOO_SMALL,
     );
-    guide.quietly(&delete(made.handle));
+    checker.send(&delete(made.handle));
     for pool in PoolKind::ALL {
         let what = format!("of 4097 bytes of {pool} memory, a page and one more");
         let call = CreateMemory {
             pool: *pool,
             ..create(PAGE + 1)
         };
-        let made = guide.make("C12", what, &Call::CreateMemory(call));
+        let made = checker.make("C12", what, &Call::CreateMemory(call));
         let aligned = made.size == PAGE + 1 && made.traits.has(Traits::PAGE_ALIGNED);
-        guide.hold("C12", "they begin a page", CALL, aligned, "");
-        guide.quietly(&delete(made.handle));
+        checker.check("C12", "they begin a page", CALL, aligned, "");
+        checker.send(&delete(made.handle));
     }
 }
 
-fn contents(guide: &mut Guide<'_>) {
-    let made = guide.make("C8", "zeroed", &Call::CreateMemory(create(32)));
-    guide.reads("C8", "it reads as zeros", made.first(32), &[0; 32]);
-    guide.succeed(
+fn contents(checker: &mut Checker<'_>) {
+    let made = checker.make("C8", "zeroed", &Call::CreateMemory(create(32)));
+    checker.reads("C8", "it reads as zeros", made.first(32), &[0; 32]);
+    checker.succeed(
         "C6",
         "write to its buffer",
         &Call::Write {
@@ -209,7 +209,7 @@ fn contents(guide: &mut Guide<'_>) {
             data: b"buffer",
         },
     );
-    guide.reads(
+    checker.reads(
         "C6",
         "the bytes are found there again",
         wdfmem_ioctl::Span {
@@ -219,44 +219,44 @@ fn contents(guide: &mut Guide<'_>) {
         },
         b"\0\0buffer\0\0",
     );
-    guide.quietly(&delete(made.handle));
+    checker.send(&delete(made.handle));
     let raw = CreateMemory {
         content: Content::Uninitialized,
         ..create(32)
     };
-    let made = guide.make("C8", "not initialised", &Call::CreateMemory(raw));
+    let made = checker.make("C8", "not initialised", &Call::CreateMemory(raw));
     let never = Status::INVALID_DEVICE_STATE;
-    guide.refuse(
+    checker.reject(
         "C8",
         "read what nobody wrote",
         &Call::Read(made.first(1)),
         never,
     );
-    guide.quietly(&Call::Write {
+    checker.send(&Call::Write {
         handle: made.handle,
         offset: 0,
         data: b"eight by",
     });
-    guide.reads(
+    checker.reads(
         "C8",
         "after a write, what is around it reads as zeros",
         made.first(9),
         b"eight by\0",
     );
-    guide.quietly(&delete(made.handle));
+    checker.send(&delete(made.handle));
 }
 
-fn ends(guide: &mut Guide<'_>) {
-    let made = guide.make_quietly(&Call::CreateMemory(create(64)));
-    guide.succeed("C10", "delete it", &delete(made.handle));
-    guide.blocks("C10", "its buffer is gone too", "WdfObjectDelete", tag(), 0);
-    guide.refuse(
+fn ends(checker: &mut Checker<'_>) {
+    let made = checker.make_unchecked(&Call::CreateMemory(create(64)));
+    checker.succeed("C10", "delete it", &delete(made.handle));
+    checker.blocks("C10", "its buffer is gone too", "WdfObjectDelete", tag(), 0);
+    checker.reject(
         "C10",
         "delete it again",
         &delete(made.handle),
         Status::INVALID_HANDLE,
     );
-    guide.refuse(
+    checker.reject(
         "C10",
         "read it",
         &Call::Read(made.first(1)),

@@ -1,10 +1,10 @@
-//! The tour: every call, what must succeed and what must be refused, each told with its rule.
+//! The self-test: every call, what must succeed and what must be rejected, each with the documented rules it checks.
 
 mod bad_input;
 mod bytes;
+mod checker;
 mod ex_list;
 mod files;
-mod guide;
 mod interface;
 mod lookaside;
 mod memory;
@@ -19,12 +19,12 @@ use crate::{
     platform::{self, Setup},
     system::{System, Verdict},
 };
-use guide::Guide;
+use checker::Checker;
 
 /// One thing that was tried.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// The part of the tour.
+    /// The chapter that the check belongs to.
     pub chapter: &'static str,
     /// The documented rules that it shows, or `contract` for one of this interface's own.
     pub rule: &'static str,
@@ -45,11 +45,11 @@ pub struct Row {
 
 /// What was tried so far.
 #[derive(Clone, Debug, Default)]
-pub struct Tour {
+pub struct Results {
     rows: Vec<Row>,
 }
 
-impl Tour {
+impl Results {
     /// Everything that was tried.
     pub fn rows(&self) -> &[Row] {
         &self.rows
@@ -60,7 +60,7 @@ impl Tour {
         !self.rows.is_empty() && self.rows.iter().all(|row| row.ok)
     }
 
-    /// The rows by the parts of the tour.
+    /// The rows of each chapter.
     pub fn chapters(&self) -> impl Iterator<Item = (&'static str, &[Row])> {
         self.rows
             .chunk_by(|one, next| one.chapter == next.chapter)
@@ -68,51 +68,51 @@ impl Tour {
     }
 }
 
-/// Takes the tour on this system, and its part that differs between systems on the others there are.
-pub fn run(system: SystemChoice) -> Result<(Tour, Verdict), Failure> {
+/// Runs the self-test on this system, and its chapter that differs between systems on the others there are.
+pub fn run(system: SystemChoice) -> Result<(Results, Verdict), Failure> {
     let setup = Setup::choose(system)?;
-    let (tour, mut verdict) = platform::on_system(setup, whole)?;
-    let mut tour = tour?;
+    let (results, mut verdict) = platform::on_system(setup, whole)?;
+    let mut results = results?;
     for other in setup.others() {
         let (more, seen) = platform::on_system(other, ex_list_alone)?;
-        tour.rows.extend(more?.rows);
+        results.rows.extend(more?.rows);
         verdict = verdict.with(seen);
     }
-    closing(&mut tour, &verdict);
-    Ok((tour, verdict))
+    closing(&mut results, &verdict);
+    Ok((results, verdict))
 }
 
-fn whole(system: &dyn System) -> Result<Tour, Failure> {
-    let mut tour = Tour::default();
+fn whole(system: &dyn System) -> Result<Results, Failure> {
+    let mut results = Results::default();
     {
         let file = system.open()?;
-        let mut guide = Guide::new(system, file.as_ref(), &mut tour);
-        interface::take(&mut guide);
-        bad_input::take(&mut guide);
-        memory::take(&mut guide);
-        preallocated::take(&mut guide);
-        lookaside::take(&mut guide);
-        ex_list::take(&mut guide, "ExAllocateFromPagedLookasideList");
-        bytes::take(&mut guide);
-        request::take(&mut guide);
+        let mut checker = Checker::new(system, file.as_ref(), &mut results);
+        interface::run(&mut checker);
+        bad_input::run(&mut checker);
+        memory::run(&mut checker);
+        preallocated::run(&mut checker);
+        lookaside::run(&mut checker);
+        ex_list::run(&mut checker, "ExAllocateFromPagedLookasideList");
+        bytes::run(&mut checker);
+        request::run(&mut checker);
     }
-    files::take(system, &mut tour)?;
-    Ok(tour)
+    files::run(system, &mut results)?;
+    Ok(results)
 }
 
-fn ex_list_alone(system: &dyn System) -> Result<Tour, Failure> {
-    let mut tour = Tour::default();
+fn ex_list_alone(system: &dyn System) -> Result<Results, Failure> {
+    let mut results = Results::default();
     let file = system.open()?;
-    let mut guide = Guide::new(system, file.as_ref(), &mut tour);
-    ex_list::take(
-        &mut guide,
+    let mut checker = Checker::new(system, file.as_ref(), &mut results);
+    ex_list::run(
+        &mut checker,
         "ExAllocateFromPagedLookasideList, on another system",
     );
-    Ok(tour)
+    Ok(results)
 }
 
 /// What only the end shows.
-fn closing(tour: &mut Tour, verdict: &Verdict) {
+fn closing(results: &mut Results, verdict: &Verdict) {
     if !verdict.watched {
         return;
     }
@@ -125,7 +125,7 @@ fn closing(tour: &mut Tour, verdict: &Verdict) {
     };
     let compliance = verdict.checks.iter().any(|check| check == "DDI compliance");
     let mut close = |rule, what: &str, ok: bool, status: String, expected: &str| {
-        tour.rows.push(Row {
+        results.rows.push(Row {
             chapter: "After the driver was unloaded",
             rule,
             what: what.to_owned(),

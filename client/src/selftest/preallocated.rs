@@ -5,7 +5,7 @@ use wdfmem_ioctl::{
     PoolKind, Status, Tag,
 };
 
-use super::guide::{CONTRACT, Guide, delete};
+use super::checker::{CONTRACT, Checker, delete};
 
 const CALL: &str = "WdfMemoryCreatePreallocated";
 const ASSIGN: &str = "WdfMemoryAssignBuffer";
@@ -24,9 +24,9 @@ fn create(size: u64) -> CreatePreallocated {
     }
 }
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>) {
-    guide.chapter(CALL);
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>) {
+    checker.chapter(CALL);
     let parents = [
         (
             "P1, P6",
@@ -40,50 +40,50 @@ pub fn take(guide: &mut Guide<'_>) {
             parent,
             ..create(64)
         });
-        let made = guide.make(rule, what, &call);
-        guide.quietly(&delete(made.handle));
+        let made = checker.make(rule, what, &call);
+        checker.send(&delete(made.handle));
     }
     let zero = Call::CreatePreallocated(create(0));
-    guide.refuse(
+    checker.reject(
         "P3, P4",
         "over zero bytes",
         &zero,
         Status::INVALID_PARAMETER,
     );
     let huge = Call::CreatePreallocated(create(MAX_OBJECT_BYTES + 1));
-    guide.refuse(
+    checker.reject(
         CONTRACT,
         "over more than the greatest size",
         &huge,
         Status::INVALID_BUFFER_SIZE,
     );
-    guide.starve("P4", &Call::CreatePreallocated(create(100)), delete);
+    checker.fail_allocations("P4", &Call::CreatePreallocated(create(100)), delete);
 
     let what = "over 64 bytes that the driver allocated";
-    let made = guide.make("P2", what, &Call::CreatePreallocated(create(64)));
-    guide.blocks("P2", "one block is the driver's own", CALL, tag(), 1);
-    guide.quietly(&Call::Write {
+    let made = checker.make("P2", what, &Call::CreatePreallocated(create(64)));
+    checker.blocks("P2", "one block is the driver's own", CALL, tag(), 1);
+    checker.send(&Call::Write {
         handle: made.handle,
         offset: 0,
         data: b"first",
     });
-    guide.about(Some("WdfMemoryGetBuffer"));
+    checker.about(Some("WdfMemoryGetBuffer"));
     let at_dispatch = Call::Checksum {
         span: made.first(64),
         level: Level::Dispatch,
     };
-    guide.succeed("P9", "touch it at DISPATCH_LEVEL", &at_dispatch);
-    guide.about(None);
-    assign(guide, made.handle);
-    guide.succeed("P7", "delete it", &delete(made.handle));
-    guide.blocks(
+    checker.succeed("P9", "touch it at DISPATCH_LEVEL", &at_dispatch);
+    checker.about(None);
+    assign(checker, made.handle);
+    checker.succeed("P7", "delete it", &delete(made.handle));
+    checker.blocks(
         "P8",
         "the driver has freed the buffer, once",
         "WdfObjectDelete",
         tag(),
         0,
     );
-    guide.refuse(
+    checker.reject(
         "P7",
         "delete it again",
         &delete(made.handle),
@@ -91,40 +91,40 @@ pub fn take(guide: &mut Guide<'_>) {
     );
 }
 
-fn assign(guide: &mut Guide<'_>, handle: Handle) {
+fn assign(checker: &mut Checker<'_>, handle: Handle) {
     let assign = |size| Call::AssignBuffer {
         handle,
         tag: tag(),
         size,
     };
-    let made = guide.make("P5", "assign 200 other bytes", &assign(200));
-    guide.hold(
+    let made = checker.make("P5", "assign 200 other bytes", &assign(200));
+    checker.check(
         "P5",
         "the same object has the new size",
         ASSIGN,
         made.size == 200,
         "",
     );
-    guide.reads("P5", "and the new bytes", made.first(5), &[0; 5]);
-    guide.blocks(
+    checker.reads("P5", "and the new bytes", made.first(5), &[0; 5]);
+    checker.blocks(
         "P8",
         "the driver has freed the old buffer, once",
         ASSIGN,
         tag(),
         1,
     );
-    guide.refuse(
+    checker.reject(
         "P3",
         "assign zero bytes",
         &assign(0),
         Status::INVALID_PARAMETER,
     );
-    guide.quietly(&Call::Write {
+    checker.send(&Call::Write {
         handle,
         offset: 195,
         data: b"still",
     });
-    guide.reads(
+    checker.reads(
         "P5",
         "a refused assignment changes nothing",
         wdfmem_ioctl::Span {
@@ -134,7 +134,7 @@ fn assign(guide: &mut Guide<'_>, handle: Handle) {
         },
         b"still",
     );
-    let other = guide.make_quietly(&Call::CreateMemory(CreateMemory {
+    let other = checker.make_unchecked(&Call::CreateMemory(CreateMemory {
         pool: PoolKind::NonPaged,
         parent: Parent::FileObject,
         content: Content::Zeroed,
@@ -146,11 +146,11 @@ fn assign(guide: &mut Guide<'_>, handle: Handle) {
         tag: tag(),
         size: 8,
     };
-    guide.refuse(
+    checker.reject(
         "P5",
         "assign to memory that is not preallocated",
         &wrong,
         Status::OBJECT_TYPE_MISMATCH,
     );
-    guide.quietly(&delete(other.handle));
+    checker.send(&delete(other.handle));
 }

@@ -2,11 +2,11 @@
 
 use wdfmem_ioctl::{Call, Operation, Status, Tag, Transform};
 
-use super::guide::{CONTRACT, Guide};
+use super::checker::{CONTRACT, Checker};
 
-/// Takes this part of the tour.
-pub fn take(guide: &mut Guide<'_>) {
-    guide.chapter("Memory of a request");
+/// Runs this chapter.
+pub fn run(checker: &mut Checker<'_>) {
+    checker.chapter("Memory of a request");
     let tag = Tag::parse("Requ").unwrap_or(Tag::DEFAULT);
     let transform = |operation, key, data| {
         Call::Transform(Transform {
@@ -29,16 +29,16 @@ pub fn take(guide: &mut Guide<'_>) {
         ),
     ];
     for (what, call, expected) in cases {
-        guide.about(Some("WdfMemoryCreate, WdfMemoryCreatePreallocated"));
-        let reply = guide.succeed(
+        checker.about(Some("WdfMemoryCreate, WdfMemoryCreatePreallocated"));
+        let reply = checker.succeed(
             "C9, P2, P10",
             format!("{what} in memory of the request and in its buffer"),
             &call,
         );
         let right = reply.output == expected;
-        guide.hold("P2", "the answer is right", "WdfRequestComplete", right, "");
-        guide.about(None);
-        guide.blocks(
+        checker.check("P2", "the answer is right", "WdfRequestComplete", right, "");
+        checker.about(None);
+        checker.blocks(
             "C9, P6",
             "the memory went with the request, before its completion",
             "WdfRequestComplete",
@@ -47,18 +47,18 @@ pub fn take(guide: &mut Guide<'_>) {
         );
     }
     let nothing = transform(Operation::Reverse, 0, b"");
-    guide.refuse(
+    checker.reject(
         CONTRACT,
         "transform nothing",
         &nothing,
         Status::INVALID_PARAMETER,
     );
-    guide.starve(
+    checker.fail_allocations(
         "C7, P4",
         &transform(Operation::Reverse, 0, b"lookaside"),
         |_| Call::QueryVersion,
     );
-    guide.blocks(
+    checker.blocks(
         "C9",
         "nothing of the failed ones is left",
         "WdfRequestComplete",

@@ -1,8 +1,8 @@
-//! Tries things and writes down how they went.
+//! Makes calls and records how they ended.
 
 use wdfmem_ioctl::{Call, Handle, Level, PoolKind, Span, Status, Tag, Traits};
 
-use super::{Row, Tour};
+use super::{Results, Row};
 use crate::{
     session::{self, Reply},
     system::{Allocated, File, System},
@@ -14,13 +14,13 @@ pub const CONTRACT: &str = "contract";
 /// In place of a status, where something was looked at instead of called.
 const HOLDS: &str = "holds";
 
-/// Tries things on one file object and writes down how they went.
-pub struct Guide<'a> {
+/// Makes calls on one file object and records how they ended.
+pub struct Checker<'a> {
     /// The system.
     pub system: &'a dyn System,
     /// The file object.
     pub file: &'a dyn File,
-    tour: &'a mut Tour,
+    results: &'a mut Results,
     chapter: &'static str,
     /// In place of the Windows call that the contract's table names.
     call: Option<&'static str>,
@@ -53,19 +53,19 @@ pub const fn delete(handle: Handle) -> Call<'static> {
     Call::Delete { handle }
 }
 
-impl<'a> Guide<'a> {
-    /// A guide who has written down nothing in this tour yet.
-    pub fn new(system: &'a dyn System, file: &'a dyn File, tour: &'a mut Tour) -> Self {
+impl<'a> Checker<'a> {
+    /// A checker that adds to these results.
+    pub fn new(system: &'a dyn System, file: &'a dyn File, results: &'a mut Results) -> Self {
         Self {
             system,
             file,
-            tour,
+            results,
             chapter: "",
             call: None,
         }
     }
 
-    /// Begins another part of the tour.
+    /// Begins a chapter.
     pub fn chapter(&mut self, chapter: &'static str) {
         self.chapter = chapter;
         self.call = None;
@@ -77,7 +77,7 @@ impl<'a> Guide<'a> {
     }
 
     /// A call without a row.
-    pub fn quietly(&self, call: &Call<'_>) -> Reply {
+    pub fn send(&self, call: &Call<'_>) -> Reply {
         session::call(self.file, call)
     }
 
@@ -92,7 +92,7 @@ impl<'a> Guide<'a> {
     }
 
     /// A call that must be refused, with this status, without output.
-    pub fn refuse(
+    pub fn reject(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
@@ -122,8 +122,8 @@ impl<'a> Guide<'a> {
     }
 
     /// A call that makes an object, without a row.
-    pub fn make_quietly(&self, call: &Call<'_>) -> Made {
-        made(&self.quietly(call))
+    pub fn make_unchecked(&self, call: &Call<'_>) -> Made {
+        made(&self.send(call))
     }
 
     fn ends(
@@ -135,12 +135,12 @@ impl<'a> Guide<'a> {
     ) -> Reply {
         let reply = session::call(self.file, call);
         let windows_call = call.code().info().windows_call;
-        self.judge(rule, what, windows_call, &reply, status);
+        self.record(rule, what, windows_call, &reply, status);
         reply
     }
 
     /// A request's bytes as they are, which must be refused.
-    pub fn refuse_bytes(
+    pub fn reject_bytes(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
@@ -148,11 +148,11 @@ impl<'a> Guide<'a> {
         status: Status,
     ) {
         let reply = session::send(self.file, code, request, vec![session::UNTOUCHED; output]);
-        self.judge(rule, what, "DeviceIoControl", &reply, status);
+        self.record(rule, what, "DeviceIoControl", &reply, status);
     }
 
     /// Writes down how a call ended.
-    pub fn judge(
+    pub fn record(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
@@ -171,7 +171,7 @@ impl<'a> Guide<'a> {
         } else {
             None
         };
-        self.tour.rows.push(Row {
+        self.results.rows.push(Row {
             chapter: self.chapter,
             rule,
             what: what.into(),
@@ -184,7 +184,7 @@ impl<'a> Guide<'a> {
     }
 
     /// Writes down whether something is as it should be.
-    pub fn hold(
+    pub fn check(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
@@ -192,7 +192,7 @@ impl<'a> Guide<'a> {
         ok: bool,
         detail: impl Into<String>,
     ) {
-        self.tour.rows.push(Row {
+        self.results.rows.push(Row {
             chapter: self.chapter,
             rule,
             what: what.into(),
@@ -212,7 +212,7 @@ impl<'a> Guide<'a> {
         span: Span,
         expected: &[u8],
     ) {
-        let reply = self.quietly(&Call::Read(span));
+        let reply = self.send(&Call::Read(span));
         let ok = reply.status == Status::SUCCESS && reply.output == expected;
         let detail = if reply.status != Status::SUCCESS {
             reply.status.to_string()
@@ -221,7 +221,7 @@ impl<'a> Guide<'a> {
         } else {
             "other bytes were read".to_owned()
         };
-        self.hold(rule, what, "WdfMemoryCopyToBuffer", ok, detail);
+        self.check(rule, what, "WdfMemoryCopyToBuffer", ok, detail);
     }
 
     /// The blocks under a tag must be so many; not tried where they cannot be seen.
@@ -235,13 +235,13 @@ impl<'a> Guide<'a> {
     ) {
         if let Some(Allocated { blocks, bytes }) = self.system.allocated(tag) {
             let detail = format!("{blocks} × '{tag}', {bytes} bytes");
-            self.hold(rule, what, windows_call, blocks == expected, detail);
+            self.check(rule, what, windows_call, blocks == expected, detail);
         }
     }
 
     /// Has each allocation of a call fail in turn: each time it must be refused with the pool's status, or
     /// succeed all the same. `undo` gets what a success made. Not tried where that cannot be done.
-    pub fn starve(
+    pub fn fail_allocations(
         &mut self,
         rule: &'static str,
         call: &Call<'_>,
@@ -253,10 +253,10 @@ impl<'a> Guide<'a> {
             let Some(before) = self.system.fail_allocation(nth) else {
                 return;
             };
-            let reply = self.quietly(call);
+            let reply = self.send(call);
             let after = self.system.fail_allocation(0).unwrap_or(before);
             if reply.status == Status::SUCCESS {
-                self.quietly(&undo(made(&reply).handle));
+                self.send(&undo(made(&reply).handle));
             } else if reply.status == Status::INSUFFICIENT_RESOURCES && reply.output.is_empty() {
                 refused += 1;
             } else {
@@ -278,7 +278,7 @@ impl<'a> Guide<'a> {
             }
         };
         let ok = wrong.is_none() && refused > 0;
-        self.hold(
+        self.check(
             rule,
             "each allocation of the call fails in turn",
             windows_call,
