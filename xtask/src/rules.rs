@@ -26,7 +26,7 @@ pub struct Options {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Look at the numbered rules of the framework, docs/framework-rules.md, instead. One that no
+    /// Look at the numbered rules of the framework, docs/rules/*.md, instead. One that no
     /// test can show is in docs/framework-exceptions.toml, with the reason.
     #[arg(long)]
     pub framework: bool,

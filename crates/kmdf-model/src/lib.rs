@@ -10,7 +10,7 @@
 //! has the value `ModelZeroesLookasideBuffers`, which Windows does not know.
 //!
 //! Numbers such as OBJ-52 or MEM-60 in comments and tests are those of the rules in
-//! `docs/framework-rules.md`, which say what the framework does, one observable behaviour each.
+//! `docs/rules/*.md`, which say what the framework does, one observable behaviour each.
 
 #![no_std]
 // With a WDK there is a framework, and `cargo wdk build` builds every member: nothing of this one.

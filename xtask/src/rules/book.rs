@@ -8,8 +8,8 @@ use std::path::Path;
 
 /// Where the rules of the calls are written down, once.
 pub const BOOK: &str = "docs/rules.toml";
-/// Where the rules of the framework are.
-pub const FRAMEWORK: &str = "docs/framework-rules.md";
+/// The folder with the rules of the framework, one page per chapter.
+pub const FRAMEWORK: &str = "docs/rules";
 
 /// Which of them no test shows, and why.
 pub const EXCEPTIONS: &str = "docs/framework-exceptions.toml";
@@ -115,17 +115,23 @@ impl Rule {
     }
 }
 
-/// The ids that [`FRAMEWORK`] defines: at the beginning of a list item or of a row of a table.
+/// The ids that the pages in [`FRAMEWORK`] define: each begins a list item, in bold.
 pub fn framework_ids(root: &Path) -> Result<Vec<String>> {
-    let text = fs::read_to_string(root.join(FRAMEWORK))
-        .with_context(|| format!("{FRAMEWORK} is missing"))?;
+    let folder = fs::read_dir(root.join(FRAMEWORK));
+    let mut pages: Vec<_> = folder
+        .with_context(|| format!("{FRAMEWORK} is missing"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    pages.sort();
+    let mut text = String::new();
+    for page in &pages {
+        text += &fs::read_to_string(page)?;
+    }
     let mut ids = Vec::new();
     for line in text.lines() {
-        let line = line.trim_start();
-        let head = (line.strip_prefix("- **")).or_else(|| line.strip_prefix("| "));
-        let word = head
-            .and_then(|head| head.split([' ', '*']).next())
-            .unwrap_or_default();
+        let head = line.strip_prefix("- **").unwrap_or_default();
+        let (word, _) = head.split_once("**").unwrap_or_default();
         let Some((family, number)) = word.split_once('-') else {
             continue;
         };
@@ -177,7 +183,7 @@ pub fn exceptions(root: &Path) -> Result<Vec<Exception>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BOOK, Book, EXCEPTIONS, FRAMEWORK, Held, exceptions, framework_ids};
+    use super::{BOOK, Book, EXCEPTIONS, Held, exceptions, framework_ids};
     use crate::tree::Scratch;
 
     fn book(rules: &str) -> Result<Book, String> {
@@ -232,13 +238,16 @@ mod tests {
     }
 
     #[test]
-    fn framework_rules_are_items_and_rows() {
-        let text =
-            "- **OBJ-1** first\n| MEM-12 V | row |\n- **DEV-1** † x\nsee OBJ-9\n| UTF-8x | y |\n";
-        let tree = Scratch::new(&[(FRAMEWORK, text)]);
+    fn framework_rules_are_list_items_of_all_pages() {
+        let objects = "- **OBJ-1** first\n- **DEV-1** † x\nsee OBJ-9\n- **UTF-8x** y\n- MEM-1 z\n";
+        let tree = Scratch::new(&[
+            ("docs/rules/objects.md", objects),
+            ("docs/rules/memory.md", "# 2\n\n- **MEM-12** (V) row\n"),
+            ("docs/rules/notes.txt", "- **OBJ-7** no page\n"),
+        ]);
         let ids = framework_ids(tree.root()).expect("reads");
-        assert_eq!(ids, ["OBJ-1", "MEM-12", "DEV-1"]);
-        tree.write(FRAMEWORK, "- **OBJ-1** a\n- **OBJ-1** b\n");
+        assert_eq!(ids, ["MEM-12", "OBJ-1", "DEV-1"]);
+        tree.write("docs/rules/other.md", "- **OBJ-1** again\n");
         let error = framework_ids(tree.root()).expect_err("twice").to_string();
         assert!(error.contains("`OBJ-1` is there twice"), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Each check of `cargo xtask rules`, holding and failing, on small trees.
 
-use super::book::{BOOK, EXCEPTIONS, FRAMEWORK};
+use super::book::{BOOK, EXCEPTIONS};
 use super::page::PAGE;
 use super::{Options, run};
 use crate::tree::Scratch;
@@ -33,7 +33,10 @@ const WRITE: Options = Options {
 fn workspace(tests: &str) -> Scratch {
     Scratch::new(&[
         (BOOK, RULES),
-        (FRAMEWORK, "- **OBJ-1** a\n- **OBJ-2** b\n| MEM-3 V | c |\n"),
+        (
+            "docs/rules/all.md",
+            "- **OBJ-1** a\n- **OBJ-2** b\n- **MEM-3** (V) c\n",
+        ),
         ("crates/kmdf/Cargo.toml", "[package]\nname = \"kmdf\"\n"),
         ("crates/kmdf/src/lib.rs", WRAPPERS),
         ("crates/kmdf/tests/all.rs", tests),

@@ -2,7 +2,7 @@
 //! references and children, memory, lookaside lists that do not keep what comes back, and requests that
 //! wait in a queue.
 //!
-//! The rules are those of `docs/framework-rules.md`. Whatever the framework does under one of its
+//! The rules are those of `docs/rules/*.md`. Whatever the framework does under one of its
 //! locks, or interlocked, is one step; between two steps another thread may run.
 
 use crate::kernel;
