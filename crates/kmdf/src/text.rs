@@ -108,3 +108,9 @@ impl Guid {
         &raw const self.0
     }
 }
+
+impl From<Guid> for GUID {
+    fn from(guid: Guid) -> Self {
+        guid.get()
+    }
+}

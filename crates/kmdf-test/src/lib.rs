@@ -1,0 +1,19 @@
+//! The one dev-dependency for the tests of a Windows kernel driver, on Linux, macOS or Windows.
+
+// With a WDK there is a kernel, and `cargo wdk build` builds every member: nothing of this one.
+#![cfg(not(wdk))]
+
+mod file;
+mod report;
+mod scenario;
+
+// The driver's imports of the framework are defined there.
+use kmdf_model as _;
+
+pub use file::{File, Reply, UNTOUCHED};
+pub use nt_model::{
+    Access, Caller, Config, Device, Driver, DriverEntryPoint, IoStatus, Kernel, LowResources,
+    NtStatus, RegistryData, RegistryValue, Stop, Verifier, VerifierReport, Windows,
+};
+pub use report::{Failure, Refused};
+pub use scenario::{Scenario, Test};

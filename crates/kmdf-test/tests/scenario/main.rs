@@ -1,0 +1,99 @@
+//! Scenarios that end well, and what each mistake of a driver or a test does to one.
+
+#![cfg(not(wdk))]
+#![allow(missing_docs, reason = "tests are named after what they show")]
+
+mod driver;
+mod requests;
+
+use driver::{INTERFACE, LEAK, fx_driver_entry};
+use kmdf_test::{NtStatus, Scenario};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+fn scenario() -> Scenario {
+    Scenario::new("tested", fx_driver_entry)
+}
+
+/// The message of the panic that `act` must end with.
+fn panic_of<T>(act: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(act))
+        .err()
+        .expect("it panics");
+    match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => (*panic.downcast::<&str>().expect("a message")).into(),
+    }
+}
+
+#[test]
+fn a_scenario_gives_back_what_the_test_gave() {
+    let blocks = scenario().run(|test| test.kernel().verifier().live_blocks);
+    assert_ne!(blocks, 0);
+}
+
+#[test]
+fn a_block_of_pool_that_the_driver_leaks_is_a_bug_check_at_unload() {
+    let leaking = scenario().try_run(|test| {
+        assert_eq!(test.open(INTERFACE).ioctl(LEAK, &[], 0).status, 0);
+    });
+    let stop = leaking.expect_err("the block is left").stop;
+    assert_eq!(
+        (stop.code, stop.parameters),
+        (0xC4, [0x62, 0, 0, 1]),
+        "{stop}"
+    );
+    assert!(stop.message.contains("'Scen'"), "{stop}");
+}
+
+#[test]
+fn an_interface_that_the_driver_has_not_is_not_opened() {
+    let unknown = kmdf::Guid::from_u128(1);
+    scenario().run(move |test| {
+        let refused = test.try_open(unknown).err().expect("there is none");
+        assert_eq!(
+            refused.status,
+            NtStatus(kmdf_sys::STATUS_OBJECT_NAME_NOT_FOUND).0
+        );
+    });
+    let message = panic_of(|| scenario().run(move |test| test.open(unknown).close()));
+    assert!(
+        message.contains("STATUS_OBJECT_NAME_NOT_FOUND"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_panic_of_the_test_is_the_scenarios() {
+    assert_eq!(
+        panic_of(|| scenario().run(|_| panic!("the test's own"))),
+        "the test's own"
+    );
+}
+
+#[test]
+fn without_a_device_there_is_nothing_to_open() {
+    scenario().without_device().run(|test| {
+        assert!(test.try_open(INTERFACE).is_err());
+        let device = test.add_device().expect("it starts");
+        test.open(INTERFACE).close();
+        device.remove().expect("nothing is open");
+    });
+    let message = panic_of(|| scenario().without_device().run(|test| test.device()));
+    assert!(message.contains("add_device"), "{message}");
+}
+
+#[test]
+fn without_a_driver_there_is_no_device() {
+    scenario().without_driver().run(|test| {
+        for _ in 0..2 {
+            let driver = test.load().expect("it loads");
+            driver.unload().expect("it unloads");
+        }
+    });
+    let message = panic_of(|| {
+        scenario()
+            .without_driver()
+            .run(|test| test.add_device().map(drop))
+    });
+    assert!(message.contains("load"), "{message}");
+}
