@@ -94,6 +94,7 @@ mod pool;
 mod registry;
 mod routine;
 mod rtl;
+mod shut_down;
 mod slist;
 mod status;
 mod stop;

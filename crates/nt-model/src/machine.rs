@@ -217,7 +217,9 @@ pub(crate) fn park() -> ! {
 /// Boots a machine, runs `scenario` on it on a thread of its own, and powers it off.
 ///
 /// There is one machine per process: a second caller waits for its turn. A panic in the scenario
-/// goes on in the caller, so that assertions in it work as in any test.
+/// goes on in the caller, so that assertions in it work as in any test. What a scenario that ends
+/// well leaves open, started or loaded is closed, removed and unloaded ([`Kernel::shut_down`]), so that
+/// the verifier's checks at unload are made.
 ///
 /// # Errors
 ///
@@ -260,11 +262,14 @@ fn run_on<T: Send + 'static>(
         .name("scenario".into())
         .spawn(move || {
             kernel.enter();
-            let outcome = catch_unwind(AssertUnwindSafe(|| scenario(&kernel)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let value = scenario(&kernel);
+                irql::reset_thread(&kernel.machine);
+                kernel.shut_down();
+                kernel.machine.io.workers.close();
+                value
+            }));
             irql::reset_thread(&kernel.machine);
-            if outcome.is_ok() {
-                kernel.machine.io.shut_down();
-            }
             kernel.machine.finish();
             outcome
         })

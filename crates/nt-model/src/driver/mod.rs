@@ -183,11 +183,7 @@ impl Kernel {
         let load = || unsafe { entry(driver.as_ptr(), &raw mut path) };
         let status = kernel_stack::bounded(&machine.config, load);
         level::expect(before, "a driver's entry point");
-        let driver = Driver {
-            kernel: self.clone(),
-            object: driver.address(),
-            service: service.into(),
-        };
+        let driver = Driver::new(self, driver.address(), service);
         if !NT_SUCCESS(status) {
             driver.go();
             return Err(NtStatus(status));
@@ -212,6 +208,28 @@ impl fmt::Debug for Driver {
 }
 
 impl Driver {
+    fn new(kernel: &Kernel, object: usize, service: &str) -> Self {
+        Self {
+            kernel: kernel.clone(),
+            object,
+            service: service.into(),
+        }
+    }
+
+    /// All loaded drivers.
+    pub(crate) fn all(kernel: &Kernel) -> impl Iterator<Item = Self> + use<> {
+        let tables = kernel.machine.io.tables();
+        let loaded = tables.drivers.iter();
+        let loaded = loaded.filter(|(object, _)| **object != tables.bus_driver);
+        let drivers = loaded.map(|(object, record)| Self::new(kernel, *object, &record.service));
+        drivers.collect::<Vec<_>>().into_iter()
+    }
+
+    /// The name of its service.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
     /// The driver object, unless it has been unloaded.
     pub(crate) fn driver_object(&self) -> Result<DriverObject, NtStatus> {
         let machine = self.kernel.enter();

@@ -1,6 +1,6 @@
 //! [`File`] and [`Pending`]: what the owner of a handle does with it.
 
-use super::{dereference, object, send, target};
+use super::{close_handle, is_open, object, target};
 use crate::device::security::Access;
 use crate::device::{self, DeviceObject};
 use crate::io::level;
@@ -148,6 +148,9 @@ impl File {
 
     fn outgoing(&self, subject: Subject) -> Result<(Outgoing, DeviceObject), NtStatus> {
         let machine = self.machine()?;
+        if !is_open(machine, self.object) {
+            return Err(NtStatus(STATUS_INVALID_HANDLE));
+        }
         let target = target(machine, self.object);
         let mut outgoing = Outgoing::new(machine, target.as_ptr(), subject)?;
         outgoing
@@ -225,8 +228,7 @@ impl Drop for File {
         let Ok(machine) = self.machine() else {
             return;
         };
-        send(machine, self.object, IRP_MJ_CLEANUP, |_| {});
-        dereference(machine, self.object);
+        close_handle(machine, self.object);
         level::expect_passive_at_return("CloseHandle");
     }
 }

@@ -33,6 +33,8 @@ const WRITE_ACCESS: Field<FILE_OBJECT, BOOLEAN> = field!(FILE_OBJECT, WriteAcces
 pub(crate) struct FileRecord {
     /// The device object that was opened.
     device: usize,
+    /// Whether its handle is open.
+    open: bool,
     /// The handle, and IRPs under way; at 0 the file object is closed.
     references: usize,
 }
@@ -64,6 +66,62 @@ pub(crate) fn dereference(machine: &Arc<Machine>, file: usize) {
         })
     };
     if last {
+        send(machine, file, IRP_MJ_CLOSE, |_| {});
+        release(machine, file);
+    }
+}
+
+/// Whether the handle of the file object is open: its owner may have it after the machine was shut down.
+fn is_open(machine: &Machine, file: usize) -> bool {
+    let tables = machine.io.tables();
+    tables.files.get(&file).is_some_and(|record| record.open)
+}
+
+/// Closes the handle, if it is open: a cleanup request now, and a close request once no request of it is
+/// under way.
+fn close_handle(machine: &Arc<Machine>, file: usize) {
+    let was_open = {
+        let mut tables = machine.io.tables();
+        let record = tables.files.get_mut(&file);
+        record.is_some_and(|record| std::mem::take(&mut record.open))
+    };
+    if was_open {
+        send(machine, file, IRP_MJ_CLEANUP, |_| {});
+        dereference(machine, file);
+    }
+}
+
+/// Does what the end of a process does to its handles: cancels the requests that are under way on them,
+/// and closes them.
+pub(crate) fn close_handles(machine: &Arc<Machine>) {
+    let (open, requests) = {
+        let tables = machine.io.tables();
+        let open = tables.files.iter().filter(|(_, record)| record.open);
+        let open: Vec<usize> = open.map(|(file, _)| *file).collect();
+        let sent = tables.irps.iter().filter_map(|(irp, record)| {
+            let request = record.request.clone().filter(|_| !record.completed)?;
+            // SAFETY: In the tables, so not released.
+            let irp: irp::Irp = unsafe { Shared::new(with_exposed_provenance_mut(*irp)) };
+            let file = irp.get(irp::ORIGINAL_FILE).addr();
+            open.contains(&file).then_some((irp, request))
+        });
+        let sent: Vec<_> = sent.collect();
+        (open, sent)
+    };
+    for (irp, request) in requests {
+        if request.outcome().is_none() {
+            irp::cancel::cancel(machine, irp);
+        }
+    }
+    for file in open {
+        close_handle(machine, file);
+    }
+}
+
+/// Closes the file objects that are left because nobody waited for their requests, which are completed.
+pub(crate) fn close_all(machine: &Arc<Machine>) {
+    let left: Vec<usize> = machine.io.tables().files.keys().copied().collect();
+    for file in left {
         send(machine, file, IRP_MJ_CLOSE, |_| {});
         release(machine, file);
     }
@@ -179,6 +237,7 @@ fn create(machine: &Machine, device: usize, rest: &str) -> Option<usize> {
     let address = block.expose_provenance();
     let record = FileRecord {
         device,
+        open: true,
         references: 1,
     };
     machine.io.tables().files.insert(address, record);

@@ -12,7 +12,6 @@ use crate::irp;
 use crate::machine::lock;
 use crate::object::names::Directory;
 use crate::pnp::Node;
-use crate::stop;
 use crate::workitem::WorkRecord;
 use crate::workitem::worker::Workers;
 use std::collections::{BTreeMap, HashMap};
@@ -49,29 +48,5 @@ pub(crate) struct Tables {
 impl State {
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         lock(&self.tables)
-    }
-
-    /// Called once after the scenario has ended normally, before the machine's memory goes: lets
-    /// worker threads finish, and stops the run if an IRP was never completed.
-    pub(crate) fn shut_down(&self) {
-        self.workers.close();
-        let lost: Vec<String> = {
-            let tables = self.tables();
-            let in_flight = tables.irps.values().filter(|record| !record.completed);
-            let requests = in_flight.filter_map(|record| record.request.as_ref());
-            requests
-                .map(|request| request.subject.to_string())
-                .collect()
-        };
-        if let Some(first) = lost.first() {
-            stop::bug_check(
-                stop::MODEL_STOP,
-                [lost.len() as u64, 0, 0, 0],
-                format!(
-                    "the machine was shut down with {} IRP(s) never completed, the first: {first}",
-                    lost.len()
-                ),
-            );
-        }
     }
 }

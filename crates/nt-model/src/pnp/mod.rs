@@ -221,10 +221,7 @@ impl Driver {
             return Err(NtStatus(status));
         }
         check_built(machine, physical);
-        let device = Device {
-            kernel: self.kernel.clone(),
-            physical,
-        };
+        let device = Device::new(&self.kernel, physical);
         device.begin()?;
         Ok(device)
     }
@@ -256,6 +253,14 @@ impl fmt::Debug for Device {
 }
 
 impl Device {
+    /// The device with this physical device object.
+    pub(crate) fn new(kernel: &Kernel, physical: usize) -> Self {
+        Self {
+            kernel: kernel.clone(),
+            physical,
+        }
+    }
+
     /// Removes the device in order: asks the drivers, then tells them.
     ///
     /// # Errors
