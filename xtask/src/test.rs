@@ -1,7 +1,7 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
 use crate::{
-    folding, interleavings, msrv, rules, sanitize, source, unsafe_code, wdk_route, wine, wine_tests,
+    folding, interleavings, msrv, rules, sanitize, unsafe_code, wdk_route, wine, wine_tests,
 };
 use anyhow::{Context, Result, bail, ensure};
 use cargo_kmdf::{audit, build as image, package, project};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub fn run() -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 21] = [
+    let steps: [(&str, &dyn Fn() -> Result<String>); 20] = [
         ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
         ("lints", &|| {
             let arguments = [
@@ -39,9 +39,6 @@ pub fn run() -> Result<()> {
             // Uncommitted changes are no reason to stop a developer's own run.
             let arguments = ["publish", "--workspace", "--dry-run", "--allow-dirty"];
             cargo(&root, &arguments)
-        }),
-        ("driver without unsafe", &|| {
-            source::driver_has_no_unsafe(&root)
         }),
         ("rules", &|| rules::run(&root, rules::Options::default())),
         ("framework rules", &|| {

@@ -1,7 +1,7 @@
 //! The rules themselves: those of the four calls, and those of the framework.
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct Call {
 }
 
 /// One rule, and how it is held.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub id: String,
@@ -43,7 +43,7 @@ pub struct Rule {
 }
 
 /// How a rule is held.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Held {
     /// Breaking it does not compile.
     #[serde(rename = "type")]
@@ -74,7 +74,11 @@ impl Book {
         let book: Self =
             toml::from_str(&text).with_context(|| format!("{BOOK} is not in its form"))?;
         let mut ids = BTreeSet::new();
-        for (call, rule) in book.rules() {
+        for (call, rule) in book
+            .call
+            .iter()
+            .flat_map(|call| call.rule.iter().map(move |rule| (call, rule)))
+        {
             let number = rule.id.strip_prefix(&call.letter);
             let numbered = number.is_some_and(|number| number.parse::<u8>().is_ok());
             ensure!(
@@ -98,8 +102,8 @@ impl Book {
         Ok(book)
     }
 
-    pub fn rules(&self) -> impl Iterator<Item = (&Call, &Rule)> {
-        (self.call.iter()).flat_map(|call| call.rule.iter().map(move |rule| (call, rule)))
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.call.iter().flat_map(|call| &call.rule)
     }
 }
 
@@ -184,7 +188,7 @@ pub fn exceptions(root: &Path) -> Result<Vec<Exception>> {
 #[cfg(test)]
 mod tests {
     use super::{BOOK, Book, EXCEPTIONS, Held, exceptions, framework_ids};
-    use crate::tree::Scratch;
+    use crate::sources::Scratch;
 
     fn book(rules: &str) -> Result<Book, String> {
         let text = format!("[[call]]\nletter = \"C\"\ntitle = \"Create\"\n{rules}");
@@ -201,8 +205,11 @@ mod tests {
     #[test]
     fn rules_are_read_with_how_they_are_held() {
         let book = book(&rule("C1", "[\"type\", \"guarantee\"]")).expect("reads");
-        let (call, rule) = book.rules().next().expect("one");
-        assert_eq!((call.letter.as_str(), rule.id.as_str()), ("C", "C1"));
+        let rule = book.rules().next().expect("one");
+        assert_eq!(
+            (book.call[0].letter.as_str(), rule.id.as_str()),
+            ("C", "C1")
+        );
         assert_eq!(rule.held, [Held::Type, Held::Guarantee]);
         assert_eq!(rule.items(), ["A", "b"]);
     }

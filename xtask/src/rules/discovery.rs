@@ -1,11 +1,17 @@
-//! Finds the tests of the workspace, with the words that can name rules.
+//! The tests of the workspace, as cargo lists them once they are compiled, with the words above
+//! them that can name rules.
 
-use crate::tree::{self, SourceFile, identifier, is_attribute};
-use proc_macro2::{Group, TokenStream, TokenTree};
+use crate::sources;
+use anyhow::{Context, Result, ensure};
+use cargo_metadata::Message;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// What kind of test shows something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A function that runs.
@@ -17,335 +23,302 @@ pub enum Kind {
 }
 
 /// One test.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Test {
     pub kind: Kind,
+    /// From the root of the workspace.
     pub file: String,
     pub line: usize,
     /// Of the function, of the documented item, or of the file.
     pub name: String,
     /// The doc comment; of a doctest the paragraph before it, and the test itself.
+    #[serde(skip)]
     pub text: String,
 }
 
-/// The tests in a file. One that is ignored shows nothing and is passed over.
-pub fn in_file(file: &SourceFile) -> Vec<Test> {
-    if file.is_misuse {
-        return vec![misuse(file)];
-    }
+/// Compiles the tests of the workspace and returns those that run.
+pub fn find(root: &Path) -> Result<Vec<Test>> {
     let mut found = Vec::new();
-    scan(file, file.tokens.clone(), "this file", &mut found);
+    for (folder, compiled) in functions(root)? {
+        found.extend(in_package(root, &folder, &compiled)?);
+    }
+    let listed = output(cargo(root).args(["--doc", "--", "--list"]))?;
+    for line in listed.lines() {
+        found.extend(doctest(root, line));
+    }
+    found.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
+    Ok(found)
+}
+
+/// The test functions of a package that have these names, and its misuse cases.
+pub fn in_package(root: &Path, folder: &Path, compiled: &BTreeSet<String>) -> Result<Vec<Test>> {
+    let mut found = Vec::new();
+    for path in sources::files(folder)? {
+        let text = fs::read_to_string(&path)?;
+        let file = sources::relative(root, &path);
+        if path.with_extension("stderr").is_file() {
+            found.push(misuse(file, &text));
+        } else {
+            found.extend(in_file(&file, &text, compiled));
+        }
+    }
+    Ok(found)
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root).args(["test", "--workspace"]);
+    command
+}
+
+/// What a command prints; what it says on its way goes to the terminal.
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "{command:?}: {}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The names of the test functions that are compiled and not ignored, by the folder of their package.
+fn functions(root: &Path) -> Result<BTreeMap<PathBuf, BTreeSet<String>>> {
+    let built = output(cargo(root).args(["--no-run", "--message-format=json-render-diagnostics"]))?;
+    let mut found = BTreeMap::<PathBuf, BTreeSet<String>>::new();
+    for message in Message::parse_stream(built.as_bytes()) {
+        let Message::CompilerArtifact(artifact) = message? else {
+            continue;
+        };
+        let (true, Some(program)) = (artifact.profile.test, artifact.executable) else {
+            continue;
+        };
+        let list = |which: &[&str]| -> Result<BTreeSet<String>> {
+            let mut command = Command::new(&program);
+            let listed = output(command.args(["--list", "--format", "terse"]).args(which))?;
+            let paths = listed
+                .lines()
+                .filter_map(|line| line.strip_suffix(": test"));
+            Ok(paths.map(str::to_owned).collect())
+        };
+        let folder = artifact.manifest_path.parent().context("a manifest")?;
+        let names = found.entry(folder.into()).or_default();
+        for path in list(&[])?.difference(&list(&["--ignored"])?) {
+            names.insert(path.rsplit("::").next().unwrap_or(path).to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// The functions of a file that are compiled as tests, with their doc comments.
+fn in_file(file: &str, text: &str, compiled: &BTreeSet<String>) -> Vec<Test> {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let name = line.strip_prefix("fn ");
+        let name = name.and_then(|rest| rest.split(['(', '<']).next());
+        let Some(name) = name.filter(|name| compiled.contains(*name)) else {
+            continue;
+        };
+        let is_above = |line: &&str| line.starts_with("///") || line.starts_with("#[");
+        let above = lines[..at].iter().rev().copied().take_while(is_above);
+        let head = &lines[at - above.count()..at];
+        if head.contains(&"#[test]") {
+            let text: Vec<_> = head.iter().filter_map(|line| documentation(line)).collect();
+            found.push(Test {
+                kind: Kind::Test,
+                file: file.to_owned(),
+                line: at + 1 - head.len(),
+                name: name.to_owned(),
+                text: text.join("\n"),
+            });
+        }
+    }
     found
 }
 
+/// The text of a line of a doc comment.
+fn documentation(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let text = line
+        .strip_prefix("///")
+        .or_else(|| line.strip_prefix("//!"));
+    text.map(str::trim)
+}
+
 /// A misuse case carries its ids in its file's name or in the comments that it opens with.
-fn misuse(file: &SourceFile) -> Test {
-    let comments: Vec<_> = file
-        .text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| line.starts_with("//") || line.is_empty())
+fn misuse(file: String, text: &str) -> Test {
+    let is_comment = |line: &&str| line.starts_with("//") || line.is_empty();
+    let comments = text.lines().map(str::trim).take_while(is_comment);
+    let comments: Vec<_> = comments
         .map(|line| line.trim_start_matches(['/', '!']))
         .collect();
-    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let name = file.rsplit('/').next().unwrap_or_default();
     Test {
         kind: Kind::Misuse,
-        file: file.path.clone(),
         line: 1,
         name: name.trim_end_matches(".rs").to_owned(),
         text: comments.join("\n"),
+        file,
     }
 }
 
-fn scan(file: &SourceFile, tokens: TokenStream, inside: &str, found: &mut Vec<Test>) {
-    let tokens: Vec<_> = tokens.into_iter().collect();
-    let (about_all, mut at) = tree::attributes(&tokens, true);
-    doctests(file, inside, &about_all, found);
-    while at < tokens.len() {
-        let (attributes, count) = tree::attributes(&tokens[at..], false);
-        if count > 0 {
-            at += count;
-            let item = Item::at(&tokens[at..]);
-            let is = |text: &str| attributes.iter().any(|group| is_attribute(group, text));
-            let ignored = attributes.iter().any(|group| {
-                let content = group.stream().into_iter().next();
-                identifier(content.as_ref()).is_some_and(|name| name == "ignore")
-            });
-            if let (Item::Function(name), true, false) = (&item, is("test"), ignored) {
-                found.push(Test {
-                    kind: Kind::Test,
-                    file: file.path.clone(),
-                    line: attributes[0].span().start().line,
-                    name: name.clone(),
-                    text: join(&doc_lines(&attributes)),
-                });
-            }
-            doctests(file, item.name(), &attributes, found);
-            continue;
-        }
-        if let TokenTree::Group(group) = &tokens[at] {
-            scan(file, group.stream(), inside, found);
-        }
-        at += 1;
+/// What rustdoc lists as `src/lib.rs - Item::name (line 7) - compile fail: test`, unless it is only
+/// compiled or ignored, or written in another file than the item.
+fn doctest(root: &Path, listed: &str) -> Option<Test> {
+    let (file, rest) = listed.strip_suffix(": test")?.split_once(" - ")?;
+    let (item, rest) = rest.rsplit_once("(line ")?;
+    let line: usize = rest.split(')').next()?.parse().ok()?;
+    let text = fs::read_to_string(root.join(file)).ok()?;
+    let lines: Vec<_> = text.lines().map(documentation).collect();
+    // Examples of an included page are listed with lines that the item's file need not have.
+    let (above, below) = lines.split_at_checked(line.checked_sub(1)?)?;
+    let fence = (*below.first()?)?.strip_prefix("```")?;
+    if fence.contains("no_run") || fence.contains("ignore") {
+        return None;
     }
-}
-
-/// What attributes stand before.
-enum Item {
-    Function(String),
-    Other(String),
-}
-
-impl Item {
-    fn at(tokens: &[TokenTree]) -> Self {
-        for (at, token) in tokens.iter().enumerate() {
-            match token {
-                TokenTree::Ident(word) => {
-                    let word = word.to_string();
-                    match word.as_str() {
-                        "fn" => {
-                            let name = identifier(tokens.get(at + 1));
-                            return match name {
-                                Some(name) => Self::Function(name.to_string()),
-                                None => Self::Other("fn".to_owned()),
-                            };
-                        }
-                        "pub" | "crate" | "async" | "const" | "unsafe" | "extern" | "safe"
-                        | "struct" | "enum" | "union" | "trait" | "type" | "static" | "mod"
-                        | "macro_rules" | "mut" | "impl" => {}
-                        _ => return Self::Other(word),
-                    }
-                }
-                // `pub(crate)`, `extern "C"`, `macro_rules!`
-                TokenTree::Group(_) | TokenTree::Literal(_) => {}
-                TokenTree::Punct(mark) if mark.as_char() == '!' => {}
-                TokenTree::Punct(_) => break,
-            }
-        }
-        Self::Other("an item".to_owned())
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::Function(name) | Self::Other(name) => name,
-        }
-    }
-}
-
-/// The lines of a doc comment with their numbers.
-fn doc_lines(attributes: &[&Group]) -> Vec<(usize, String)> {
-    let mut lines = Vec::new();
-    for group in attributes {
-        let tokens: Vec<_> = group.stream().into_iter().collect();
-        let [TokenTree::Ident(name), TokenTree::Punct(_), value] = &tokens[..] else {
-            continue;
-        };
-        if name != "doc" {
-            continue;
-        }
-        if let Ok(text) = syn::parse2::<syn::LitStr>(value.clone().into()) {
-            let first = group.span().start().line;
-            let text = text.value();
-            let numbered = text.lines().enumerate();
-            lines.extend(numbered.map(|(at, line)| (first + at, line.trim().to_owned())));
-            if text.is_empty() {
-                lines.push((first, String::new()));
-            }
-        }
-    }
-    lines
-}
-
-fn join(lines: &[(usize, String)]) -> String {
-    let lines: Vec<_> = lines.iter().map(|line| line.1.as_str()).collect();
-    lines.join("\n")
-}
-
-/// The examples of a doc comment that are run, or must not compile.
-fn doctests(file: &SourceFile, item: &str, attributes: &[&Group], found: &mut Vec<Test>) {
-    if file.is_test {
-        return;
-    }
-    let lines = doc_lines(attributes);
+    let body = below[1..].iter().map_while(|line| *line);
+    let body: Vec<_> = body.take_while(|line| !line.starts_with("```")).collect();
     let mut paragraph = Vec::new();
-    let mut paragraph_is_over = false;
-    let mut at = 0;
-    while at < lines.len() {
-        let line = &lines[at];
-        at += 1;
-        let Some(info) = line.1.strip_prefix("```") else {
-            if line.1.is_empty() || line.1.starts_with('#') {
-                paragraph_is_over = true;
-            } else {
-                if paragraph_is_over {
-                    paragraph.clear();
-                    paragraph_is_over = false;
-                }
-                paragraph.push(line.clone());
-            }
-            continue;
-        };
-        let length = lines[at..]
-            .iter()
-            .take_while(|line| !line.1.starts_with("```"))
-            .count();
-        let body = &lines[at..at + length];
-        at = (at + length + 1).min(lines.len());
-        paragraph_is_over = true;
-        if shows_something(info) {
-            found.push(Test {
-                kind: Kind::Doctest,
-                file: file.path.clone(),
-                line: line.0,
-                name: item.to_owned(),
-                text: format!("{}\n{}", join(&paragraph), join(body)),
-            });
+    let mut is_code = false;
+    for line in above.iter().rev().map_while(|line| *line) {
+        if line.starts_with("```") {
+            is_code = !is_code;
+        }
+        let is_text = !is_code && !line.is_empty() && !line.starts_with(['`', '#']);
+        if is_text {
+            paragraph.insert(0, line);
+        } else if !paragraph.is_empty() {
+            break;
         }
     }
-}
-
-/// Whether a code block is a test that can fail for what it says. One that is only compiled is not.
-fn shows_something(info: &str) -> bool {
-    info.split([',', ' '])
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .all(|word| {
-            matches!(word, "rust" | "compile_fail" | "should_panic")
-                || word.starts_with("edition")
-                || (word.len() == 5 && word.starts_with('E'))
-        })
+    let item = item
+        .trim()
+        .rsplit("::")
+        .next()
+        .filter(|name| !name.is_empty());
+    Some(Test {
+        kind: Kind::Doctest,
+        file: file.to_owned(),
+        line,
+        name: item.unwrap_or("this file").to_owned(),
+        text: format!("{}\n{}", paragraph.join("\n"), body.join("\n")),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Test, in_file};
-    use crate::tree::{Scratch, read};
+    use super::{Kind, find};
+    use crate::sources::Scratch;
 
-    fn found(path: &str, text: &str) -> Vec<(Kind, usize, String, String)> {
-        let tree = Scratch::new(&[(path, text)]);
-        let files = read(tree.root()).expect("reads");
-        let tests = in_file(&files[0]);
-        let parts = |test: Test| (test.kind, test.line, test.name, test.text);
-        tests.into_iter().map(parts).collect()
-    }
+    const LIBRARY: &str = "\
+//! C9 of the module.
+//!
+//! ```
+//! assert!(true);
+//! ```
 
-    fn names(path: &str, text: &str) -> Vec<String> {
-        found(path, text).into_iter().map(|test| test.2).collect()
-    }
+/// C8 in the first paragraph.
+///
+/// It does not compile
+/// (rule C1):
+///
+/// ```compile_fail
+/// fn f() -> u8 { C2 }
+/// ```
+///
+/// ```compile_fail,E0308
+/// let second: u8 = 'C';
+/// ```
+///
+/// C3, only compiled:
+///
+/// ```no_run
+/// ```
+/// ```text
+/// C4
+/// ```
+/// C5, ignored:
+/// ```ignore
+/// ```
+pub struct Value;
+
+/// C6: no test.
+pub fn function() {}
+";
+
+    const TESTS: &str = "\
+/// C1: documented.
+#[test]
+#[should_panic = \"so\"]
+/// And more.
+fn first() { panic!(\"so\") }
+mod inner {
+    // C2: no doc comment.
+    #[test]
+    fn second() {}
+    /// C3: no test, though it has the name of one.
+    fn first() {}
+}
+/// C4
+#[test]
+#[ignore = \"slow\"]
+fn ignored() {}
+/// C5
+#[cfg(windows)]
+#[cfg(unix)]
+#[test]
+fn never_compiled() {}
+macro_rules! each {
+    ($($all:tt)*) => { $($all)* };
+}
+each! {
+    /// C6
+    #[test]
+    fn third() {}
+}
+";
 
     #[test]
-    fn tests_are_found_in_modules_and_macros() {
-        let text = r#"
-            fn helper() {}
-            /// C1: documented.
-            #[test]
-            #[should_panic]
-            fn first() {}
-            mod inner { #[test] fn second() { helper(); } }
-            proptest! {
-                #![proptest_config(few())]
-                /// C2
-                #[test]
-                fn third(size in 0..9_usize) {}
-            }
-        "#;
-        assert_eq!(names("tests/all.rs", text), ["first", "second", "third"]);
-        let first = &found("tests/all.rs", text)[0];
-        assert_eq!(
-            (first.1, first.3.as_str()),
-            (3, "C1: documented."),
-            "{first:?}"
-        );
-        assert_eq!(found("tests/all.rs", text)[2].3, "C2");
-    }
-
-    #[test]
-    fn what_does_not_run_is_no_test() {
-        let text = r#"
-            /// C1
-            #[test]
-            #[ignore = "slow"]
-            fn ignored() {}
-            /// C2
-            fn no_test() {}
-            /// C3
-            #[cfg(test)]
-            mod tests {}
-            // C4: no doc comment
-            #[test]
-            fn other() {}
-        "#;
-        let tests = found("src/lib.rs", text);
-        assert_eq!(tests.len(), 1, "{tests:?}");
-        assert_eq!((tests[0].2.as_str(), tests[0].3.as_str()), ("other", ""));
-    }
-
-    const DOCUMENTED: &str = r#"
-        //! C9 of the module.
-        //!
-        //! ```
-        //! assert!(true);
-        //! ```
-
-        /// C8 in the first paragraph.
-        ///
-        /// It does not compile
-        /// (rule C1):
-        ///
-        /// ```compile_fail
-        /// fn f() -> u8 { C2 }
-        /// ```
-        ///
-        /// ```compile_fail,E0308
-        /// second
-        /// ```
-        ///
-        /// C3, only compiled:
-        ///
-        /// ```no_run
-        /// ```
-        /// ```text
-        /// C4
-        /// ```
-        pub struct Value;
-    "#;
-
-    #[test]
-    fn doctests_carry_the_paragraph_before_them() {
-        let tests = found("src/lib.rs", DOCUMENTED);
-        assert_eq!(tests.len(), 3, "{tests:?}");
-        assert!(tests.iter().all(|test| test.0 == Kind::Doctest));
-        assert_eq!(tests[0].2, "this file");
-        assert_eq!(tests[0].3, "C9 of the module.\nassert!(true);");
-        assert_eq!(tests[1].2, "Value");
-        assert_eq!(
-            tests[1].3,
-            "It does not compile\n(rule C1):\nfn f() -> u8 { C2 }"
-        );
-        assert_eq!(tests[2].3, "It does not compile\n(rule C1):\nsecond");
-    }
-
-    #[test]
-    fn examples_in_tests_are_no_doctests() {
-        assert_eq!(names("tests/all.rs", DOCUMENTED), [""; 0]);
-    }
-
-    #[test]
-    fn misuse_cases_are_files() {
+    fn what_is_compiled_and_runs_is_a_test() {
         let tree = Scratch::new(&[
+            ("crates/one/src/lib.rs", LIBRARY),
+            ("crates/one/tests/all.rs", TESTS),
             (
-                "tests/misuse/c5_no_bytes.rs",
+                "crates/one/tests/misuse/c5_bad.rs",
                 "//! P10: used after.\n// L4\n\nfn main() {} // E1\n",
             ),
-            ("tests/misuse/c5_no_bytes.stderr", "error"),
+            ("crates/one/tests/misuse/c5_bad.stderr", "error"),
+            (
+                "crates/one/tests/misuse/c6_good.rs",
+                "//! C6\nfn main() {}\n",
+            ),
         ]);
-        let files = read(tree.root()).expect("reads");
-        let tests = in_file(&files[0]);
-        assert_eq!(tests.len(), 1);
-        assert_eq!(
-            (tests[0].kind, tests[0].name.as_str()),
-            (Kind::Misuse, "c5_no_bytes")
-        );
-        assert_eq!(tests[0].text.trim(), "P10: used after.\n L4");
+        let tests = find(tree.root()).expect("compiles");
+        let found: Vec<_> = (tests.iter())
+            .map(|test| (test.kind, test.line, test.name.as_str(), test.text.trim()))
+            .collect();
+        let expected = [
+            (
+                Kind::Doctest,
+                3,
+                "this file",
+                "C9 of the module.\nassert!(true);",
+            ),
+            (
+                Kind::Doctest,
+                12,
+                "Value",
+                "It does not compile\n(rule C1):\nfn f() -> u8 { C2 }",
+            ),
+            (
+                Kind::Doctest,
+                16,
+                "Value",
+                "It does not compile\n(rule C1):\nlet second: u8 = 'C';",
+            ),
+            (Kind::Test, 1, "first", "C1: documented.\nAnd more."),
+            (Kind::Test, 8, "second", ""),
+            (Kind::Test, 26, "third", "C6"),
+            (Kind::Misuse, 1, "c5_bad", "P10: used after.\n L4"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(tests[3].file, "crates/one/tests/all.rs");
     }
 }

@@ -1,125 +1,76 @@
 //! Ids of rules in running text and in names.
 
+use anyhow::Result;
+use regex::Regex;
 use std::collections::BTreeSet;
 
-/// The ids that exist.
-#[derive(Debug, Default)]
+/// The ids that exist, and what looks like one.
+#[derive(Debug)]
 pub struct Known {
     ids: BTreeSet<String>,
-    /// What ids start with: letters (`C`), or letters and a hyphen (`MEM-`).
-    starts: BTreeSet<String>,
-}
-
-impl Known {
-    pub fn new(ids: impl IntoIterator<Item = String>) -> Self {
-        let ids: BTreeSet<_> = ids.into_iter().collect();
-        let starts = ids.iter().map(|id| start(id).to_owned()).collect();
-        Self { ids, starts }
-    }
-
-    pub fn contains(&self, id: &str) -> bool {
-        self.ids.contains(id)
-    }
-
-    /// Whether a word looks like an id: the start of a known one, then one to three digits; after a
-    /// letter alone at most two, so that `E820` is none.
-    fn looks_like(&self, word: &str) -> bool {
-        let start = start(word);
-        let digits = &word[start.len()..];
-        let most = if start.ends_with('-') { 3 } else { 2 };
-        self.starts.contains(start)
-            && (1..=most).contains(&digits.len())
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-    }
-
-    /// The ids in a text, and the ranges of ids, which do not count: a range shows nothing of what
-    /// lies inside.
-    pub fn in_text(&self, text: &str) -> Mentions {
-        let words = words(text);
-        let is_id = |at: usize| {
-            words
-                .get(at)
-                .is_some_and(|&(_, word)| self.looks_like(word))
-        };
-        // What stands between a word and the next one.
-        let between = |at: usize| {
-            let end = words[at].0 + words[at].1.len();
-            let next = words.get(at + 1).map_or(text.len(), |word| word.0);
-            text[end..next].trim_matches(|letter: char| letter.is_whitespace() || letter == '/')
-        };
-        let mut found = Mentions::default();
-        let mut at = 0;
-        while at < words.len() {
-            let (offset, word) = words[at];
-            let range = match words.get(at + 1) {
-                Some(&(_, "to" | "through")) if is_id(at) && is_id(at + 2) => Some(at + 2),
-                Some(&(_, "ff")) if is_id(at) => Some(at + 1),
-                Some(_) if is_id(at) && is_id(at + 1) => {
-                    matches!(between(at), "–" | ".." | "..=" | "...").then_some(at + 1)
-                }
-                _ => None,
-            };
-            if let Some(last) = range {
-                let (start, end) = (offset, words[last].0 + words[last].1.len());
-                found.ranges.push(text[start..end].to_owned());
-                at = last + 1;
-                continue;
-            }
-            match word.split_once('-') {
-                Some((left, right)) if self.looks_like(left) && self.looks_like(right) => {
-                    found.ranges.push(word.to_owned());
-                }
-                // `P1 = 0x8` is a parameter of a bug check.
-                _ if is_id(at) && !between(at).starts_with('=') => found.ids.push(word.to_owned()),
-                _ => {}
-            }
-            at += 1;
-        }
-        found
-    }
-
-    /// The ids in a name such as `c5_is_refused` or `the_order_of_mem_13`.
-    pub fn in_name(&self, name: &str) -> Vec<String> {
-        let parts: Vec<_> = name.split('_').map(str::to_ascii_uppercase).collect();
-        let pairs = parts
-            .windows(2)
-            .map(|pair| format!("{}-{}", pair[0], pair[1]));
-        (parts.iter().cloned().chain(pairs))
-            .filter(|word| self.looks_like(word))
-            .collect()
-    }
+    id: Regex,
+    range: Regex,
+    parameter: Regex,
 }
 
 /// What a text says of rules.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mentions {
     pub ids: Vec<String>,
+    /// Ranges of ids do not count: they show nothing of what lies inside.
     pub ranges: Vec<String>,
 }
 
-/// Everything before the digits.
-fn start(id: &str) -> &str {
-    id.trim_end_matches(|letter: char| letter.is_ascii_digit())
-}
-
-/// The words of a text with their offsets; hyphens inside belong to them.
-fn words(text: &str) -> Vec<(usize, &str)> {
-    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
-    let mut found = Vec::new();
-    let mut rest = 0;
-    while let Some(start) = text[rest..].find(is_part) {
-        let start = rest + start;
-        let end = text[start..]
-            .find(|letter| !is_part(letter))
-            .map_or(text.len(), |length| start + length);
-        let word = text[start..end].trim_end_matches('-');
-        let trimmed = word.trim_start_matches('-');
-        if !trimmed.is_empty() {
-            found.push((start + word.len() - trimmed.len(), trimmed));
-        }
-        rest = end;
+impl Known {
+    pub fn new(ids: impl IntoIterator<Item = String>) -> Result<Self> {
+        let ids: BTreeSet<_> = ids.into_iter().collect();
+        let starts: BTreeSet<_> = (ids.iter())
+            .map(|id| id.trim_end_matches(|letter: char| letter.is_ascii_digit()))
+            .collect();
+        // After a letter alone at most two digits, so that `E820` is no id.
+        let digits = |start: &str| if start.ends_with('-') { 3 } else { 2 };
+        let forms: Vec<_> = (starts.iter())
+            .map(|start| format!(r"{start}\d{{1,{}}}", digits(start)))
+            .collect();
+        let id = format!("(?:{})", forms.join("|"));
+        let to = r"(?:\s+(?:to|through)\s+|\s*(?:–|-|\.\.[.=]?)\s*)";
+        Ok(Self {
+            range: Regex::new(&format!(r"\b{id}(?:{to}{id}|\s+ff)\b"))?,
+            // `P1 = 0x8` is a parameter of a bug check.
+            parameter: Regex::new(&format!(r"\b{id}\s*="))?,
+            id: Regex::new(&format!("^{id}$"))?,
+            ids,
+        })
     }
-    found
+
+    pub fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// The ids in a text, those too that no rule has.
+    pub fn in_text(&self, text: &str) -> Mentions {
+        let ranges = self.range.find_iter(text);
+        let ranges = ranges.map(|range| range.as_str().to_owned()).collect();
+        let text = self.range.replace_all(text, " ");
+        let text = self.parameter.replace_all(&text, " ");
+        let is_part = |letter: char| letter.is_alphanumeric() || "_-".contains(letter);
+        let words = text.split(|letter| !is_part(letter));
+        let words = words.map(|word| word.trim_matches('-'));
+        let ids = words.filter(|word| self.id.is_match(word));
+        Mentions {
+            ids: ids.map(str::to_owned).collect(),
+            ranges,
+        }
+    }
+
+    /// The ids in a name such as `c5_is_refused` or `the_order_of_mem_13`.
+    pub fn in_name(&self, name: &str) -> Vec<String> {
+        let parts: Vec<_> = name.split('_').map(str::to_ascii_uppercase).collect();
+        let pairs = parts.windows(2).map(|pair| pair.join("-"));
+        (parts.iter().cloned().chain(pairs))
+            .filter(|word| self.id.is_match(word))
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +79,7 @@ mod tests {
 
     fn known() -> Known {
         Known::new(["C1", "C3", "C5", "P1", "MEM-13", "MEM-15", "NT-1"].map(str::to_owned))
+            .expect("ids")
     }
 
     fn ids(text: &str) -> Vec<String> {

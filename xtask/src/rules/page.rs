@@ -1,7 +1,7 @@
 //! `docs/rules.md`: each rule, how it is held, and the tests that show it.
 
 use super::Shown;
-use super::book::Call;
+use super::book::Book;
 use super::discovery::{Kind, Test};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,9 +26,10 @@ The third column says how the wrappers of `kmdf` hold a rule, the best way first
 ";
 
 /// The page for these rules.
-pub fn render(calls: &[(&Call, Vec<Shown<'_>>)]) -> String {
+pub fn render(book: &Book, rules: &[Shown<'_>]) -> String {
     let mut page = HEAD.to_owned();
-    for (call, rules) in calls {
+    let mut rules = rules.iter();
+    for call in &book.call {
         let mut line = |text: String| {
             page.push_str(&text);
             page.push('\n');
@@ -36,7 +37,7 @@ pub fn render(calls: &[(&Call, Vec<Shown<'_>>)]) -> String {
         line(format!("\n## {} — {}", call.letter, call.title));
         line("| id | rule | held | shown by |".to_owned());
         line("| --- | --- | --- | --- |".to_owned());
-        for shown in rules {
+        for shown in rules.by_ref().take(call.rule.len()) {
             let rule = shown.rule;
             let ways: Vec<_> = rule.held.iter().map(|held| held.name()).collect();
             line(format!(

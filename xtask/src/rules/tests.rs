@@ -2,8 +2,9 @@
 
 use super::book::{BOOK, EXCEPTIONS};
 use super::page::PAGE;
-use super::{Options, run};
-use crate::tree::Scratch;
+use super::{Options, calls, discovery, framework};
+use crate::sources::Scratch;
+use std::path::Path;
 
 const RULES: &str = r#"
 [[call]]
@@ -22,6 +23,18 @@ by = "`Memory`"
 "#;
 
 const WRAPPERS: &str = "pub struct Memory;\nimpl Memory { pub fn new() {} }\n";
+
+/// Checks a small workspace, as if cargo had listed these tests of it.
+fn run(root: &Path, options: Options) -> anyhow::Result<String> {
+    let listed = ["one", "two", "c2_is_shown", "renamed", "other"];
+    let listed = listed.map(str::to_owned).into();
+    let tests = discovery::in_package(root, &root.join("crates/kmdf"), &listed)?;
+    if options.framework {
+        framework(root, &tests, options)
+    } else {
+        calls(root, &tests, options)
+    }
+}
 
 const WRITE: Options = Options {
     write: true,
@@ -153,7 +166,7 @@ fn a_rule_of_the_framework_without_test_and_reason_fails() {
         let tree = workspace(BOTH);
         tree.write(EXCEPTIONS, exceptions);
         tree.write(
-            "src/lib.rs",
+            "crates/kmdf/src/lib.rs",
             &format!("{tests}\n#[test]\nfn other() {{}}\n"),
         );
         let error = run(tree.root(), Options::FRAMEWORK)

@@ -5,14 +5,15 @@ mod discovery;
 mod ids;
 mod page;
 
-use crate::tree::{self, SourceFile};
-use anyhow::{Result, bail};
-use book::{Book, Call, EXCEPTIONS, Exception, Rule};
+use crate::sources;
+use anyhow::{Result, anyhow, bail};
+use book::{Book, EXCEPTIONS, Exception, Rule};
 use discovery::Test;
 use ids::Known;
 use page::PAGE;
 use proc_macro2::{TokenStream, TokenTree};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -26,8 +27,9 @@ pub struct Options {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Look at the numbered rules of the framework, docs/rules/*.md, instead. One that no
-    /// test can show is in docs/framework-exceptions.toml, with the reason.
+    /// Check the numbered rules of the framework, docs/rules/*.md, instead
+    ///
+    /// A rule that no test can show is in docs/framework-exceptions.toml, with the reason.
     #[arg(long)]
     pub framework: bool,
 }
@@ -42,37 +44,35 @@ impl Options {
 }
 
 /// A rule with the tests that show it.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Shown<'a> {
+    #[serde(flatten)]
     rule: &'a Rule,
     tests: Vec<&'a Test>,
 }
 
-/// Checks, prints what was found, and returns the summary; an error names all that does not hold.
+/// Compiles the tests, checks, prints what was found, and returns the summary; an error names every
+/// check that failed.
 pub fn run(root: &Path, options: Options) -> Result<String> {
-    let files = tree::read(root)?;
-    let tests: Vec<_> = files.iter().flat_map(discovery::in_file).collect();
+    let tests = discovery::find(root)?;
     if options.framework {
-        return framework(root, &tests, options);
+        framework(root, &tests, options)
+    } else {
+        calls(root, &tests, options)
     }
+}
+
+/// Checks that each rule of the four calls has a test, and that [`PAGE`] is up to date.
+fn calls(root: &Path, tests: &[Test], options: Options) -> Result<String> {
     let book = Book::read(root)?;
-    let known = Known::new(book.rules().map(|(_, rule)| rule.id.clone()));
-    let claims = Claims::of(&tests, &known);
-    let calls: Vec<(&Call, Vec<Shown<'_>>)> = (book.call.iter())
-        .map(|call| {
-            (
-                call,
-                call.rule.iter().map(|rule| claims.of_rule(rule)).collect(),
-            )
-        })
-        .collect();
-    let page = page::render(&calls);
+    let claims = Claims::of(tests, book.rules().map(|rule| rule.id.clone()))?;
+    let all: Vec<_> = book.rules().map(|rule| claims.of_rule(rule)).collect();
+    let page = page::render(&book, &all);
     if options.write {
         fs::write(root.join(PAGE), &page)?;
     }
     let stale = fs::read_to_string(root.join(PAGE)).unwrap_or_default() != page;
 
-    let all: Vec<_> = calls.iter().flat_map(|(_, rules)| rules).collect();
     let missing: Vec<_> = (all.iter())
         .filter(|shown| shown.tests.is_empty())
         .map(|shown| shown.rule.id.as_str())
@@ -87,16 +87,15 @@ pub fn run(root: &Path, options: Options) -> Result<String> {
     if !missing.is_empty() {
         problems.push(format!("no test shows {}", missing.join(", ")));
     }
-    problems.extend(unknown_items(&book, &files));
+    problems.extend(unknown_items(root, &book)?);
     if stale {
         problems.push(format!(
             "{PAGE} is out of date: `cargo xtask rules --write`"
         ));
     }
     if options.json {
-        let rules: Vec<_> = all.iter().map(|shown| rule_as_json(shown)).collect();
         let report = json!({
-            "rules": rules, "shown": shown, "missing": missing, "unknown": claims.unknown,
+            "rules": all, "shown": shown, "missing": missing, "unknown": claims.unknown,
             "stale": stale, "ok": problems.is_empty(),
         });
         println!("{report:#}");
@@ -114,17 +113,6 @@ fn judge(summary: String, problems: &[String]) -> Result<String> {
     }
 }
 
-fn rule_as_json(shown: &Shown<'_>) -> Value {
-    let tests: Vec<_> = (shown.tests.iter())
-        .map(|test| json!({"kind": test.kind, "file": test.file, "line": test.line, "name": test.name}))
-        .collect();
-    let held: Vec<_> = shown.rule.held.iter().map(|held| held.name()).collect();
-    json!({
-        "id": shown.rule.id, "text": shown.rule.text, "held": held, "by": shown.rule.by,
-        "tests": tests,
-    })
-}
-
 /// What the tests say they show.
 struct Claims<'a> {
     by_id: BTreeMap<String, Vec<&'a Test>>,
@@ -135,7 +123,8 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    fn of(tests: &'a [Test], known: &Known) -> Self {
+    fn of(tests: &'a [Test], ids: impl IntoIterator<Item = String>) -> Result<Self> {
+        let known = Known::new(ids)?;
         let mut by_id = BTreeMap::<String, Vec<&Test>>::new();
         let (mut unknown, mut ranges) = (Vec::new(), Vec::new());
         for test in tests {
@@ -151,17 +140,14 @@ impl<'a> Claims<'a> {
                 }
                 by_id.entry(id).or_default().push(test);
             }
-            let places = mentions
-                .ranges
-                .iter()
-                .map(|range| format!("{place}, {range}"));
-            ranges.extend(places);
+            let places = mentions.ranges.iter();
+            ranges.extend(places.map(|range| format!("{place}, {range}")));
         }
-        Self {
+        Ok(Self {
             by_id,
             unknown,
             ranges,
-        }
+        })
     }
 
     fn of_rule<'b>(&self, rule: &'b Rule) -> Shown<'b>
@@ -174,7 +160,7 @@ impl<'a> Claims<'a> {
 }
 
 /// The items that are said to hold rules and that the wrappers do not have.
-fn unknown_items(book: &Book, files: &[SourceFile]) -> Vec<String> {
+fn unknown_items(root: &Path, book: &Book) -> Result<Vec<String>> {
     fn collect(tokens: TokenStream, words: &mut BTreeSet<String>) {
         for token in tokens {
             match token {
@@ -187,31 +173,28 @@ fn unknown_items(book: &Book, files: &[SourceFile]) -> Vec<String> {
         }
     }
     let mut words = BTreeSet::from(["kmdf".to_owned()]);
-    let wrappers = files
-        .iter()
-        .filter(|file| file.package == "kmdf" && !file.is_test);
-    for file in wrappers {
-        collect(file.tokens.clone(), &mut words);
+    for file in sources::files(&root.join("crates/kmdf/src"))? {
+        let tokens = fs::read_to_string(&file)?.parse();
+        let tokens = tokens.map_err(|error| anyhow!("{}: {error}", file.display()))?;
+        collect(tokens, &mut words);
     }
-    let mut unknown = Vec::new();
-    for (_, rule) in book.rules() {
-        for item in rule.items() {
-            if !words.contains(item) {
-                unknown.push(format!(
-                    "{} is said to be held by `{item}`, which is nowhere in kmdf",
-                    rule.id
-                ));
-            }
-        }
-    }
-    unknown
+    let items =
+        (book.rules()).flat_map(|rule| rule.items().into_iter().map(move |item| (rule, item)));
+    let unknown = items.filter(|(_, item)| !words.contains(*item));
+    let sentence = |(rule, item): (&Rule, &str)| {
+        format!(
+            "{} is said to be held by `{item}`, which is nowhere in kmdf",
+            rule.id
+        )
+    };
+    Ok(unknown.map(sentence).collect())
 }
 
 /// Checks that each rule of the framework has a test, or a reason why none can show it.
 fn framework(root: &Path, tests: &[Test], options: Options) -> Result<String> {
     let ids = book::framework_ids(root)?;
     let exceptions = book::exceptions(root)?;
-    let claims = Claims::of(tests, &Known::new(ids.iter().cloned()));
+    let claims = Claims::of(tests, ids.iter().cloned())?;
     let is_shown = |id: &str| claims.by_id.contains_key(id);
     let is_excepted = |id: &str| exceptions.iter().any(|exception| exception.id == id);
     let missing: Vec<_> = (ids.iter().map(String::as_str))
