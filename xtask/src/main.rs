@@ -38,12 +38,9 @@ enum Task {
     WdkRoute,
     /// Link a driver with /OPT:ICF, and check that no two context types get one address
     Folding,
-    /// Stand in for one of the WDK's packaging tools; `wdk-route` calls this
-    #[command(hide = true)]
-    WdkTool(wdk_route::tools::Call),
     /// Check that every rule of the four calls has a test, and that docs/rules.md says which
     Rules(rules::Options),
-    /// Count unsafe code, and check that each piece says why it is sound, and docs/soundness.md
+    /// Count unsafe code, and check the table in docs/soundness.md
     Unsafe(unsafe_code::Options),
     /// Try the orders in which the threads of kmdf's tests may run, with loom
     ///
@@ -75,7 +72,6 @@ fn main() -> ExitCode {
         Task::WineTests => wine_tests::run().map(say),
         Task::WdkRoute => wdk_route::run().map(say),
         Task::Folding => folding::run().map(say),
-        Task::WdkTool(call) => wdk_route::tools::run(&call),
         Task::Rules(options) => rules::run(&project::root(), options).map(drop),
         Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
         Task::Interleavings(options) => interleavings::run(&options).map(drop),

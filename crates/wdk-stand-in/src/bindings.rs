@@ -5,8 +5,8 @@
 //! declarations of this project. A name that the facts lack is lacking here too, with all that is
 //! made of it; the few that the driver needs all the same stand in [`SUPPLEMENTS`], with their source.
 
-use super::facts::{Facts, list, number, object, text};
-use super::structures::{self, Alignments, zeroed_default};
+use crate::facts::{Facts, list, number, object, text};
+use crate::structures::{self, Alignments, zeroed_default};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,12 +1,9 @@
 //! A folder that passes for an installed WDK: the folders that wdk-build looks for, libraries to link
 //! with, and programs that check how they are called.
 
-use super::{
-    bindings,
-    facts::Facts,
-    tools,
-    workspace::{MINOR_VERSIONS, PATCHES},
-};
+use crate::facts::Facts;
+use crate::workspace::{MINOR_VERSIONS, PATCHES};
+use crate::{bindings, tools};
 use anyhow::{Context, Result};
 use cargo_kmdf::process;
 use cargo_kmdf::toolchain::{Target, Toolchain};
@@ -97,7 +94,7 @@ impl Kit {
         let folder = self.folder(&format!("bin/{VERSION}/x64"))?;
         let this = std::env::current_exe().context("this program does not know where it lies")?;
         for name in tools::NAMES {
-            let call = format!("exec '{}' wdk-tool {name} \"$@\"\n", this.display());
+            let call = format!("exec '{}' tool {name} \"$@\"\n", this.display());
             script(&folder.join(name), &call)?;
         }
         let triple = Target::Kernel.triple();

@@ -1,34 +1,16 @@
-//! `cargo xtask wdk-route`: what a person does on Windows with the WDK, as far as it goes without both.
-//!
-//! `cargo make` builds, packages and signs the driver with the real cargo-make, the real rust-script
-//! and the makefile of wdk-build, for KMDF 1.15 and 1.33. Real are also the sources of `wdk`,
-//! `wdk-macros`, `wdk-panic`, `wdk-sys` and `wdk-build`, which a few edits make compile on other hosts
-//! than Windows, and with them the arguments that the linker gets. Stand-ins are
-//!
-//! - what bindgen makes of the WDK's headers: written from facts about it, see [`bindings`];
-//! - the WDK's libraries, as far as the linker sees them, see [`kit`];
-//! - its packaging tools, which check how they are called, see [`tools`];
-//! - the linker: that of LLVM.
-//!
-//! `cargo make` is told the target, because the host has another. Nothing that is built is run.
+//! The whole way: `cargo make` for each version of KMDF, and what must come out of it.
 
-mod bindings;
-mod facts;
-mod kit;
-mod structures;
-pub mod tools;
-mod workspace;
-
+use crate::facts::{self, Facts};
+use crate::kit::Kit;
+use crate::tools;
+use crate::workspace::{MINOR_VERSIONS, Workspace};
 use anyhow::{Context, Result, ensure};
 use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
-use cargo_kmdf::{audit, process, project};
-use facts::Facts;
-use kit::Kit;
+use cargo_kmdf::{audit, process};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use workspace::{MINOR_VERSIONS, Workspace};
 
 /// The programs of crates.io that the way goes through. wdk-build's makefile installs rust-script
 /// itself, in this version.
@@ -78,8 +60,8 @@ pub fn run() -> Result<String> {
         cfg!(unix),
         "this stands in for Windows with a WDK: on Windows, run `cargo make` itself"
     );
-    let root = project::root();
-    let folder = project::target(&root).join("wdk-route");
+    let root = root();
+    let folder = target(&root).join("wdk-route");
     let facts = Facts::read(&root)?;
     let toolchain = Toolchain::find(Choice::Auto)?;
     let route = Route {
@@ -107,9 +89,20 @@ pub fn run() -> Result<String> {
     ))
 }
 
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
+}
+
+/// The folder that cargo builds into.
+fn target(root: &Path) -> PathBuf {
+    root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
 /// Installs the programs into the target folder, once, and says where they are.
 fn install_programs(root: &Path) -> Result<PathBuf> {
-    let folder = project::target(root).join("tools");
+    let folder = target(root).join("tools");
     for (name, version) in PROGRAMS {
         if process::is_program(&folder.join("bin").join(name)) {
             continue;
@@ -252,6 +245,3 @@ impl Route {
         Ok(command)
     }
 }
-
-#[cfg(test)]
-mod tests;

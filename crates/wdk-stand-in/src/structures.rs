@@ -1,6 +1,6 @@
 //! Structures of the NT kernel as bindgen nests them: unnamed members, unions, padding.
 
-use super::facts::{list, number, text};
+use crate::facts::{list, number, text};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;

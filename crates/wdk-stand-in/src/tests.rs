@@ -1,11 +1,11 @@
 //! What the generated bindings have, and above all what they have not.
 
-use super::bindings::{Bindings, generate};
-use super::facts::Facts;
-use cargo_kmdf::project;
+use crate::bindings::{Bindings, generate};
+use crate::facts::Facts;
+use crate::route;
 
 fn bindings(minor: u8) -> Bindings {
-    let facts = Facts::read(&project::root()).expect("the facts are in the repository");
+    let facts = Facts::read(&route::root()).expect("the facts are in the repository");
     generate(&facts, minor).expect("the facts are whole")
 }
 

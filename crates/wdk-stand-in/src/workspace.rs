@@ -5,8 +5,8 @@
 //! cargo to the crates below, and the target version of KMDF is the one that is asked for. Every
 //! other crate, `wdk`, `wdk-alloc`, `wdk-panic` and `wdk-macros` among them, is that of crates.io.
 
-use super::bindings::{self, Bindings};
-use super::facts::{Facts, WDK_SYS};
+use crate::bindings::{self, Bindings};
+use crate::facts::{Facts, WDK_SYS};
 use anyhow::{Context, Result, bail, ensure};
 use cargo_kmdf::process;
 use serde_json::Value;
@@ -456,7 +456,7 @@ fn edited(edits: &[Edit], name: &str, mut text: String) -> Result<String> {
         ensure!(
             text.contains(edit.from),
             "{name} has no `{}`, which the check of the WDK route replaces: adapt \
-             xtask/src/wdk_route/workspace.rs",
+             crates/wdk-stand-in/src/workspace.rs",
             edit.from.trim()
         );
         text = text.replace(edit.from, edit.to);

@@ -39,7 +39,7 @@ pub struct Call {
 /// Does what the tool of this name does, as far as the check needs it.
 pub fn run(call: &Call) -> Result<()> {
     let store = std::env::var_os(STORE).with_context(|| {
-        format!("{STORE} is not set: `cargo xtask wdk-route` calls this, and nobody else")
+        format!("{STORE} is not set: the makefile of wdk-build calls this, under `cargo xtask wdk-route`")
     })?;
     let said = format!("{} {}", call.tool, call.arguments.join(" "));
     perform(&call.tool, &call.arguments, Path::new(&store))
