@@ -21,6 +21,7 @@
 //! | `KeBugCheckEx` for a panic | [`panic_handler!`] |
 //! | `WdfDeviceCreate`, interfaces, links | [`DeviceInit`], [`Device`] |
 //! | `WdfIoQueueCreate` | [`Device::create_default_queue`], [`IoHandler`] |
+//! | `CTL_CODE` | [`ctl_code`] |
 //! | `WdfRequestRetrieve...`, `WdfRequestComplete...` | [`Request`], [`Transfer`], [`Output`] |
 //! | `WdfRequestForwardToIoQueue` | [`Request::forward`], [`ManualQueue`] |
 //! | `WdfIoQueueRetrieveNextRequest` | [`WaitingRequests::take_next`] |
@@ -176,6 +177,7 @@
 mod allocator;
 mod boxed;
 pub mod context;
+mod control_code;
 pub mod debug;
 mod deferred;
 mod device;
@@ -203,6 +205,7 @@ pub mod text;
 pub use allocator::PoolAllocator;
 pub use boxed::PoolBox;
 pub use context::Context;
+pub use control_code::{Access, ctl_code};
 pub use device::{Device, DeviceInit};
 pub use driver::Driver;
 pub use file::{FileHandler, FileObject};

@@ -40,6 +40,9 @@ pub trait IoHandler: Context {
 
     /// `EvtIoDeviceControl`: a device control request has arrived. IRQL: as [`IoHandler::Level`].
     ///
+    /// A handler without this method completes device controls with STATUS_INVALID_DEVICE_REQUEST, as
+    /// the framework does for a queue without the callback.
+    ///
     /// Source: "EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL callback function (wdfio.h)".
     fn device_control<'r>(
         &self,
@@ -47,7 +50,10 @@ pub trait IoHandler: Context {
         request: Request<'r>,
         code: u32,
         irql: &mut Self::Level,
-    ) -> Handled<'r>;
+    ) -> Handled<'r> {
+        let _ = (queue, code, irql);
+        request.complete(Err(Error::INVALID_DEVICE_REQUEST))
+    }
 
     /// `EvtIoRead`: a read request, of more than zero bytes, has arrived. IRQL: as
     /// [`IoHandler::Level`].
