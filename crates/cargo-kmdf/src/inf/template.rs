@@ -53,6 +53,8 @@ pub fn drivers(root: &Path) -> Result<Vec<Driver>> {
     }];
     for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        // Cargo, and with it cargo-wdk, name files after the crate, which has no hyphens.
+        let name = name.replace('-', "_");
         drivers.push(Driver {
             template: folder.join(format!("{name}.inx")),
             catalog: format!("{name}.cat"),

@@ -1,0 +1,237 @@
+//! The driver, its devices, its handles and their requests.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use kmdf::{
+    Device, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, Entry, Error, FileHandler,
+    FileObject, Guid, Handled, IoHandler, LookasideList, ManualQueue, NonPagedNx, Paged,
+    PagedLookaside, Passive, Queue, Request, Result, SpinLock, Tag, wide,
+};
+use zerocopy::IntoBytes;
+
+use crate::contract::{GET_STATISTICS, INTERFACE_CLASS, PACKET_BYTES, READ_PACKET, Statistics};
+use crate::ring::{Packet, Ring};
+
+/// The device interface class by which a program finds the device.
+pub const INTERFACE: Guid = Guid::from_u128(INTERFACE_CLASS);
+
+const PACKET_TAG: Tag = Tag::new(b"RngP");
+const RING_TAG: Tag = Tag::new(b"RngS");
+const HANDLE_TAG: Tag = Tag::new(b"RngH");
+
+pub struct PacketRing;
+
+impl Driver for PacketRing {
+    fn load(_irql: &mut Passive) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
+        init.set_generated_name(irql);
+        // All access for the system and for administrators, none for anybody else.
+        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_file_handler::<Handle>(irql);
+        let state = DeviceState {
+            handles: PagedLookaside::new(HANDLE_TAG, size_of::<Counters>(), irql)?,
+        };
+        let device = init.create(state, irql)?;
+        let requests = Requests {
+            packets: LookasideList::new(&DriverParent, PACKET_TAG, PACKET_BYTES, irql)?,
+            ring: SpinLock::new(&DriverParent, Ring::new(RING_TAG)?)?,
+            waiting: device.create_manual_queue(irql)?,
+        };
+        device.create_default_queue(DispatchType::Parallel, requests, irql)?;
+        device.create_interface(&INTERFACE, irql)
+    }
+}
+
+/// The context of the device.
+struct DeviceState {
+    /// Where the counters of the handles come from.
+    handles: PagedLookaside,
+}
+kmdf::context!(DeviceState);
+
+/// The context of a file object.
+struct Handle {
+    counters: Entry<Paged, Counters>,
+}
+kmdf::context!(Handle);
+
+/// What a handle did, in pageable memory: it is touched at PASSIVE_LEVEL only.
+#[derive(Default)]
+struct Counters {
+    reads: AtomicU64,
+    writes: AtomicU64,
+    bytes: AtomicU64,
+    displaced: AtomicU64,
+}
+
+impl FileHandler for Handle {
+    fn create(device: Device<'_>, irql: &mut Passive) -> Result<Self> {
+        let list = &device.context::<DeviceState>()?.handles;
+        Ok(Self {
+            counters: list.allocate_value(Counters::default(), irql)?,
+        })
+    }
+}
+
+/// The counters of the handle by which a request came.
+fn counters<'a>(file: FileObject<'a>, irql: &'a Passive) -> Result<&'a Counters> {
+    Ok(file.context::<Handle>()?.counters.get(irql))
+}
+
+/// The context of the queue.
+struct Requests {
+    /// Where the memory of the packets comes from.
+    packets: LookasideList<NonPagedNx>,
+    ring: SpinLock<Ring>,
+    /// [`READ_PACKET`] requests that no packet has come for yet.
+    waiting: ManualQueue<DeviceState>,
+}
+kmdf::context!(Requests);
+
+impl IoHandler for Requests {
+    /// The counters of the handles are pageable.
+    type Level = Passive;
+    const READS_AND_WRITES: bool = true;
+
+    fn write<'r>(&self, queue: Queue<'_>, request: Request<'r>, irql: &mut Passive) -> Handled<'r> {
+        request.complete_with(|transfer| {
+            let bytes = transfer.input(1)?;
+            // The driver of a network adapter is where the closure is when its device has received a packet:
+            // in a DPC.
+            let displaces = irql.raise(|irql| self.packet_arrived(queue.device(), bytes, irql))?;
+            let counters = counters(transfer.file_object()?, irql)?;
+            counters.writes.fetch_add(1, Ordering::Relaxed);
+            counters
+                .bytes
+                .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            counters
+                .displaced
+                .fetch_add(displaces.into(), Ordering::Relaxed);
+            Ok(bytes.len())
+        })
+    }
+
+    fn device_control<'r>(
+        &self,
+        queue: Queue<'_>,
+        request: Request<'r>,
+        code: u32,
+        irql: &mut Passive,
+    ) -> Handled<'r> {
+        match code {
+            READ_PACKET => self
+                .wait_for_packet(queue.device(), request, irql)
+                .unwrap_or_else(|(error, request)| request.complete(Err(error))),
+            GET_STATISTICS => request.complete_with(|transfer| {
+                let statistics = self.statistics(transfer.file_object()?, irql)?;
+                transfer.into_output()?.write(statistics.as_bytes())
+            }),
+            _ => request.complete(Err(Error::INVALID_DEVICE_REQUEST)),
+        }
+    }
+}
+
+impl Requests {
+    /// Puts a packet into the ring and gives packets to waiting requests. Whether it displaced another packet.
+    fn packet_arrived(
+        &self,
+        device: Device<'_>,
+        bytes: &[u8],
+        irql: &mut Dispatch,
+    ) -> Result<bool> {
+        if bytes.len() > PACKET_BYTES {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        let packet = Packet::new(&self.packets, bytes, irql)?;
+        let displaced = self.ring.with(irql, |ring, _| ring.push(packet))?;
+        self.deliver(device, irql)?;
+        Ok(displaced.is_some())
+    }
+
+    /// Lets a request wait, and gives packets to waiting requests: at once to this one, if it is the only one
+    /// and there is a packet.
+    fn wait_for_packet<'r>(
+        &self,
+        device: Device<'_>,
+        request: Request<'r>,
+        irql: &mut Passive,
+    ) -> Result<Handled<'r>, (Error, Request<'r>)> {
+        let count = || {
+            // So that no packet is ever too long for a request that waits.
+            if request.output_length() < PACKET_BYTES {
+                return Err(Error::BUFFER_TOO_SMALL);
+            }
+            let counters = counters(request.file_object()?, irql)?;
+            counters.reads.fetch_add(1, Ordering::Relaxed);
+            self.waiting.of(device)
+        };
+        match count() {
+            Ok(waiting) => {
+                let handled = request.forward(waiting)?;
+                // The request is out of this function's hands, whatever becomes of it.
+                let _ = irql.raise(|irql| self.deliver(device, irql));
+                Ok(handled)
+            }
+            Err(error) => Err((error, request)),
+        }
+    }
+
+    /// Gives packets to waiting requests while there are both, or leaves that to the thread that is at it.
+    ///
+    /// Requests are completed without the lock: their senders may send the next one from their completion
+    /// routines.
+    fn deliver(&self, device: Device<'_>, irql: &mut Dispatch) -> Result<()> {
+        let waiting = self.waiting.of(device)?;
+        if !self.ring.with(irql, |ring, _| ring.start_delivery())? {
+            return Ok(());
+        }
+        while let Some(packet) = self.ring.with(irql, |ring, _| ring.next())? {
+            let mut packet = Some(packet);
+            let taken = {
+                let irql = &*irql;
+                waiting.take_next(irql, |request| {
+                    request.complete_with(|transfer| {
+                        let mut output = transfer.into_output()?;
+                        let packet = packet.take().ok_or(Error::INTERNAL_ERROR)?;
+                        output.write(packet.bytes(irql))
+                    })
+                })
+            };
+            if let Some(packet) = packet {
+                let (ends, _dropped) = self.ring.with(irql, |ring, _| {
+                    let dropped = ring.put_back(packet);
+                    (taken.is_err() && ring.end_delivery(), dropped)
+                })?;
+                if ends {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn statistics(&self, file: FileObject<'_>, irql: &mut Passive) -> Result<Statistics> {
+        let ring = self.ring.with(irql, |ring, _| ring.counts())?;
+        let handle = counters(file, irql)?;
+        Ok(Statistics {
+            handle_reads: handle.reads.load(Ordering::Relaxed),
+            handle_writes: handle.writes.load(Ordering::Relaxed),
+            handle_bytes: handle.bytes.load(Ordering::Relaxed),
+            handle_displaced: handle.displaced.load(Ordering::Relaxed),
+            arrived: ring.arrived,
+            in_ring: ring.in_ring,
+            delivered: ring.delivered,
+            dropped: ring.dropped,
+        })
+    }
+}
+
+/// The numbers of the contract are those of Microsoft's macro.
+const _: () = {
+    use kmdf::{Access, Method, ctl_code};
+    assert!(READ_PACKET == ctl_code(0x22, 0x800, Method::Buffered, Access::Read));
+    assert!(GET_STATISTICS == ctl_code(0x22, 0x801, Method::Buffered, Access::Any));
+};
