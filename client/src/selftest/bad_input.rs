@@ -1,4 +1,4 @@
-//! Every call with bytes that are no request of it: each is refused, and nothing changes.
+//! Every call with malformed requests: each is rejected, and no object is created or deleted.
 
 use wdfmem_ioctl::{CALLS, Call, CallInfo, Code, Status, VERSION, wire::Header};
 use zerocopy::IntoBytes;
@@ -6,24 +6,28 @@ use zerocopy::IntoBytes;
 use super::checker::{CONTRACT, Checker};
 use crate::session::{UNTOUCHED, send};
 
-/// Longer than the answer of any call that does not ask for a length.
+/// Longer than the reply of any call whose request has no length field.
 const OUTPUT: usize = 512;
 
 /// Runs this chapter.
 pub fn run(checker: &mut Checker<'_>) {
-    checker.chapter("Bad input to every call");
+    checker.chapter("Malformed requests to every call");
     let before = checker.send(&Call::Statistics).output;
     for info in CALLS {
         let faults = faults(info);
         let wrong = faults.iter().find_map(|(fault, request, expected)| {
             let output = vec![UNTOUCHED; OUTPUT];
             let reply = send(checker.file, info.code.number(), request, output);
-            let refused = reply.status == *expected && reply.output.is_empty() && reply.tidy;
-            (!refused).then(|| format!("{fault}: {}, not {expected}", reply.status))
+            let rejected = reply.status == *expected && reply.output.is_empty() && reply.tidy;
+            (!rejected).then(|| format!("{fault}: {}, not {expected}", reply.status))
         });
         checker.check(
             CONTRACT,
-            format!("{}: {} wrong requests are refused", info.name, faults.len()),
+            format!(
+                "{}: {} malformed requests are rejected",
+                info.name,
+                faults.len()
+            ),
             "DeviceIoControl",
             wrong.is_none(),
             wrong.unwrap_or_default(),
@@ -32,14 +36,14 @@ pub fn run(checker: &mut Checker<'_>) {
     let after = checker.send(&Call::Statistics).output;
     checker.check(
         CONTRACT,
-        "nothing has changed by that",
+        "none of them changed what is allocated",
         "DeviceIoControl",
         !before.is_empty() && before == after,
         "",
     );
 }
 
-/// Requests that are wrong in one way each, with the status that tells which.
+/// Requests with one defect each, and the status that reports it.
 fn faults(info: &CallInfo) -> Vec<(&'static str, Vec<u8>, Status)> {
     let size = info.request_size;
     let request = |length: usize, header: Header| {
@@ -60,27 +64,27 @@ fn faults(info: &CallInfo) -> Vec<(&'static str, Vec<u8>, Status)> {
         ("no input", Vec::new(), Status::BUFFER_TOO_SMALL),
         ("one byte", vec![0], Status::BUFFER_TOO_SMALL),
         (
-            "a byte short",
+            "one byte too short",
             request(size - 1, sized(size as u32 - 1)),
             Status::BUFFER_TOO_SMALL,
         ),
         (
-            "a byte longer than it says",
+            "one byte longer than its size field",
             request(size + 1, header),
             Status::INFO_LENGTH_MISMATCH,
         ),
         (
-            "a byte shorter than it says",
+            "one byte shorter than its size field",
             request(size, sized(size as u32 + 1)),
             Status::INFO_LENGTH_MISMATCH,
         ),
         (
-            "a size of zero",
+            "a size field of zero",
             request(size, sized(0)),
             Status::INFO_LENGTH_MISMATCH,
         ),
         (
-            "a size of all the bytes there are",
+            "a size field of 0xFFFFFFFF",
             request(size, sized(u32::MAX)),
             Status::INFO_LENGTH_MISMATCH,
         ),
@@ -96,7 +100,7 @@ fn faults(info: &CallInfo) -> Vec<(&'static str, Vec<u8>, Status)> {
             Status::INVALID_PARAMETER,
         ),
     ];
-    // Which version it is may be asked in any.
+    // The version may be queried with any version in the header.
     if info.code != Code::QueryVersion {
         faults.push((
             "another version",

@@ -8,7 +8,7 @@ use wdfmem_ioctl::{
 use super::checker::{CONTRACT, Checker};
 use crate::session;
 
-/// The CRC-32 of "123456789", as every description of it gives it.
+/// The CRC-32 of "123456789": the check value that descriptions of the algorithm give.
 const CHECK: u32 = 0xCBF4_3926;
 
 fn memory(pool: PoolKind, size: u64) -> Call<'static> {
@@ -35,7 +35,7 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.send(&Call::Delete { handle: two });
     checker.reject(
         CONTRACT,
-        "read what was deleted",
+        "read a deleted object",
         &Call::Read(span(one, 0, 1)),
         Status::INVALID_HANDLE,
     );
@@ -64,10 +64,16 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
         span: span(one, 0, 9),
         level: Level::Passive,
     };
-    let reply = checker.succeed(CONTRACT, "take their checksum", &checksum);
+    let reply = checker.succeed(CONTRACT, "compute their checksum", &checksum);
     let answer = reply.answer::<wire::ChecksumAnswer>();
     let right = answer.is_some_and(|answer| answer.checksum.get() == CHECK);
-    checker.check(CONTRACT, "it is theirs", "WdfMemoryGetBuffer", right, "");
+    checker.check(
+        CONTRACT,
+        "the checksum is right",
+        "WdfMemoryGetBuffer",
+        right,
+        "",
+    );
     let copy = |source, target, target_offset| {
         Call::Copy(CopyBytes {
             source,
@@ -90,7 +96,7 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     );
     checker.succeed(
         CONTRACT,
-        "copy within one memory, onto itself in part",
+        "copy within one object, overlapping",
         &copy(one, one, 4),
     );
     checker.reads(
@@ -122,7 +128,7 @@ fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     let cases: [(&str, Call<'_>, Status); 8] = [
         ("read past the end", Call::Read(span(one, 60, 5)), source),
         (
-            "read at an offset near the end of all numbers",
+            "read at an offset of 2^64 - 1",
             Call::Read(span(one, u64::MAX, 2)),
             source,
         ),
@@ -144,7 +150,7 @@ fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
             target,
         ),
         (
-            "take a checksum past the end",
+            "compute a checksum past the end",
             Call::Checksum {
                 span: span(one, 1, 64),
                 level: Level::Passive,
@@ -154,7 +160,7 @@ fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
         ("copy from past the end", copy(33, 0), source),
         ("copy to past the end", copy(0, 1), target),
         (
-            "write nothing",
+            "write zero bytes",
             Call::Write {
                 handle: one,
                 offset: 0,
@@ -180,35 +186,35 @@ fn bulk(checker: &mut Checker<'_>) {
     let windows_call = "DeviceIoControl (METHOD_IN_DIRECT)";
     checker.record(
         CONTRACT,
-        "write 100,000 bytes in place",
+        "write 100,000 bytes by direct I/O",
         windows_call,
         &reply,
         Status::SUCCESS,
     );
     checker.check(
         CONTRACT,
-        "the driver reports that it took all of them",
+        "the driver reports that it transferred all of them",
         windows_call,
         reply.information == LENGTH,
-        format!("it reports {}", reply.information),
+        format!("it reports {} bytes", reply.information),
     );
     let read = Call::BulkRead(made.first(LENGTH as u64));
     let reply = session::call(checker.file, &read);
     let windows_call = "DeviceIoControl (METHOD_OUT_DIRECT)";
     checker.record(
         CONTRACT,
-        "read them in place",
+        "read them by direct I/O",
         windows_call,
         &reply,
         Status::SUCCESS,
     );
     let same = reply.output == data;
-    checker.check(CONTRACT, "they are the same", windows_call, same, "");
+    checker.check(CONTRACT, "the bytes are the same", windows_call, same, "");
     let reply = session::call_with(checker.file, &read, vec![session::UNTOUCHED; LENGTH - 1]);
     let short = Status::BUFFER_TOO_SMALL;
     checker.record(
         CONTRACT,
-        "read them into a shorter buffer",
+        "read them into a buffer one byte too short",
         windows_call,
         &reply,
         short,

@@ -8,37 +8,37 @@ use crate::{
     system::{Allocated, File, System},
 };
 
-/// Marks a row about a rule of the interface rather than of a documented Windows call.
+/// Marks a check of the driver's own interface rather than of a documented Windows call.
 pub const CONTRACT: &str = "contract";
 
-/// In place of a status, where something was looked at instead of called.
-const HOLDS: &str = "holds";
+/// In place of a status, for a check of something other than the status of a call.
+const PASSED: &str = "passed";
 
 /// Makes calls on one file object and records how they ended.
 pub struct Checker<'a> {
-    /// The system.
+    /// The system that the driver runs on.
     pub system: &'a dyn System,
-    /// The file object.
+    /// The file object that the calls are made on.
     pub file: &'a dyn File,
     results: &'a mut Results,
     chapter: &'static str,
-    /// In place of the Windows call that the contract's table names.
+    /// Overrides the Windows call that the contract's table names.
     call: Option<&'static str>,
 }
 
-/// A new object.
+/// A created object.
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
-    /// Its handle; [`Handle::NONE`] if it was not made, and every later row about it tells so.
+    /// Its handle; [`Handle::NONE`] if it could not be created, so that later calls on it fail too.
     pub handle: Handle,
     /// The size of its buffer.
     pub size: u64,
-    /// How that lies.
+    /// The alignment of its buffer.
     pub traits: Traits,
 }
 
 impl Made {
-    /// Its first bytes.
+    /// The first `length` bytes of its buffer.
     pub const fn first(self, length: u64) -> Span {
         Span {
             handle: self.handle,
@@ -71,17 +71,17 @@ impl<'a> Checker<'a> {
         self.call = None;
     }
 
-    /// Names the Windows call of the following rows, where the contract's table names another.
+    /// Sets the Windows call of the following rows, where the contract's table names another.
     pub fn about(&mut self, call: Option<&'static str>) {
         self.call = call;
     }
 
-    /// A call without a row.
+    /// Makes a call without recording it.
     pub fn send(&self, call: &Call<'_>) -> Reply {
         session::call(self.file, call)
     }
 
-    /// A call that must succeed.
+    /// Makes a call that must succeed.
     pub fn succeed(
         &mut self,
         rule: &'static str,
@@ -91,7 +91,7 @@ impl<'a> Checker<'a> {
         self.ends(rule, what, call, Status::SUCCESS)
     }
 
-    /// A call that must be refused, with this status, without output.
+    /// Makes a call that must be rejected with this status and without output.
     pub fn reject(
         &mut self,
         rule: &'static str,
@@ -102,8 +102,8 @@ impl<'a> Checker<'a> {
         self.ends(rule, what, call, status);
     }
 
-    /// Touches bytes at DISPATCH_LEVEL, which paged memory must refuse.
-    pub fn touch_at_dispatch(&mut self, rule: &'static str, pool: PoolKind, span: Span) {
+    /// Reads bytes at DISPATCH_LEVEL, which the driver must reject for paged memory.
+    pub fn read_at_dispatch(&mut self, rule: &'static str, pool: PoolKind, span: Span) {
         let call = Call::Checksum {
             span,
             level: Level::Dispatch,
@@ -112,16 +112,16 @@ impl<'a> Checker<'a> {
             PoolKind::NonPaged => Status::SUCCESS,
             PoolKind::Paged => Status::NOT_SUPPORTED,
         };
-        self.ends(rule, "touch it at DISPATCH_LEVEL", &call, status);
+        self.ends(rule, "read it at DISPATCH_LEVEL", &call, status);
     }
 
-    /// A call that must make an object.
+    /// Makes a call that must create an object.
     pub fn make(&mut self, rule: &'static str, what: impl Into<String>, call: &Call<'_>) -> Made {
         let reply = self.succeed(rule, what, call);
         made(&reply)
     }
 
-    /// A call that makes an object, without a row.
+    /// Creates an object without recording it.
     pub fn make_unchecked(&self, call: &Call<'_>) -> Made {
         made(&self.send(call))
     }
@@ -139,7 +139,7 @@ impl<'a> Checker<'a> {
         reply
     }
 
-    /// A request's bytes as they are, which must be refused.
+    /// Sends a request as raw bytes, which must be rejected.
     pub fn reject_bytes(
         &mut self,
         rule: &'static str,
@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
         self.record(rule, what, "DeviceIoControl", &reply, status);
     }
 
-    /// Writes down how a call ended.
+    /// Records how a call ended.
     pub fn record(
         &mut self,
         rule: &'static str,
@@ -162,10 +162,10 @@ impl<'a> Checker<'a> {
     ) {
         let silent = reply.status.is_success() || reply.output.is_empty();
         let detail = if !reply.tidy {
-            Some("bytes beyond the answer were touched".to_owned())
+            Some("output beyond the reply was overwritten".to_owned())
         } else if !silent {
             Some(format!(
-                "{} bytes of output came with it",
+                "rejected, but with {} bytes of output",
                 reply.output.len()
             ))
         } else {
@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
         });
     }
 
-    /// Writes down whether something is as it should be.
+    /// Records whether an expectation was met.
     pub fn check(
         &mut self,
         rule: &'static str,
@@ -197,14 +197,14 @@ impl<'a> Checker<'a> {
             rule,
             what: what.into(),
             call: self.call.unwrap_or(windows_call),
-            expected: HOLDS.to_owned(),
-            status: if ok { HOLDS } else { "does not hold" }.to_owned(),
+            expected: PASSED.to_owned(),
+            status: if ok { PASSED } else { "failed" }.to_owned(),
             ok,
             detail: Some(detail.into()).filter(|detail| !detail.is_empty()),
         });
     }
 
-    /// Bytes of an object must be these.
+    /// Checks that bytes of an object are the expected ones.
     pub fn reads(
         &mut self,
         rule: &'static str,
@@ -224,7 +224,7 @@ impl<'a> Checker<'a> {
         self.check(rule, what, "WdfMemoryCopyToBuffer", ok, detail);
     }
 
-    /// The blocks under a tag must be so many; not tried where they cannot be seen.
+    /// Checks how many blocks are allocated under a tag. Skipped where that cannot be seen.
     pub fn blocks(
         &mut self,
         rule: &'static str,
@@ -239,15 +239,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Has each allocation of a call fail in turn: each time it must be refused with the pool's status, or
-    /// succeed all the same. `undo` gets what a success made. Not tried where that cannot be done.
+    /// Fails each pool allocation of a call in turn: each time the call must be rejected with
+    /// STATUS_INSUFFICIENT_RESOURCES, or succeed without that allocation. `undo` deletes what a success created.
+    /// Skipped on systems without fault injection.
     pub fn fail_allocations(
         &mut self,
         rule: &'static str,
         call: &Call<'_>,
         undo: impl Fn(Handle) -> Call<'static>,
     ) {
-        let mut refused = 0_u32;
+        let mut rejected = 0_u32;
         let mut wrong = None;
         for nth in 1..=100 {
             let Some(before) = self.system.fail_allocation(nth) else {
@@ -258,7 +259,7 @@ impl<'a> Checker<'a> {
             if reply.status == Status::SUCCESS {
                 self.send(&undo(made(&reply).handle));
             } else if reply.status == Status::INSUFFICIENT_RESOURCES && reply.output.is_empty() {
-                refused += 1;
+                rejected += 1;
             } else {
                 wrong = Some(reply.status);
             }
@@ -270,17 +271,17 @@ impl<'a> Checker<'a> {
         let detail = match wrong {
             Some(status) => status.to_string(),
             None => {
-                let times = if refused == 1 { "time" } else { "times" };
+                let times = if rejected == 1 { "time" } else { "times" };
                 format!(
-                    "refused {refused} {times} with {}",
+                    "rejected {rejected} {times} with {}",
                     Status::INSUFFICIENT_RESOURCES
                 )
             }
         };
-        let ok = wrong.is_none() && refused > 0;
+        let ok = wrong.is_none() && rejected > 0;
         self.check(
             rule,
-            "each allocation of the call fails in turn",
+            "fail each allocation of the call in turn",
             windows_call,
             ok,
             detail,

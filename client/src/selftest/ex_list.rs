@@ -1,4 +1,4 @@
-//! ExAllocateFromPagedLookasideList, its Initialize, Free and Delete, and the nonpaged sibling.
+//! ExAllocateFromPagedLookasideList with Initialize, Free and Delete, and the nonpaged counterparts.
 
 use wdfmem_ioctl::{
     Call, Capabilities, Handle, InitializeExList, MIN_ENTRY_BYTES, PoolKind, Routines, Status, Tag,
@@ -7,7 +7,7 @@ use wdfmem_ioctl::{
 
 use super::checker::Checker;
 
-/// The Windows calls of one kind of list.
+/// The Windows calls for paged or for nonpaged lists.
 struct Calls {
     initialize: &'static str,
     allocate: &'static str,
@@ -29,7 +29,7 @@ const NONPAGED: Calls = Calls {
     delete: "ExDeleteNPagedLookasideList",
 };
 
-/// The tag of this part's entries.
+/// The tag of this chapter's entries.
 fn tag() -> Tag {
     Tag::parse("Entr").unwrap_or(Tag::DEFAULT)
 }
@@ -59,19 +59,24 @@ pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
     checker.about(Some(PAGED.initialize));
     for (what, size) in [
         ("of zero bytes", 0),
-        ("too small for a link", MIN_ENTRY_BYTES - 1),
+        ("smaller than a list link", MIN_ENTRY_BYTES - 1),
     ] {
         let call = initialize(PoolKind::Paged, size, Routines::Inline);
-        let what = format!("a list of entries {what}");
+        let what = format!("initialize a list of entries {what}");
         checker.reject("E1", what, &call, Status::INVALID_PARAMETER);
     }
     checker.about(Some(PAGED.allocate));
     let none = allocate(Handle::NONE);
-    checker.reject("E1", "allocate from no list", &none, Status::INVALID_HANDLE);
+    checker.reject(
+        "E1",
+        "allocate from handle 0",
+        &none,
+        Status::INVALID_HANDLE,
+    );
     checker.about(None);
     checker.blocks(
         "E4",
-        "with the lists, all entries are gone",
+        "all entries are freed with their lists",
         PAGED.delete,
         tag(),
         0,
@@ -90,10 +95,14 @@ fn which_way(checker: &mut Checker<'_>) {
             "its kernel does not export the call"
         }
     });
-    let detail = format!("{}: {}", system, way.unwrap_or("no answer"));
+    let detail = format!(
+        "{}: {}",
+        system,
+        way.unwrap_or("the version could not be queried")
+    );
     checker.check(
         "E7",
-        "the same driver loads here",
+        "the same driver image loads here",
         PAGED.allocate,
         way.is_some(),
         detail,
@@ -103,11 +112,11 @@ fn which_way(checker: &mut Checker<'_>) {
 fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &Calls) {
     let size = 80;
     let way = match routines {
-        Routines::Inline => "inline",
-        Routines::Exported => "by the kernel's exports if it has them",
+        Routines::Inline => "by inline functions",
+        Routines::Exported => "by the kernel's exported functions, if any",
     };
     checker.about(Some(calls.initialize));
-    let what = format!("a list of {pool} entries of {size} bytes, served {way}");
+    let what = format!("initialize a list of {pool} entries of {size} bytes, served {way}");
     let list = checker.make("E1, E7", what, &initialize(pool, size, routines));
     checker.about(Some(calls.allocate));
     let entry = checker.make(
@@ -116,14 +125,20 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &C
         &allocate(list.handle),
     );
     let right = entry.size == size && entry.traits.has(Traits::ALIGNED);
-    checker.check("E2", "it has the list's size", calls.allocate, right, "");
+    checker.check(
+        "E2",
+        "it has the list's buffer size",
+        calls.allocate,
+        right,
+        "",
+    );
     checker.reads("E2, C8", "it reads as zeros", entry.first(size), &[0; 80]);
     checker.send(&Call::Fill {
         span: entry.first(size),
         byte: 0xA5,
     });
-    checker.about(Some("a plain memory access"));
-    checker.touch_at_dispatch("E5", pool, entry.first(size));
+    checker.about(Some("memory access"));
+    checker.read_at_dispatch("E5", pool, entry.first(size));
     checker.about(Some(calls.allocate));
     checker.fail_allocations("E2, E3", &allocate(list.handle), move |entry| {
         Call::FreeEntry {
@@ -140,7 +155,7 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &C
     checker.about(Some(calls.allocate));
     checker.reject(
         "E1",
-        "allocate from it",
+        "allocate from it after it was deleted",
         &allocate(list.handle),
         Status::INVALID_HANDLE,
     );
@@ -165,7 +180,7 @@ fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handl
     let early = Call::DeleteExList { list };
     checker.reject(
         "E4",
-        "delete the list while the entry is out",
+        "delete the list while the entry is in use",
         &early,
         Status::DEVICE_BUSY,
     );
@@ -173,16 +188,21 @@ fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handl
     let free = Call::FreeEntry { list, entry };
     checker.succeed("E4", "free the entry to its list", &free);
     checker.reject("E4", "free it again", &free, Status::INVALID_HANDLE);
-    checker.about(Some("a plain memory access"));
+    checker.about(Some("memory access"));
     let span = wdfmem_ioctl::Span {
         handle: entry,
         offset: 0,
         length: 1,
     };
-    checker.reject("E4", "read it", &Call::Read(span), Status::INVALID_HANDLE);
+    checker.reject(
+        "E4",
+        "read it after it was freed",
+        &Call::Read(span),
+        Status::INVALID_HANDLE,
+    );
 }
 
-/// A list gives up an entry that it has, else gets one.
+/// A list hands out a freed entry again, or allocates one from the pool.
 fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
     let counters = |checker: &Checker<'_>| {
         checker
@@ -193,10 +213,10 @@ fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
     let Some((hits, misses)) = counters(checker) else {
         checker.check(
             "E3",
-            "ask for hits and misses",
+            "query hits and misses",
             "DeviceIoControl",
             false,
-            "no answer",
+            "the statistics could not be queried",
         );
         return;
     };
@@ -211,10 +231,14 @@ fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
         list,
         entry: first.handle,
     });
-    let third = checker.make("E3", "allocate after one was freed", &allocate(list));
+    let third = checker.make(
+        "E3",
+        "allocate an entry after one was freed",
+        &allocate(list),
+    );
     checker.reads(
         "C8",
-        "nothing of its former owner is left",
+        "it holds no bytes of its last owner",
         third.first(80),
         &[0; 80],
     );
@@ -223,14 +247,14 @@ fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
             hits_after.saturating_sub(hits),
             misses_after.saturating_sub(misses),
         );
-        // Under special pool, lists keep nothing.
+        // With special pool, a lookaside list keeps no freed entries.
         let reused = hits >= 1 || checker.system.is_verified();
         checker.check(
             "E3",
-            "each entry came from the list or, when it was empty, from elsewhere",
+            "every allocation is counted as a hit or a miss of the list",
             calls.allocate,
             hits + misses == 3 && reused,
-            format!("{hits} from the list, {misses} from elsewhere"),
+            format!("{hits} hits, {misses} misses"),
         );
     }
     for entry in [second, third] {

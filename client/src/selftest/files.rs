@@ -1,4 +1,4 @@
-//! File objects: what is whose, how much each may have, and what becomes of what they leave.
+//! File objects: handles are private to one, each has a quota, and closing one frees its objects.
 
 use wdfmem_ioctl::{
     Call, Content, CreateList, CreateMemory, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, Handle,
@@ -31,30 +31,33 @@ fn memory(parent: Parent, size: u64) -> Call<'static> {
 pub fn run(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     let mine = system.open()?;
     let other = system.open()?;
-    strangers(system, results, mine.as_ref(), other.as_ref());
+    other_file(system, results, mine.as_ref(), other.as_ref());
     drop(mine);
     quotas(system, results, other.as_ref());
     drop(other);
     device_quota(system, results)?;
-    leavings(system, results)
+    close_with_objects(system, results)
 }
 
-fn strangers(system: &dyn System, results: &mut Results, mine: &dyn File, other: &dyn File) {
+fn other_file(system: &dyn System, results: &mut Results, mine: &dyn File, other: &dyn File) {
     let made = {
         let mut checker = Checker::new(system, mine, results);
         checker.chapter(CHAPTER);
         checker.make(
             CONTRACT,
-            "make memory through one file object",
+            "allocate memory through one file object",
             &memory(Parent::FileObject, 16),
         )
     };
     let mut checker = Checker::new(system, other, results);
     checker.chapter(CHAPTER);
     let cases = [
-        ("read it through another", Call::Read(made.first(1))),
         (
-            "write to it through another",
+            "read it through another file object",
+            Call::Read(made.first(1)),
+        ),
+        (
+            "write to it through another file object",
             Call::Write {
                 handle: made.handle,
                 offset: 0,
@@ -62,7 +65,7 @@ fn strangers(system: &dyn System, results: &mut Results, mine: &dyn File, other:
             },
         ),
         (
-            "delete it through another",
+            "delete it through another file object",
             Call::Delete {
                 handle: made.handle,
             },
@@ -73,10 +76,15 @@ fn strangers(system: &dyn System, results: &mut Results, mine: &dyn File, other:
     }
     let mut checker = Checker::new(system, mine, results);
     checker.chapter(CHAPTER);
-    checker.reads(CONTRACT, "it is as it was", made.first(16), &[0; 16]);
+    checker.reads(
+        CONTRACT,
+        "its bytes are unchanged",
+        made.first(16),
+        &[0; 16],
+    );
 }
 
-/// Makes objects until one is refused; how many, and the refusal.
+/// Creates objects until one is rejected. Returns how many, and the status of the last call.
 fn fill_up(file: &dyn File, call: &Call<'_>) -> (u32, Status) {
     let mut made = 0;
     loop {
@@ -102,25 +110,25 @@ fn quotas(system: &dyn System, results: &mut Results, file: &dyn File) {
         );
     }
     let full = !handles.contains(&Handle::NONE);
-    let what = format!("{most} objects of the greatest size are made");
+    let what = format!("create {most} objects of the maximum size");
     checker.check(CONTRACT, what, "WdfMemoryCreate", full, "");
     let one_more = memory(Parent::FileObject, 1);
     checker.reject(
         CONTRACT,
-        "one more byte is beyond the quota",
+        "allocate one more byte than the quota allows",
         &one_more,
         quota,
     );
     for handle in handles {
         checker.send(&Call::Delete { handle });
     }
-    let (made, refusal) = fill_up(file, &one_more);
+    let (made, rejection) = fill_up(file, &one_more);
     checker.check(
         CONTRACT,
-        format!("{FILE_OBJECTS} objects are made, one more is beyond the quota"),
+        format!("a file object may have {FILE_OBJECTS} objects, and no more"),
         "WdfMemoryCreate",
-        (made, refusal) == (FILE_OBJECTS, quota),
-        format!("{made} made, then {refusal}"),
+        (made, rejection) == (FILE_OBJECTS, quota),
+        format!("{made} created, then {rejection}"),
     );
 }
 
@@ -130,11 +138,11 @@ fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failur
         .collect::<Result<Vec<_>, _>>()?;
     let call = memory(Parent::FileObject, 1);
     let mut made = 0;
-    let mut refusal = Status::SUCCESS;
+    let mut rejection = Status::SUCCESS;
     for file in &files {
         let (more, status) = fill_up(file.as_ref(), &call);
         made += more;
-        refusal = status;
+        rejection = status;
     }
     let Some(file) = files.first() else {
         return Ok(());
@@ -144,20 +152,20 @@ fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failur
     checker.check(
         CONTRACT,
         format!(
-            "{} file objects make {DEVICE_OBJECTS} objects, the device's quota",
+            "{} file objects may have {DEVICE_OBJECTS} objects together, and no more",
             files.len()
         ),
         "WdfMemoryCreate",
-        (made, refusal) == (DEVICE_OBJECTS, Status::QUOTA_EXCEEDED),
-        format!("{made} made, then {refusal}"),
+        (made, rejection) == (DEVICE_OBJECTS, Status::QUOTA_EXCEEDED),
+        format!("{made} created, then {rejection}"),
     );
     Ok(())
 }
 
-fn leavings(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
-    let careless = system.open()?;
+fn close_with_objects(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
+    let closed = system.open()?;
     let leave = |call: &Call<'_>| {
-        let reply = session::call(careless.as_ref(), call);
+        let reply = session::call(closed.as_ref(), call);
         reply.created().map_or(Handle::NONE, |answer| {
             Handle::from_number(answer.handle.get())
         })
@@ -187,8 +195,8 @@ fn leavings(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
             .answer::<wire::StatisticsAnswer>()
             .map(|answer| answer.device_charged.objects.get())
     };
-    let before = counted(careless.as_ref());
-    drop(careless);
+    let before = counted(closed.as_ref());
+    drop(closed);
     let after = system.open()?;
     let mut checker = Checker::new(system, after.as_ref(), results);
     checker.chapter(CHAPTER);
@@ -196,7 +204,7 @@ fn leavings(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     let text = |count: Option<u64>| count.map_or("unknown".to_owned(), |count| count.to_string());
     checker.check(
         "C9, P6, L5, E4",
-        "a file object is closed that leaves memory, lists and entries behind",
+        "close a file object that still has memory, lists and entries",
         "CloseHandle",
         before == Some(11) && left == Some(0),
         format!("{} objects before, {} after", text(before), text(left)),

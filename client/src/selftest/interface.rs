@@ -1,4 +1,4 @@
-//! The interface itself: its version, and requests that are none.
+//! The interface itself: its version, who may open it, and requests it must reject.
 
 use wdfmem_ioctl::{Call, Code, Handle, Status, VERSION, wire};
 
@@ -7,14 +7,20 @@ use super::checker::{CONTRACT, Checker};
 /// Runs this chapter.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("The interface");
-    let reply = checker.succeed(CONTRACT, "ask for the version", &Call::QueryVersion);
+    let reply = checker.succeed(CONTRACT, "query the version", &Call::QueryVersion);
     let version = reply.answer::<wire::VersionAnswer>();
     let ours = version.is_some_and(|answer| answer.version.get() == VERSION);
-    checker.check(CONTRACT, "it is the client's", "DeviceIoControl", ours, "");
+    checker.check(
+        CONTRACT,
+        "it is the version that the client was built for",
+        "DeviceIoControl",
+        ours,
+        "",
+    );
     if let Some(status) = checker.system.open_as_user() {
         checker.check(
             CONTRACT,
-            "somebody who is no administrator opens the device",
+            "open the device without administrator rights",
             "CreateFile",
             status == Status::ACCESS_DENIED,
             status.to_string(),
@@ -40,20 +46,20 @@ pub fn run(checker: &mut Checker<'_>) {
     let unknown = Code::BulkRead.number() + 0x100;
     let cases: [(&str, u32, &[u8], Status); 7] = [
         (
-            "a control code that no call has",
+            "an unknown control code",
             unknown,
             &request,
             Status::INVALID_DEVICE_REQUEST,
         ),
-        ("no input at all", code, &[], Status::BUFFER_TOO_SMALL),
+        ("no input", code, &[], Status::BUFFER_TOO_SMALL),
         (
-            "an input that is a byte short",
+            "an input one byte too short",
             code,
             shorter,
             Status::BUFFER_TOO_SMALL,
         ),
         (
-            "an input that is a byte long",
+            "an input one byte too long",
             code,
             &longer,
             Status::INFO_LENGTH_MISMATCH,
@@ -71,7 +77,7 @@ pub fn run(checker: &mut Checker<'_>) {
             Status::INVALID_PARAMETER,
         ),
         (
-            "a handle that was never given out",
+            "a handle that was never returned",
             code,
             &request,
             Status::INVALID_HANDLE,
@@ -85,7 +91,7 @@ pub fn run(checker: &mut Checker<'_>) {
         let case = (Call::Statistics.code().number(), plain.as_slice(), 8);
         checker.reject_bytes(
             CONTRACT,
-            "an output buffer that is too short for the answer",
+            "an output buffer too short for the reply",
             case,
             Status::BUFFER_TOO_SMALL,
         );

@@ -6,7 +6,7 @@ use super::checker::{Checker, delete};
 
 const CALL: &str = "WdfMemoryCreateFromLookaside";
 
-/// The tag of this part's buffers.
+/// The tag of this chapter's buffers.
 fn tag() -> Tag {
     Tag::parse("Look").unwrap_or(Tag::DEFAULT)
 }
@@ -24,7 +24,7 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.chapter(CALL);
     checker.reject(
         "L1, L3",
-        "a list of buffers of zero bytes",
+        "create a list with buffers of zero bytes",
         &create(PoolKind::NonPaged, 0),
         Status::INVALID_PARAMETER,
     );
@@ -38,7 +38,7 @@ pub fn run(checker: &mut Checker<'_>) {
     invalid_handles(checker);
     checker.blocks(
         "L5",
-        "with the lists, all buffers are gone",
+        "all buffers are freed with their lists",
         "WdfObjectDelete",
         tag(),
         0,
@@ -46,10 +46,10 @@ pub fn run(checker: &mut Checker<'_>) {
 }
 
 fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
-    let what = format!("a list of {pool} buffers of {size} bytes");
+    let what = format!("create a list of {pool} buffers of {size} bytes");
     let list = checker.make("L1", what, &create(pool, size));
     let take = Call::CreateFromLookaside { list: list.handle };
-    let made = checker.make("L2", "take memory from it", &take);
+    let made = checker.make("L2", "allocate memory from it", &take);
     let aligned = if size < 4096 {
         Traits::ALIGNED
     } else {
@@ -58,7 +58,7 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
     let right = made.size == size && made.traits.has(aligned);
     checker.check(
         "L1, L2",
-        "it has the list's size",
+        "it has the list's buffer size",
         CALL,
         right,
         format!("{} bytes", made.size),
@@ -76,28 +76,28 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
     });
 
     checker.about(Some("WdfMemoryGetBuffer"));
-    checker.touch_at_dispatch("L6", pool, made.first(size));
+    checker.read_at_dispatch("L6", pool, made.first(size));
     checker.about(None);
     checker.fail_allocations("L3", &take, delete);
 
     let busy = Status::DEVICE_BUSY;
     checker.reject(
         "L5",
-        "delete the list while memory is out",
+        "delete the list while memory from it is in use",
         &delete(list.handle),
         busy,
     );
-    checker.succeed("L5", "give the memory back", &delete(made.handle));
+    checker.succeed("L5", "return the memory to the list", &delete(made.handle));
     checker.reject(
         "L5",
-        "give it back again",
+        "return it again",
         &delete(made.handle),
         Status::INVALID_HANDLE,
     );
-    let again = checker.make("L2", "take memory again", &take);
+    let again = checker.make("L2", "allocate memory again", &take);
     checker.reads(
         "L2, C8",
-        "nothing of its former owner is left",
+        "it holds no bytes of its last owner",
         again.first(size),
         &vec![0; length],
     );
@@ -112,7 +112,7 @@ fn invalid_handles(checker: &mut Checker<'_>) {
     let mismatch = Status::OBJECT_TYPE_MISMATCH;
     checker.reject(
         "L4",
-        "take from what is no list",
+        "allocate from a handle that is not a list",
         &take(memory.handle),
         mismatch,
     );
@@ -120,13 +120,13 @@ fn invalid_handles(checker: &mut Checker<'_>) {
     checker.send(&delete(list.handle));
     checker.reject(
         "L4",
-        "take from a deleted list",
+        "allocate from a deleted list",
         &take(list.handle),
         Status::INVALID_HANDLE,
     );
     checker.reject(
         "L4",
-        "take from nothing",
+        "allocate from handle 0",
         &take(Handle::NONE),
         Status::INVALID_HANDLE,
     );

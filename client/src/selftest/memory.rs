@@ -9,7 +9,7 @@ use super::checker::{CONTRACT, Checker, delete};
 const CALL: &str = "WdfMemoryCreate";
 const PAGE: u64 = 4096;
 
-/// The tag of this part's memory.
+/// The tag of this chapter's memory.
 fn tag() -> Tag {
     Tag::parse("Mem1").unwrap_or(Tag::DEFAULT)
 }
@@ -39,11 +39,15 @@ fn attributes_and_parents(checker: &mut Checker<'_>) {
     let parents = [
         (
             "C1, C9",
-            "without attributes: a child of the driver object",
+            "create without attributes: a child of the driver object",
             Parent::Driver,
         ),
-        ("C9", "as a child of the file object", Parent::FileObject),
-        ("C9", "as a child of the device", Parent::Device),
+        (
+            "C9",
+            "create as a child of the file object",
+            Parent::FileObject,
+        ),
+        ("C9", "create as a child of the device", Parent::Device),
     ];
     for (rule, what, parent) in parents {
         let made = checker.make(
@@ -61,14 +65,18 @@ fn attributes_and_parents(checker: &mut Checker<'_>) {
 fn pools(checker: &mut Checker<'_>) {
     let resident = checker.make(
         "C2",
-        "64 bytes of nonpaged memory",
+        "allocate 64 bytes of nonpaged memory",
         &Call::CreateMemory(create(64)),
     );
     let paged = CreateMemory {
         pool: PoolKind::Paged,
         ..create(64)
     };
-    let pageable = checker.make("C2", "64 bytes of paged memory", &Call::CreateMemory(paged));
+    let pageable = checker.make(
+        "C2",
+        "allocate 64 bytes of paged memory",
+        &Call::CreateMemory(paged),
+    );
     let at = |made: super::checker::Made, level| Call::Checksum {
         span: made.first(64),
         level,
@@ -76,18 +84,18 @@ fn pools(checker: &mut Checker<'_>) {
     checker.about(Some("WdfMemoryGetBuffer"));
     checker.succeed(
         "C2",
-        "touch the nonpaged memory at DISPATCH_LEVEL",
+        "read the nonpaged memory at DISPATCH_LEVEL",
         &at(resident, Level::Dispatch),
     );
     checker.reject(
         "C2",
-        "touch the paged memory at DISPATCH_LEVEL",
+        "read the paged memory at DISPATCH_LEVEL",
         &at(pageable, Level::Dispatch),
         Status::NOT_SUPPORTED,
     );
     checker.succeed(
         "C2",
-        "touch the paged memory at PASSIVE_LEVEL",
+        "read the paged memory at PASSIVE_LEVEL",
         &at(pageable, Level::Passive),
     );
     checker.about(None);
@@ -98,7 +106,7 @@ fn pools(checker: &mut Checker<'_>) {
 fn tags(checker: &mut Checker<'_>) {
     let made = checker.make(
         "C3",
-        "with the tag 'Mem1'",
+        "allocate with the tag 'Mem1'",
         &Call::CreateMemory(create(100)),
     );
     checker.blocks("C3", "one block has that tag", CALL, tag(), 1);
@@ -108,11 +116,11 @@ fn tags(checker: &mut Checker<'_>) {
         tag: Tag::DEFAULT,
         ..create(5000)
     };
-    let made = checker.make("C3", "with tag 0", &Call::CreateMemory(untagged));
+    let made = checker.make("C3", "allocate with tag 0", &Call::CreateMemory(untagged));
     if let (Some(before), Some(after)) = (before, checker.system.allocated(Tag::DRIVER)) {
         checker.check(
             "C4",
-            "it has the tag that the driver's configuration names",
+            "it has the driver's default tag",
             CALL,
             after.bytes >= before.bytes + 5000,
             format!(
@@ -123,7 +131,7 @@ fn tags(checker: &mut Checker<'_>) {
         );
     }
     checker.send(&delete(made.handle));
-    // A tag that is no `Tag` can only be sent as bytes.
+    // The type `Tag` cannot hold this one, so it is sent as bytes.
     let call = Call::CreateMemory(create(64));
     let mut request = vec![0; call.encoded_length()];
     if call.encode(&mut request).is_some() {
@@ -133,7 +141,7 @@ fn tags(checker: &mut Checker<'_>) {
         let case = (call.code().number(), request.as_slice(), 16);
         checker.reject_bytes(
             "C3",
-            "with a tag that is not ASCII",
+            "allocate with a tag that is not ASCII",
             case,
             Status::INVALID_PARAMETER,
         );
@@ -142,18 +150,23 @@ fn tags(checker: &mut Checker<'_>) {
 
 fn sizes(checker: &mut Checker<'_>) {
     let zero = Call::CreateMemory(create(0));
-    checker.reject("C5, C7", "of zero bytes", &zero, Status::INVALID_PARAMETER);
+    checker.reject(
+        "C5, C7",
+        "allocate zero bytes",
+        &zero,
+        Status::INVALID_PARAMETER,
+    );
     let huge = Call::CreateMemory(create(MAX_OBJECT_BYTES + 1));
     checker.reject(
         CONTRACT,
-        "of more than the greatest size",
+        "allocate more than the maximum size",
         &huge,
         Status::INVALID_BUFFER_SIZE,
     );
     let endless = Call::CreateMemory(create(u64::MAX));
     checker.reject(
         CONTRACT,
-        "of all the bytes there are",
+        "allocate 2^64 - 1 bytes",
         &endless,
         Status::INVALID_BUFFER_SIZE,
     );
@@ -161,13 +174,13 @@ fn sizes(checker: &mut Checker<'_>) {
 
     let made = checker.make(
         "C11",
-        "of 100 bytes, below a page",
+        "allocate 100 bytes, less than a page",
         &Call::CreateMemory(create(100)),
     );
     let exact = made.size == 100 && made.traits.has(Traits::ALIGNED);
     checker.check(
         "C11",
-        "it has just those, at a multiple of 16",
+        "the size is exact and the address a multiple of 16",
         CALL,
         exact,
         "",
@@ -179,26 +192,30 @@ fn sizes(checker: &mut Checker<'_>) {
     };
     checker.reject(
         "C11",
-        "read byte 100",
+        "read past the end",
         &Call::Read(past),
         Status::BUFFER_TOO_SMALL,
     );
     checker.send(&delete(made.handle));
     for pool in PoolKind::ALL {
-        let what = format!("of 4097 bytes of {pool} memory, a page and one more");
+        let what = format!("allocate 4097 bytes of {pool} memory, more than a page");
         let call = CreateMemory {
             pool: *pool,
             ..create(PAGE + 1)
         };
         let made = checker.make("C12", what, &Call::CreateMemory(call));
         let aligned = made.size == PAGE + 1 && made.traits.has(Traits::PAGE_ALIGNED);
-        checker.check("C12", "they begin a page", CALL, aligned, "");
+        checker.check("C12", "the address is page-aligned", CALL, aligned, "");
         checker.send(&delete(made.handle));
     }
 }
 
 fn contents(checker: &mut Checker<'_>) {
-    let made = checker.make("C8", "zeroed", &Call::CreateMemory(create(32)));
+    let made = checker.make(
+        "C8",
+        "allocate zeroed memory",
+        &Call::CreateMemory(create(32)),
+    );
     checker.reads("C8", "it reads as zeros", made.first(32), &[0; 32]);
     checker.succeed(
         "C6",
@@ -211,7 +228,7 @@ fn contents(checker: &mut Checker<'_>) {
     );
     checker.reads(
         "C6",
-        "the bytes are found there again",
+        "the bytes are read back",
         wdfmem_ioctl::Span {
             handle: made.handle,
             offset: 2,
@@ -224,11 +241,15 @@ fn contents(checker: &mut Checker<'_>) {
         content: Content::Uninitialized,
         ..create(32)
     };
-    let made = checker.make("C8", "not initialised", &Call::CreateMemory(raw));
+    let made = checker.make(
+        "C8",
+        "allocate uninitialised memory",
+        &Call::CreateMemory(raw),
+    );
     let never = Status::INVALID_DEVICE_STATE;
     checker.reject(
         "C8",
-        "read what nobody wrote",
+        "read it before anything was written",
         &Call::Read(made.first(1)),
         never,
     );
@@ -239,7 +260,7 @@ fn contents(checker: &mut Checker<'_>) {
     });
     checker.reads(
         "C8",
-        "after a write, what is around it reads as zeros",
+        "after a write, the bytes around it read as zeros",
         made.first(9),
         b"eight by\0",
     );
@@ -249,7 +270,13 @@ fn contents(checker: &mut Checker<'_>) {
 fn ends(checker: &mut Checker<'_>) {
     let made = checker.make_unchecked(&Call::CreateMemory(create(64)));
     checker.succeed("C10", "delete it", &delete(made.handle));
-    checker.blocks("C10", "its buffer is gone too", "WdfObjectDelete", tag(), 0);
+    checker.blocks(
+        "C10",
+        "its buffer is freed too",
+        "WdfObjectDelete",
+        tag(),
+        0,
+    );
     checker.reject(
         "C10",
         "delete it again",
@@ -258,7 +285,7 @@ fn ends(checker: &mut Checker<'_>) {
     );
     checker.reject(
         "C10",
-        "read it",
+        "read it after it was deleted",
         &Call::Read(made.first(1)),
         Status::INVALID_HANDLE,
     );

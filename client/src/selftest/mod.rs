@@ -111,16 +111,16 @@ fn ex_list_alone(system: &dyn System) -> Result<Results, Failure> {
     Ok(results)
 }
 
-/// What only the end shows.
+/// Checks that are possible only after the driver was unloaded.
 fn closing(results: &mut Results, verdict: &Verdict) {
     if !verdict.watched {
         return;
     }
-    let nothing = || {
+    let compliance_status = || {
         if verdict.findings.is_empty() {
-            "nothing"
+            "no violations"
         } else {
-            "findings"
+            "violations"
         }
     };
     let compliance = verdict.checks.iter().any(|check| check == "DDI compliance");
@@ -138,15 +138,15 @@ fn closing(results: &mut Results, verdict: &Verdict) {
     };
     close(
         "C13, P10, L7",
-        "the DDI compliance checks were on, and stopped none of the above",
+        "DDI compliance checks were on and reported no violation",
         compliance && verdict.findings.is_empty(),
-        nothing().to_owned(),
-        "nothing",
+        compliance_status().to_owned(),
+        "no violations",
     );
     let left = verdict.left;
     close(
         "C9, P8, L5, E4",
-        "what is left in the pools",
+        "all pool memory is freed",
         left.blocks == 0,
         format!("{} blocks", left.blocks),
         "0 blocks",

@@ -10,7 +10,7 @@ use super::checker::{CONTRACT, Checker, delete};
 const CALL: &str = "WdfMemoryCreatePreallocated";
 const ASSIGN: &str = "WdfMemoryAssignBuffer";
 
-/// The tag of this part's buffers.
+/// The tag of this chapter's buffers.
 fn tag() -> Tag {
     Tag::parse("Pre1").unwrap_or(Tag::DEFAULT)
 }
@@ -30,10 +30,10 @@ pub fn run(checker: &mut Checker<'_>) {
     let parents = [
         (
             "P1, P6",
-            "without attributes: a child of the driver object",
+            "create without attributes: a child of the driver object",
             Parent::Driver,
         ),
-        ("P6", "as a child of the device", Parent::Device),
+        ("P6", "create as a child of the device", Parent::Device),
     ];
     for (rule, what, parent) in parents {
         let call = Call::CreatePreallocated(CreatePreallocated {
@@ -46,22 +46,22 @@ pub fn run(checker: &mut Checker<'_>) {
     let zero = Call::CreatePreallocated(create(0));
     checker.reject(
         "P3, P4",
-        "over zero bytes",
+        "create over a buffer of zero bytes",
         &zero,
         Status::INVALID_PARAMETER,
     );
     let huge = Call::CreatePreallocated(create(MAX_OBJECT_BYTES + 1));
     checker.reject(
         CONTRACT,
-        "over more than the greatest size",
+        "create over more than the maximum size",
         &huge,
         Status::INVALID_BUFFER_SIZE,
     );
     checker.fail_allocations("P4", &Call::CreatePreallocated(create(100)), delete);
 
-    let what = "over 64 bytes that the driver allocated";
+    let what = "create over 64 bytes that the driver allocated";
     let made = checker.make("P2", what, &Call::CreatePreallocated(create(64)));
-    checker.blocks("P2", "one block is the driver's own", CALL, tag(), 1);
+    checker.blocks("P2", "the driver has allocated one block", CALL, tag(), 1);
     checker.send(&Call::Write {
         handle: made.handle,
         offset: 0,
@@ -72,7 +72,7 @@ pub fn run(checker: &mut Checker<'_>) {
         span: made.first(64),
         level: Level::Dispatch,
     };
-    checker.succeed("P9", "touch it at DISPATCH_LEVEL", &at_dispatch);
+    checker.succeed("P9", "read it at DISPATCH_LEVEL", &at_dispatch);
     checker.about(None);
     assign(checker, made.handle);
     checker.succeed("P7", "delete it", &delete(made.handle));
@@ -97,7 +97,7 @@ fn assign(checker: &mut Checker<'_>, handle: Handle) {
         tag: tag(),
         size,
     };
-    let made = checker.make("P5", "assign 200 other bytes", &assign(200));
+    let made = checker.make("P5", "assign another buffer of 200 bytes", &assign(200));
     checker.check(
         "P5",
         "the same object has the new size",
@@ -105,7 +105,12 @@ fn assign(checker: &mut Checker<'_>, handle: Handle) {
         made.size == 200,
         "",
     );
-    checker.reads("P5", "and the new bytes", made.first(5), &[0; 5]);
+    checker.reads(
+        "P5",
+        "the new buffer reads as zeros",
+        made.first(5),
+        &[0; 5],
+    );
     checker.blocks(
         "P8",
         "the driver has freed the old buffer, once",
@@ -126,7 +131,7 @@ fn assign(checker: &mut Checker<'_>, handle: Handle) {
     });
     checker.reads(
         "P5",
-        "a refused assignment changes nothing",
+        "a rejected assignment changes nothing",
         wdfmem_ioctl::Span {
             handle,
             offset: 195,

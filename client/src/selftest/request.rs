@@ -1,4 +1,4 @@
-//! Memory that lives as long as the request that it belongs to.
+//! Memory objects whose parent is a request: freed when it completes.
 
 use wdfmem_ioctl::{Call, Operation, Status, Tag, Transform};
 
@@ -18,12 +18,12 @@ pub fn run(checker: &mut Checker<'_>) {
     };
     let cases: [(&str, Call<'_>, &[u8]); 2] = [
         (
-            "turn bytes round",
+            "reverse bytes",
             transform(Operation::Reverse, 0, b"lookaside"),
             b"edisakool",
         ),
         (
-            "combine bytes with a key",
+            "XOR bytes with a key",
             transform(Operation::Xor, 0x20, b"WDF"),
             b"wdf",
         ),
@@ -32,15 +32,21 @@ pub fn run(checker: &mut Checker<'_>) {
         checker.about(Some("WdfMemoryCreate, WdfMemoryCreatePreallocated"));
         let reply = checker.succeed(
             "C9, P2, P10",
-            format!("{what} in memory of the request and in its buffer"),
+            format!("{what} in memory whose parent is the request"),
             &call,
         );
         let right = reply.output == expected;
-        checker.check("P2", "the answer is right", "WdfRequestComplete", right, "");
+        checker.check(
+            "P2",
+            "the reply holds the right bytes",
+            "WdfRequestComplete",
+            right,
+            "",
+        );
         checker.about(None);
         checker.blocks(
             "C9, P6",
-            "the memory went with the request, before its completion",
+            "the memory is freed before the request completes",
             "WdfRequestComplete",
             tag,
             0,
@@ -49,7 +55,7 @@ pub fn run(checker: &mut Checker<'_>) {
     let nothing = transform(Operation::Reverse, 0, b"");
     checker.reject(
         CONTRACT,
-        "transform nothing",
+        "transform zero bytes",
         &nothing,
         Status::INVALID_PARAMETER,
     );
@@ -60,7 +66,7 @@ pub fn run(checker: &mut Checker<'_>) {
     );
     checker.blocks(
         "C9",
-        "nothing of the failed ones is left",
+        "failed requests leave nothing allocated",
         "WdfRequestComplete",
         tag,
         0,
