@@ -5,7 +5,7 @@
 //!
 //! | Windows call | here |
 //! | --- | --- |
-//! | `WdfMemoryCreate` | [`Memory::new`], [`Memory::new_uninit`], [`Memory::with_value`], [`Memory::zeroed`], [`Transfer::create_memory`] |
+//! | `WdfMemoryCreate` | [`Memory::new`], [`Memory::new_uninit`], [`Memory::from_bytes`], [`Memory::with_value`], [`Memory::zeroed`], [`Transfer::create_memory`] |
 //! | `WdfMemoryCreatePreallocated` | [`PreallocatedMemory::new`], [`Transfer::wrap_input`] |
 //! | `WdfMemoryAssignBuffer` | [`PreallocatedMemory::assign`] |
 //! | `WdfMemoryGetBuffer` | `bytes` and `bytes_mut` |
@@ -17,14 +17,14 @@
 //! | `ExFreeToPagedLookasideList` | dropping the [`Entry`] |
 //! | `ExDeletePagedLookasideList` | dropping the list and its last entry |
 //! | the nonpaged siblings | [`NonPagedLookaside`] |
-//! | `DriverEntry`, `WdfDriverCreate` | [`driver_entry!`], [`Driver`] |
+//! | `DriverEntry`, `WdfDriverCreate` | [`driver!`]; [`driver_entry!`], [`Driver`] |
 //! | `KeBugCheckEx` for a panic | [`panic_handler!`] |
 //! | `WdfDeviceCreate`, interfaces, links | [`DeviceInit`], [`Device`] |
 //! | `WdfIoQueueCreate` | [`Device::create_default_queue`], [`IoHandler`] |
-//! | `CTL_CODE` | [`ctl_code`] |
 //! | `WdfRequestRetrieve...`, `WdfRequestComplete...` | [`Request`], [`Transfer`], [`Output`] |
 //! | `WdfRequestForwardToIoQueue` | [`Request::forward`], [`ManualQueue`] |
 //! | `WdfIoQueueRetrieveNextRequest` | [`WaitingRequests::take_next`] |
+//! | `CTL_CODE` | [`ctl_code`] |
 //! | file objects | [`FileHandler`], [`FileObject`] |
 //! | `WDF_DECLARE_CONTEXT_TYPE` | [`context!`] |
 //! | `WdfObjectAllocateContext` | [`Device::attach`], [`Queue::attach`], [`FileObject::attach`], [`Request::attach`] |
@@ -35,15 +35,56 @@
 //!
 //! # A first driver
 //!
-//! A whole driver with one device control request, which reverses its input by way of memory from
-//! the paged pool. `nt_model` and `kmdf_model` run it in this process; the driver itself is the
-//! same on Windows.
+//! A whole driver: one device, one device interface, and one device control request, which reverses its input by
+//! way of memory from the paged pool.
 //!
 //! ```
-//! use kmdf::{
-//!     DeviceInit, Driver, DriverParent, Error, Guid, Handled, IoHandler, Memory, Paged, Passive,
-//!     DispatchType, Queue, Request, Result, Tag, wide,
-//! };
+//! use kmdf::prelude::*;
+//!
+//! pub const INTERFACE: Guid = Guid::from_u128(0x5E1F2C3A_7B4D_4E9A_8C21_0A1B2C3D4E5F);
+//! pub const REVERSE: u32 = ctl_code(FILE_DEVICE_UNKNOWN, 0x800, Method::Buffered, Access::Any);
+//! const TAG: Tag = Tag::new(b"Rev1");
+//!
+//! kmdf::driver! { interface: INTERFACE, device_control: device_control }
+//!
+//! fn device_control(transfer: Transfer<'_>, code: u32, irql: &mut Passive) -> Result<usize> {
+//!     if code != REVERSE {
+//!         return Err(Error::INVALID_DEVICE_REQUEST);
+//!     }
+//!     let mut memory = Memory::<Paged>::from_bytes(&DriverParent, TAG, transfer.input(1)?, irql)?;
+//!     memory.bytes_mut(irql).reverse();
+//!     transfer.into_output()?.write(memory.bytes(irql))
+//! }
+//! # use kmdf_model as _;
+//! # fn main() {
+//! #     let reply = nt_model::run(nt_model::Config::default(), |kernel| {
+//! #         let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
+//! #         let device = driver.add_device("ROOT\\REVERSER").expect("starts");
+//! #         let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+//! #         let mut reply = [0; 3];
+//! #         let status = file.ioctl(REVERSE, b"abc", &mut reply);
+//! #         assert_eq!((status.status, status.information), (0, 3));
+//! #         file.close();
+//! #         device.remove().expect("nothing is open");
+//! #         driver.unload().expect("leaves nothing behind");
+//! #         reply
+//! #     });
+//! #     assert_eq!(&reply.expect("no bug check"), b"cba");
+//! # }
+//! ```
+//!
+//! The crate that becomes the image begins with `#![no_std]`. Only the system and administrators may open the device;
+//! every request runs at PASSIVE_LEVEL, and requests run in parallel. [`driver!`] says what it expands to.
+//!
+//! # A driver in full
+//!
+//! The same driver without [`driver!`], grown by one thing: each device counts what it has reversed, and a second
+//! control code reads the count. `nt_model` and `kmdf_model` run it in this process; the driver itself is the same on
+//! Windows.
+//!
+//! ```
+//! use core::sync::atomic::{AtomicU64, Ordering};
+//! use kmdf::prelude::*;
 //!
 //! struct Reverser;
 //! kmdf::driver_entry!(Reverser);
@@ -57,21 +98,26 @@
 //!     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
 //!         init.set_generated_name(irql);
 //!         init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
-//!         let device = init.create(State, irql)?;
+//!         let device = init.create(State { reversed: AtomicU64::new(0) }, irql)?;
 //!         device.create_interface(&INTERFACE, irql)?;
 //!         device.create_default_queue(DispatchType::Parallel, Requests, irql)?;
 //!         Ok(())
 //!     }
 //! }
 //!
-//! struct State;
+//! /// The context of each device.
+//! struct State {
+//!     reversed: AtomicU64,
+//! }
 //! kmdf::context!(State);
 //!
+//! /// The context of each queue.
 //! struct Requests;
 //! kmdf::context!(Requests);
 //!
 //! const INTERFACE: Guid = Guid::from_u128(0x5E1F2C3A_7B4D_4E9A_8C21_0A1B2C3D4E5F);
-//! const REVERSE: u32 = 0x0022_2000;
+//! const REVERSE: u32 = ctl_code(FILE_DEVICE_UNKNOWN, 0x800, Method::Buffered, Access::Any);
+//! const COUNT: u32 = ctl_code(FILE_DEVICE_UNKNOWN, 0x801, Method::Buffered, Access::Any);
 //! const TAG: Tag = Tag::new(b"Rev1");
 //!
 //! impl IoHandler for Requests {
@@ -79,20 +125,28 @@
 //!
 //!     fn device_control<'r>(
 //!         &self,
-//!         _queue: Queue<'_>,
+//!         queue: Queue<'_>,
 //!         request: Request<'r>,
 //!         code: u32,
 //!         irql: &mut Passive,
 //!     ) -> Handled<'r> {
 //!         request.complete_with(|transfer| {
-//!             if code != REVERSE {
-//!                 return Err(Error::INVALID_DEVICE_REQUEST);
+//!             let state = queue.device().context::<State>()?;
+//!             match code {
+//!                 REVERSE => {
+//!                     let input = transfer.input(1)?;
+//!                     let mut memory = Memory::<Paged>::new(&DriverParent, TAG, input.len(), irql)?;
+//!                     memory.copy_from(0, input, irql)?;
+//!                     memory.bytes_mut(irql).reverse();
+//!                     state.reversed.fetch_add(1, Ordering::Relaxed);
+//!                     transfer.into_output()?.write(memory.bytes(irql))
+//!                 }
+//!                 COUNT => {
+//!                     let reversed = state.reversed.load(Ordering::Relaxed);
+//!                     transfer.into_output()?.write(&reversed.to_le_bytes())
+//!                 }
+//!                 _ => Err(Error::INVALID_DEVICE_REQUEST),
 //!             }
-//!             let input = transfer.input(1)?;
-//!             let mut memory = Memory::<Paged>::new(&DriverParent, TAG, input.len(), irql)?;
-//!             memory.copy_from(0, input, irql)?;
-//!             memory.bytes_mut(irql).reverse();
-//!             transfer.into_output()?.write(memory.bytes(irql))
 //!         })
 //!     }
 //! }
@@ -102,19 +156,21 @@
 //!
 //! /// A machine, the driver, its device, and a program that uses it.
 //! fn main() {
-//!     let answer = nt_model::run(nt_model::Config::default(), |kernel| {
+//!     let reply = nt_model::run(nt_model::Config::default(), |kernel| {
 //!         let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
 //!         let device = driver.add_device("ROOT\\REVERSER").expect("starts");
 //!         let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
-//!         let mut answer = [0; 3];
-//!         let status = file.ioctl(REVERSE, b"abc", &mut answer);
+//!         let (mut reversed, mut count) = ([0; 3], [0; 8]);
+//!         let status = file.ioctl(REVERSE, b"abc", &mut reversed);
 //!         assert_eq!((status.status, status.information), (0, 3));
+//!         let status = file.ioctl(COUNT, b"", &mut count);
+//!         assert_eq!((status.status, status.information), (0, 8));
 //!         file.close();
 //!         device.remove().expect("nothing is open");
 //!         driver.unload().expect("leaves nothing behind");
-//!         answer
+//!         (reversed, u64::from_le_bytes(count))
 //!     });
-//!     assert_eq!(&answer.expect("no bug check"), b"cba");
+//!     assert_eq!(reply.expect("no bug check"), (*b"cba", 1));
 //! }
 //! ```
 //!
@@ -192,6 +248,7 @@ mod object;
 pub mod panic;
 mod plain;
 mod pool;
+pub mod prelude;
 mod queue;
 mod registry;
 mod request;
@@ -205,7 +262,7 @@ pub mod text;
 pub use allocator::PoolAllocator;
 pub use boxed::PoolBox;
 pub use context::Context;
-pub use control_code::{Access, ctl_code};
+pub use control_code::{Access, FILE_DEVICE_UNKNOWN, Method, ctl_code};
 pub use device::{Device, DeviceInit};
 pub use driver::Driver;
 pub use file::{FileHandler, FileObject};
@@ -221,12 +278,10 @@ pub use object::{DriverParent, Parent};
 pub use plain::{MAX_BY_VALUE, PAGE_SIZE, Page, Zeroable};
 pub use pool::{NonPageable, NonPagedNx, Paged, PoolBuffer, PoolKind};
 pub use queue::{DispatchType, IoHandler, ManualQueue, Queue, WaitingRequests};
-pub use request::{
-    DirectInput, Handled, Method, Output, Request, RequestMemory, Transfer, WrappedInput,
-};
+pub use request::{DirectInput, Handled, Output, Request, RequestMemory, Transfer, WrappedInput};
 pub use status::{Error, Result};
 pub use tag::Tag;
-pub use text::{Guid, WideText};
+pub use text::{Guid, SDDL_DEVOBJ_SYS_ALL_ADM_ALL, WideText};
 
 /// The guide for those who come from C; its Rust is compiled with the tests of this crate.
 #[cfg(doctest)]

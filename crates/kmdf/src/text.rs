@@ -42,6 +42,12 @@ impl Counted {
     }
 }
 
+/// `SDDL_DEVOBJ_SYS_ALL_ADM_ALL` of wdmsec.h: all access to the device for the system and for administrators,
+/// and none for anybody else.
+///
+/// Source: "SDDL for Device Objects".
+pub const SDDL_DEVOBJ_SYS_ALL_ADM_ALL: WideText = crate::wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)");
+
 /// Makes a [`WideText`] of an ASCII string literal at compile time.
 ///
 /// ```

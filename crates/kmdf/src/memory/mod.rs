@@ -241,6 +241,23 @@ impl<P: PoolKind> Memory<P> {
         Ok(UninitMemory::new(parent, tag, length, irql)?.zeroed(irql))
     }
 
+    /// `WdfMemoryCreate`: memory that holds a copy of `bytes`. IRQL: as [`Memory::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::new`], with [`Error::INVALID_PARAMETER`](crate::Error::INVALID_PARAMETER) if there
+    /// are no bytes.
+    ///
+    /// Source: "WdfMemoryCreate function (wdfmemory.h)".
+    pub fn from_bytes(
+        parent: &impl Parent,
+        tag: Tag,
+        bytes: &[u8],
+        irql: &impl Allows<P>,
+    ) -> Result<Self> {
+        UninitMemory::new(parent, tag, bytes.len(), irql)?.written(bytes, irql)
+    }
+
     /// `WdfMemoryCreate`: memory of `length` bytes that hold whatever was there before. IRQL: as
     /// [`Memory::new`].
     ///

@@ -7,6 +7,7 @@ pub use memory::{RequestMemory, WrappedInput};
 pub use transfer::{DirectInput, Output, Transfer};
 
 use crate::context::{self, Context};
+use crate::control_code::Method;
 use crate::file::FileObject;
 use crate::queue::WaitingRequests;
 use crate::status::{Error, Result, check};
@@ -16,9 +17,8 @@ use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
 use core::slice;
 use kmdf_sys::{
-    _WDF_REQUEST_TYPE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
-    NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS, WDFREQUEST,
-    call_unsafe_wdf_function_binding,
+    _WDF_REQUEST_TYPE, NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS,
+    WDFREQUEST, call_unsafe_wdf_function_binding,
 };
 
 /// What a request asks for, with the lengths of its buffers.
@@ -35,21 +35,6 @@ pub(crate) enum Kind {
     Write {
         length: usize,
     },
-}
-
-/// How the I/O manager passes the buffers of a request: the low two bits of a control code.
-///
-/// Source: "Buffer Descriptions for I/O Control Codes".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// `METHOD_BUFFERED`: one system buffer for input and output.
-    Buffered,
-    /// `METHOD_IN_DIRECT`: a system buffer for input, and a second input in the caller's own pages.
-    InDirect,
-    /// `METHOD_OUT_DIRECT`: a system buffer for input, and output into the caller's own pages.
-    OutDirect,
-    /// `METHOD_NEITHER`: bare pointers of the caller, which this crate does not touch.
-    Neither,
 }
 
 impl Kind {
@@ -99,12 +84,7 @@ impl Kind {
         match self {
             // Devices made by this crate use buffered I/O for reads and writes.
             Self::Read { .. } | Self::Write { .. } => Method::Buffered,
-            Self::Control { code, .. } => match code & 3 {
-                METHOD_BUFFERED => Method::Buffered,
-                METHOD_IN_DIRECT => Method::InDirect,
-                METHOD_OUT_DIRECT => Method::OutDirect,
-                METHOD_NEITHER.. => Method::Neither,
-            },
+            Self::Control { code, .. } => Method::of(code),
         }
     }
 

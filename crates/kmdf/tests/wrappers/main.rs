@@ -25,6 +25,7 @@ mod queues;
 mod raise;
 mod reloading;
 mod requests;
+mod simple;
 mod supply;
 mod tags;
 mod threads;

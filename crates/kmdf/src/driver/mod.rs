@@ -1,5 +1,7 @@
 //! The driver object: entry point, `EvtDriverDeviceAdd` and `EvtDriverUnload`.
 
+mod simple;
+
 use crate::context::{self, Context};
 use crate::deferred;
 use crate::device::DeviceInit;
