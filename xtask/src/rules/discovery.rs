@@ -116,7 +116,10 @@ fn in_file(file: &str, text: &str, compiled: &BTreeSet<String>) -> Vec<Test> {
         let Some(name) = name.filter(|name| compiled.contains(*name)) else {
             continue;
         };
-        let is_above = |line: &&str| line.starts_with("///") || line.starts_with("#[");
+        // Attributes may have several lines; what stands before them ends in one of these letters.
+        let is_above = |line: &&str| {
+            line.starts_with("///") || !(line.is_empty() || line.ends_with(['}', ';', '{']))
+        };
         let above = lines[..at].iter().rev().copied().take_while(is_above);
         let head = &lines[at - above.count()..at];
         if head.contains(&"#[test]") {
@@ -244,8 +247,12 @@ pub fn function() {}
 ";
 
     const TESTS: &str = "\
-/// C1: documented.
+/// C1: documented;
 #[test]
+#[cfg_attr(
+    windows,
+    should_panic = \"elsewhere\"
+)]
 #[should_panic = \"so\"]
 /// And more.
 fn first() { panic!(\"so\") }
@@ -313,9 +320,9 @@ each! {
                 "Value",
                 "It does not compile\n(rule C1):\nlet second: u8 = 'C';",
             ),
-            (Kind::Test, 1, "first", "C1: documented.\nAnd more."),
-            (Kind::Test, 8, "second", ""),
-            (Kind::Test, 26, "third", "C6"),
+            (Kind::Test, 1, "first", "C1: documented;\nAnd more."),
+            (Kind::Test, 11, "second", ""),
+            (Kind::Test, 30, "third", "C6"),
             (Kind::Misuse, 1, "c5_bad", "P10: used after.\n L4"),
         ];
         assert_eq!(found, expected);
