@@ -1,11 +1,12 @@
 //! `cargo xtask wine`: the driver image in Wine's kernel, driven by the Windows client.
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_kmdf::pe::{self, Import};
 use cargo_kmdf::toolchain::Choice;
 use cargo_kmdf::wine::kernel::{Exports, Support};
 use cargo_kmdf::wine::prefix::{Prefix, Wine};
 use cargo_kmdf::wine::session::{self, Session};
-use cargo_kmdf::{build as image, pe, project};
+use cargo_kmdf::{build as image, project};
 use clap::Args;
 use object::read::pe::PeFile64;
 use serde_json::Value;
@@ -254,17 +255,15 @@ fn imports(images: &Path, prefix: &Prefix) -> Result<String> {
     for name in [image::DRIVER, image::FRAMEWORK] {
         let bytes = fs::read(images.join(name))?;
         let file = PeFile64::parse(&*bytes).with_context(|| format!("{name} is no PE image"))?;
-        for (library, names) in pe::imports(&file)? {
+        for Import { library, name, .. } in pe::imports(&file)? {
             if library.eq_ignore_ascii_case(image::FRAMEWORK) {
                 continue;
             }
-            let exports = Exports::read(&prefix.system_folder().join(library.to_lowercase()))?;
-            for function in names {
-                match exports.support(&function) {
-                    Support::Function => present += 1,
-                    Support::Stub => lacking.push(format!("{function} (a stub)")),
-                    Support::Absent => lacking.push(function),
-                }
+            let library = prefix.system_folder().join(library.to_lowercase());
+            match Exports::read(&library)?.support(&name) {
+                Support::Function => present += 1,
+                Support::Stub => lacking.push(format!("{name} (a stub)")),
+                Support::Absent => lacking.push(name),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The instructions of an image, and what they may not be.
 
 use super::image::{Image, Section};
+use super::places;
 use anyhow::{Result, ensure};
 use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Register};
 
@@ -21,16 +22,18 @@ pub fn registers(image: &Image<'_>) -> Result<String> {
     let mut count = 0;
     for section in image.code()? {
         for instruction in instructions(&section) {
-            let address = instruction.ip();
+            let place = || places::place(image, instruction.ip() as u32);
             ensure!(
                 matches!(instruction.encoding(), EncodingKind::Legacy),
-                "the instruction at {address:#x} is of AVX or newer"
+                "an instruction of AVX or newer is in {}",
+                place()
             );
             for operand in 0..instruction.op_count() {
                 let register = instruction.op_register(operand);
                 ensure!(
                     !is_unsaved(register),
-                    "the instruction at {address:#x} uses {register:?}"
+                    "an instruction that uses {register:?} is in {}",
+                    place()
                 );
             }
             count += 1;

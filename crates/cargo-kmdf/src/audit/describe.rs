@@ -3,6 +3,7 @@
 
 use super::image::Image;
 use super::{depth, imports, sections};
+use crate::pe::{self, Import};
 use anyhow::{Context, Result};
 use std::fmt::Write;
 use std::fs;
@@ -38,7 +39,7 @@ fn page(image: &Image<'_>, name: &str) -> Result<String> {
         "\nRights: r readable, w writable, x executable, d discarded after the entry point has run.\n\n\
          | import | from | first Windows that exports it |\n| --- | --- | --- |\n",
     );
-    for (library, name) in imports::names(image)? {
+    for Import { library, name, .. } in pe::imports(&image.file)? {
         let since = imports::since(&library, &name)?;
         writeln!(page, "| `{name}` | {library} | {since} |")?;
     }

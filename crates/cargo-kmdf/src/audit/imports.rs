@@ -1,6 +1,7 @@
 //! Check of the imports against the first Windows that exports each name.
 
 use super::image::Image;
+use super::places;
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 
@@ -62,13 +63,21 @@ const LIBRARIES: [Library; 3] = [
 ];
 
 pub fn allowed(image: &Image<'_>) -> Result<String> {
-    let names = names(image)?;
-    ensure!(!names.is_empty(), "it imports nothing, so it does nothing");
+    let imports = crate::pe::imports(&image.file)?;
+    ensure!(
+        !imports.is_empty(),
+        "it imports nothing, so it does nothing"
+    );
     let mut newest = Seven;
-    for (library, name) in &names {
-        newest = newest.max(since(library, name)?);
+    for import in &imports {
+        let since = since(&import.library, &import.name).or_else(|error| {
+            let callers = places::callers_through(image, import.pointer)?;
+            let callers = places::places(image, "; called by ", &callers);
+            bail!("{error:#}{callers}")
+        })?;
+        newest = newest.max(since);
     }
-    Ok(format!("{} names, the newest of {newest}", names.len()))
+    Ok(format!("{} names, the newest of {newest}", imports.len()))
 }
 
 /// The first Windows that exports a name, if it is not newer than the floor.
@@ -87,15 +96,6 @@ pub fn since(library: &str, name: &str) -> Result<Windows> {
          look it up with MmGetSystemRoutineAddress instead"
     );
     Ok(since)
-}
-
-/// Every import: its library and its name.
-pub fn names(image: &Image<'_>) -> Result<Vec<(String, String)>> {
-    let mut names = Vec::new();
-    for (library, imports) in crate::pe::imports(&image.file)? {
-        names.extend(imports.into_iter().map(|name| (library.clone(), name)));
-    }
-    Ok(names)
 }
 
 /// Exports of the kernel: those that this project's crates declare, and their newer siblings.

@@ -8,6 +8,7 @@ mod describe;
 mod header;
 mod image;
 mod imports;
+mod places;
 mod relocations;
 mod resource;
 mod sections;

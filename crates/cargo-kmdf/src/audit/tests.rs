@@ -3,8 +3,11 @@
 use super::image::Image;
 use super::sample::{self, Sample, Section};
 use super::{CHECKS, examine};
+use crate::toolchain::{Choice, Toolchain};
 use object::pe;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
 /// The checks that the image does not pass, with what they say.
 fn broken(sample: &Sample) -> Vec<(&'static str, String)> {
@@ -301,4 +304,137 @@ fn no_corruption_of_a_byte_makes_a_check_panic() {
             examine(&Image { pdb, ..image });
         }
     }
+}
+
+/// A driver with a function that may panic, one into which a function of the standard library that
+/// may panic is inlined, one with a large frame, and one that calls what older systems lack.
+const FAULTY: &str = r#"#![no_std]
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[inline(never)]
+fn pick(table: &[u32], index: usize) -> u32 {
+    table[index]
+}
+
+#[inline(never)]
+fn rest(table: &[u32], at: usize) -> &[u32] {
+    table.split_at(at).1
+}
+
+#[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
+unsafe extern "system" {
+    fn ExAllocatePool2(flags: u64, bytes: usize, tag: u32) -> usize;
+}
+
+#[inline(never)]
+fn allocate() -> usize {
+    unsafe { ExAllocatePool2(64, 16, 7) }
+}
+
+#[inline(never)]
+fn large(seed: usize) -> usize {
+    let mut page = [seed; 500];
+    core::hint::black_box(&mut page);
+    page[seed & 3]
+}
+
+#[unsafe(no_mangle)]
+pub extern "system" fn DriverEntry(driver: usize, path: usize) -> usize {
+    let table = [driver as u32, path as u32];
+    allocate() + large(driver) + pick(rest(&table, path), driver) as usize
+}
+"#;
+
+#[test]
+fn findings_name_the_function_and_the_line() {
+    let Some((bytes, pdb)) = compiled(FAULTY) else {
+        eprintln!("skipped: there is no compiler for x86_64-pc-windows-msvc");
+        return;
+    };
+    let found = |pdb| {
+        let image = Image::parse(&bytes).expect("an image");
+        let findings = examine(&Image { pdb, ..image });
+        let said = |check| {
+            let finding = findings.iter().find(|finding| finding.check == check);
+            finding
+                .map(|finding| finding.found.clone())
+                .expect("the check ran")
+        };
+        ["panic", "stack", "imports"].map(said)
+    };
+    let [panic, stack, imports] = found(Some(pdb));
+    for place in [
+        "faulty::pick at /faulty/faulty.rs:10 (0x",
+        "faulty::rest at /faulty/faulty.rs:15 (0x",
+    ] {
+        assert!(panic.contains(place), "{panic}");
+    }
+    let (_, places) = panic.split_once("what panics is ").expect("places");
+    assert_eq!(places.matches(" at ").count(), 2, "{places}");
+    assert!(
+        stack.contains("faulty::large at /faulty/faulty.rs:29"),
+        "{stack}"
+    );
+    let caller = "called by faulty::allocate at /faulty/faulty.rs:25 (0x";
+    assert!(imports.contains(caller), "{imports}");
+    let [_, stack, _] = found(None);
+    assert!(stack.contains(" bytes: 0x"), "{stack}");
+}
+
+/// A kernel image of this source, and its PDB; none where no compiler can make it.
+fn compiled(source: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    const TARGET: &str = "x86_64-pc-windows-msvc";
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |command: &mut Command| {
+        let output = command
+            .current_dir(folder.path())
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{command:?}: {said}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let libraries =
+        run(Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]));
+    if !Path::new(libraries.trim()).is_dir() {
+        return None;
+    }
+    let toolchain = Toolchain::find(Choice::Installed).ok()?;
+    std::fs::write(folder.path().join("faulty.rs"), source).expect("writable");
+    let compile = [
+        "--edition=2024",
+        "--crate-type=staticlib",
+        "--target",
+        TARGET,
+        "-g",
+        "-O",
+    ];
+    let profile = [
+        "-Cpanic=abort",
+        "-Clto=fat",
+        "-Ccodegen-units=1",
+        "faulty.rs",
+    ];
+    let remap = format!("--remap-path-prefix={}=/faulty", folder.path().display());
+    run(Command::new(&rustc).args(compile).args(profile).arg(remap));
+    let link = [
+        "/DRIVER",
+        "/SUBSYSTEM:NATIVE,10.0",
+        "/NODEFAULTLIB",
+        "/ENTRY:DriverEntry",
+        "/OPT:REF",
+        "/DEBUG",
+        "/RELEASE",
+        "/OUT:faulty.sys",
+        "/PDB:faulty.pdb",
+        "faulty.lib",
+    ];
+    run(toolchain.kernel_linker().args(link));
+    let read = |name| std::fs::read(folder.path().join(name)).expect("it was made");
+    Some((read("faulty.sys"), read("faulty.pdb")))
 }

@@ -1,8 +1,9 @@
 //! Checks of what an image's text and constants give away.
 
 use super::image::Image;
-use super::{code, debug};
-use anyhow::{Result, ensure};
+use super::{code, debug, places};
+use anyhow::{Result, bail, ensure};
+use std::collections::BTreeSet;
 use std::str;
 
 /// "RPNC", the bug check code of the panic handler; wdk-panic has the same.
@@ -44,20 +45,59 @@ const PATH_PARTS: [&str; 8] = [
 ];
 
 pub fn panic(image: &Image<'_>) -> Result<String> {
-    absent(image, &PANIC_MESSAGES, "the message of a panic")?;
+    let handler = handler(image)?;
+    let sign = absent(image, &PANIC_MESSAGES, "the message of a panic").and_then(|()| {
+        if let Some(handler) = handler {
+            bail!("the panic handler is there, at {handler:#x}, so something can panic");
+        }
+        no_symbol_of(image, ["core::panicking::", "4core9panicking"])
+    });
+    let Err(sign) = sign else {
+        return Ok("none".to_owned());
+    };
+    let callers = places::places(image, "; what panics is ", &panicking(image, handler)?);
+    bail!("{sign:#}{callers}")
+}
+
+/// The addresses at which a driver's own functions call what panics, directly or by way of functions
+/// of Rust's libraries.
+fn panicking(image: &Image<'_>, handler: Option<u32>) -> Result<Vec<u32>> {
+    let names = debug::functions_by_address(image)?;
+    let panics = names
+        .iter()
+        .filter(|(_, name)| name.starts_with("core::panicking::"));
+    let mut panics: BTreeSet<u32> = panics.map(|(&start, _)| start).collect();
+    if let Some(handler) = handler {
+        panics.insert(places::function(image, handler)?);
+    }
+    loop {
+        let callers = places::callers(image, &panics)?;
+        let known = panics.len();
+        for &caller in &callers {
+            let start = places::function(image, caller)?;
+            let name = names.get(&start).map_or("", String::as_str);
+            if name.starts_with("core::") || name.starts_with("alloc::") {
+                panics.insert(start);
+            }
+        }
+        if panics.len() == known {
+            return Ok(callers);
+        }
+    }
+}
+
+/// The address of the instruction in the panic handler that has the code of the bug check.
+fn handler(image: &Image<'_>) -> Result<Option<u32>> {
     for section in image.code()? {
-        let handler = code::instructions(&section).find(|instruction| {
+        let found = code::instructions(&section).find(|instruction| {
             (0..instruction.op_count())
                 .any(|operand| instruction.try_immediate(operand).ok() == Some(PANIC_BUG_CHECK))
         });
-        ensure!(
-            handler.is_none(),
-            "the panic handler is there, at {:#x}, so something can panic",
-            handler.unwrap_or_default().ip()
-        );
+        if let Some(found) = found {
+            return Ok(Some(found.ip() as u32));
+        }
     }
-    no_symbol_of(image, ["core::panicking::", "4core9panicking"])?;
-    Ok("none".to_owned())
+    Ok(None)
 }
 
 pub fn formatting(image: &Image<'_>) -> Result<String> {

@@ -1,7 +1,7 @@
 //! Checks of the unwind records: complete, in order, and of small frames.
 
 use super::image::{Image, Section, half_at, number_at};
-use super::{code, debug, imports};
+use super::{code, debug, places};
 use anyhow::{Context, Result, bail, ensure};
 use iced_x86::{FlowControl, Instruction, OpKind, Register};
 use object::pe::{IMAGE_DIRECTORY_ENTRY_EXCEPTION, IMAGE_SCN_MEM_WRITE};
@@ -47,28 +47,32 @@ pub fn complete(image: &Image<'_>) -> Result<String> {
 }
 
 pub fn frames(image: &Image<'_>) -> Result<String> {
-    let name = "__chkstk";
-    ensure!(
-        !imports::names(image)?
-            .iter()
-            .any(|(_, import)| import == name),
-        "{name} is imported: a function has a frame of a page or more"
-    );
-    ensure!(
-        !debug::symbols(image)?.iter().any(|symbol| symbol == name),
-        "{name} is linked in: a function has a frame of a page or more"
-    );
+    const PROBE: &str = "__chkstk";
+    let imports = crate::pe::imports(&image.file)?;
+    if let Some(import) = imports.iter().find(|import| import.name == PROBE) {
+        let callers = places::callers_through(image, import.pointer)?;
+        let callers = places::places(image, ": ", &callers);
+        bail!("{PROBE} is imported: a function has a frame of a page or more{callers}");
+    }
+    if debug::symbols(image)?.iter().any(|symbol| symbol == PROBE) {
+        let names = debug::functions_by_address(image)?;
+        let probes = names.into_iter().filter(|(_, name)| name == PROBE);
+        let callers = places::callers(image, &probes.map(|(start, _)| start).collect())?;
+        let callers = places::places(image, ": ", &callers);
+        bail!("{PROBE} is linked in: a function has a frame of a page or more{callers}");
+    }
     let functions = functions(image)?;
     // What is wrong with a record that cannot be read is for the check of all records to say.
     let frames = functions
         .iter()
         .filter_map(|function| Some((frame(image, function).ok()?, function.start)));
     let (size, start) = frames.max().unwrap_or_default();
+    let place = places::place(image, start);
     ensure!(
         size < LARGE_FRAME,
-        "the function at {start:#x} has a frame of {size} bytes"
+        "{place} has a frame of {size} bytes, and {LARGE_FRAME} are too many"
     );
-    Ok(format!("the largest frame has {size} bytes, at {start:#x}"))
+    Ok(format!("the largest frame has {size} bytes: {place}"))
 }
 
 pub fn functions(image: &Image<'_>) -> Result<Vec<Function>> {
