@@ -7,7 +7,7 @@
 
 use crate::bindings::{self, Bindings};
 use crate::facts::{Facts, WDK_SYS};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use cargo_kmdf::process;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -78,37 +78,19 @@ const WDK_BUILD: [Edit; 9] = [
     },
 ];
 
-/// The manifests of drivers. wdk-build wants one target version of KMDF in all of them.
-const MANIFESTS: [&str; 2] = ["Cargo.toml", "examples/mailbox/Cargo.toml"];
-
-/// What the builds of the drivers ask of their host; build scripts are compiled for the host.
-const DRIVERS: [Edit; 5] = [
-    Edit {
-        file: "Cargo.toml",
-        from: "[target.'cfg(windows)'.build-dependencies]",
-        to: "[build-dependencies]",
-    },
-    Edit {
-        file: "build.rs",
-        from: "#[cfg(windows)]",
-        to: "#[cfg(all())]",
-    },
-    Edit {
-        file: "build.rs",
-        from: "#[cfg(not(windows))]",
-        to: "#[cfg(any())]",
-    },
-    Edit {
-        file: "examples/mailbox/Cargo.toml",
-        from: "[target.'cfg(windows)'.build-dependencies]",
-        to: "[build-dependencies]",
-    },
-    Edit {
-        file: "examples/mailbox/build.rs",
-        from: "#[cfg(windows)]",
-        to: "#[cfg(all())]",
-    },
+/// What the build scripts of drivers, which are compiled for the host, ask of it, and their manifests.
+const HOST: [(&str, &str); 3] = [
+    (
+        "[target.'cfg(windows)'.build-dependencies]",
+        "[target.'cfg(all())'.build-dependencies]",
+    ),
+    ("#[cfg(windows)]", "#[cfg(all())]"),
+    ("#[cfg(not(windows))]", "#[cfg(any())]"),
 ];
+
+/// How the line of a driver's manifest begins that sets the version of KMDF. wdk-build wants one
+/// version in the whole workspace.
+const TARGET_VERSION: &str = "target-kmdf-version-minor = ";
 
 /// A registry in which nothing is installed, for wdk-build's search for a WDK.
 const WINDOWS: [(&str, &str); 2] = [
@@ -300,7 +282,6 @@ macro_rules! call_unsafe_wdf_function_binding {
 
 /// The copy of the repository that is built.
 pub struct Workspace {
-    root: PathBuf,
     pub folder: PathBuf,
     /// What wdk-sys has and the facts lack.
     pub left_out: Vec<String>,
@@ -314,16 +295,16 @@ impl Workspace {
         wdk_build(&sources.wdk_build, &crates.join("wdk-build"))?;
         let left_out = wdk_sys(root, &sources.wdk_sys, &crates.join("wdk-sys"))?;
         let workspace = Self {
-            root: root.to_owned(),
             folder: folder.join("workspace"),
             left_out,
         };
         let wanted = |name: &str| !matches!(name, "target" | ".git" | "fuzz");
         let patches = patches(&crates);
-        copy(root, &workspace.folder, &wanted, &|name, text| match name {
-            ".cargo/config.toml" => Ok(format!("{text}\n{patches}")),
-            name if MANIFESTS.contains(&name) => manifest_for(name, &text, MINOR_VERSIONS[0]),
-            name => edited(&DRIVERS, name, text),
+        copy(root, &workspace.folder, &wanted, &|name, text| {
+            Ok(match name {
+                ".cargo/config.toml" => format!("{text}\n{patches}"),
+                name => for_host(name, text),
+            })
         })?;
         write_if_new(&folder.join(PATCHES), patches.as_bytes())?;
         Ok(workspace)
@@ -331,26 +312,38 @@ impl Workspace {
 
     /// Sets the version of KMDF that the drivers are built for.
     pub fn set_target(&self, minor: u8) -> Result<()> {
-        for name in MANIFESTS {
-            let manifest = self.root.join(name);
-            let text = fs::read_to_string(&manifest)
-                .with_context(|| format!("{} cannot be read", manifest.display()))?;
-            let text = manifest_for(name, &text, minor)?;
-            write_if_new(&self.folder.join(name), text.as_bytes())?;
+        let mut metadata = Command::new(env!("CARGO"));
+        metadata
+            .args(["metadata", "--format-version", "1", "--no-deps"])
+            .current_dir(&self.folder);
+        let metadata: Value = serde_json::from_str(&process::output(&mut metadata)?)?;
+        let mut drivers = 0;
+        for package in metadata["packages"].as_array().into_iter().flatten() {
+            let manifest = package["manifest_path"].as_str().context("no manifest")?;
+            let text = fs::read_to_string(manifest)?;
+            let Some(line) = text.lines().find(|line| line.starts_with(TARGET_VERSION)) else {
+                continue;
+            };
+            let text = text.replace(line, &format!("{TARGET_VERSION}{minor}"));
+            write_if_new(Path::new(manifest), text.as_bytes())?;
+            drivers += 1;
         }
+        ensure!(
+            drivers > 0,
+            "no manifest has a line that begins with `{TARGET_VERSION}`"
+        );
         Ok(())
     }
 }
 
-/// The manifest `name` of a driver for a host that passes for Windows, and for KMDF 1.`minor`.
-fn manifest_for(name: &str, text: &str, minor: u8) -> Result<String> {
-    const SETTING: &str = "target-kmdf-version-minor = ";
-    let text = edited(&DRIVERS, name, text.to_owned())?;
-    let mut settings = text.lines().filter(|line| line.starts_with(SETTING));
-    let (Some(setting), None) = (settings.next(), settings.next()) else {
-        bail!("{name} must have one line that begins with `{SETTING}`");
-    };
-    Ok(text.replace(setting, &format!("{SETTING}{minor}")))
+/// The file `name` for a host that passes for Windows.
+fn for_host(name: &str, mut text: String) -> String {
+    if name.ends_with("Cargo.toml") || name.ends_with("build.rs") {
+        for (from, to) in HOST {
+            text = text.replace(from, to);
+        }
+    }
+    text
 }
 
 /// The file of cargo's configuration that sends it to the crates of the check, for the scripts of
