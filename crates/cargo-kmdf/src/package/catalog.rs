@@ -5,30 +5,34 @@
 //! by the digest of its bytes. The digest that counts is SHA-256; each file also stands under its
 //! SHA-1, by which older programs look it up.
 
-use crate::package::date::utc_time;
-use crate::package::der::{
-    Reader, bmp_string, element, empty, identifier, integer, octets, sequence, set, tag, tagged,
-};
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use authenticode::authenticode_digest;
+use authenticode::{
+    DigestInfo, SPC_INDIRECT_DATA_OBJID, SpcAttributeTypeAndOptionalValue, SpcIndirectDataContent,
+    authenticode_digest,
+};
+use cms::content_info::{CmsVersion, ContentInfo};
+use cms::signed_data::{EncapsulatedContentInfo, SignedData, SignerInfos};
+use der::asn1::{Any, BmpString, Null, ObjectIdentifier, OctetString, SetOfVec, UtcTime};
+use der::{Decode, Encode, Sequence};
 use object::read::pe::PeFile64;
 use sha1::Sha1;
 use sha2::digest::{Output, Update};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
+use x509_cert::attr::{Attribute, Attributes};
+use x509_cert::spki::AlgorithmIdentifierOwned;
 
-/// The first numbers of every identifier that Microsoft defines.
-const MICROSOFT: [u32; 7] = [1, 3, 6, 1, 4, 1, 311];
-
-const SIGNED_DATA: [u32; 7] = [1, 2, 840, 113549, 1, 7, 2];
-const SHA_256: [u32; 9] = [2, 16, 840, 1, 101, 3, 4, 2, 1];
-const TRUST_LIST: [u32; 2] = [10, 1];
-const CATALOG_LIST: [u32; 3] = [12, 1, 1];
-const CATALOG_MEMBER_2: [u32; 3] = [12, 1, 3];
-const NAME_VALUE: [u32; 3] = [12, 2, 1];
-const MEMBER_INFORMATION_2: [u32; 3] = [12, 2, 3];
-const INDIRECT_DATA: [u32; 3] = [2, 1, 4];
-const IMAGE_DATA: [u32; 3] = [2, 1, 15];
-const FILE_LINK: [u32; 3] = [2, 1, 25];
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+// Microsoft's identifiers, all in 1.3.6.1.4.1.311.
+const TRUST_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.10.1");
+const CATALOG_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.1.1");
+const CATALOG_MEMBER_2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.1.3");
+const NAME_VALUE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.2.1");
+const MEMBER_INFORMATION_2: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.2.3");
+const IMAGE_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.15");
+const FILE_LINK: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.25");
 
 /// An attribute that the signature covers, with a name in plain text.
 const ATTRIBUTE_FLAGS: u32 = 0x1001_0001;
@@ -38,6 +42,62 @@ const MEMBER_SYSTEM: &str = "2:10.0";
 
 /// The same for the whole catalog, as inf2cat names Windows 10 on amd64.
 const CATALOG_SYSTEM: &str = "_v100_X64";
+
+/// The list that a catalog signs, by its name in Microsoft's documentation: CERT_TRUST_LIST.
+#[derive(Sequence)]
+struct TrustList {
+    usage: Vec<ObjectIdentifier>,
+    identifier: OctetString,
+    this_update: UtcTime,
+    algorithm: AlgorithmIdentifierOwned,
+    entries: Vec<Entry>,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    attributes: Vec<CatalogAttribute>,
+}
+
+/// What is known of a file, under one of its digests.
+#[derive(Sequence)]
+struct Entry {
+    label: OctetString,
+    attributes: Attributes,
+}
+
+/// An attribute of the whole catalog.
+#[derive(Sequence)]
+struct CatalogAttribute {
+    kind: ObjectIdentifier,
+    value: OctetString,
+}
+
+/// A name and its value; the value is little-endian and ends with a zero, unlike the name.
+#[derive(Sequence)]
+struct NameValue {
+    name: BmpString,
+    flags: u32,
+    value: OctetString,
+}
+
+impl NameValue {
+    fn new(name: &str, value: &str) -> der::Result<Self> {
+        let units = value.encode_utf16().chain([0]);
+        let value: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+        Ok(Self {
+            name: BmpString::from_utf8(name)?,
+            flags: ATTRIBUTE_FLAGS,
+            value: OctetString::new(value)?,
+        })
+    }
+
+    fn value(&self) -> Result<String> {
+        let units = self.value.as_bytes().chunks_exact(2);
+        let units: Vec<_> = units
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect();
+        Ok(String::from_utf16(&units)?
+            .trim_end_matches('\0')
+            .to_owned())
+    }
+}
 
 /// How a file is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,31 +141,56 @@ impl Member {
 
     /// The entries of the list: under each digest, what is known of the file, and under the one
     /// that counts also how it is made.
-    fn entries(&self) -> [(Vec<u8>, Vec<u8>); 2] {
+    fn entries(&self) -> der::Result<[Entry; 2]> {
         // What follows an identifier here was read off catalogs of Microsoft's tools: an image's
         // data says that resources and import information are covered, and no file is linked to.
-        let no_link = tagged(2, &[empty(0)]);
-        let (information, data) = match self.kind {
+        let (information, kind, data): (_, _, &[u8]) = match self.kind {
             Kind::Image => {
-                let flags = element(tag::BIT_STRING, &[5, 0xA0]);
-                let data = sequence(&[flags, tagged(0, &[no_link])]);
-                (empty(0), sequence(&[microsoft(&IMAGE_DATA), data]))
+                let data = &[0x30, 10, 3, 2, 5, 0xA0, 0xA0, 4, 0xA2, 2, 0x80, 0];
+                ([0x80, 0], IMAGE_DATA, data)
             }
-            Kind::Flat => (empty(2), sequence(&[microsoft(&FILE_LINK), no_link])),
+            Kind::Flat => ([0x82, 0], FILE_LINK, &[0xA2, 2, 0x80, 0]),
         };
-        let algorithm = sequence(&[identifier(&SHA_256), element(tag::NULL, &[])]);
-        let digest = sequence(&[algorithm, octets(&self.digest)]);
-        let known = vec![
-            attribute(&MEMBER_INFORMATION_2, information),
-            attribute(&NAME_VALUE, name_value("OSAttr", MEMBER_SYSTEM)),
-            attribute(&NAME_VALUE, name_value("File", &self.name)),
+        let made = SpcIndirectDataContent {
+            data: SpcAttributeTypeAndOptionalValue {
+                value_type: kind,
+                value: Any::from_der(data)?,
+            },
+            message_digest: DigestInfo {
+                digest_algorithm: algorithm(SHA_256),
+                digest: OctetString::new(self.digest)?,
+            },
+        };
+        let known = [
+            attribute(MEMBER_INFORMATION_2, &Any::from_der(&information)?)?,
+            attribute(NAME_VALUE, &NameValue::new("OSAttr", MEMBER_SYSTEM)?)?,
+            attribute(NAME_VALUE, &NameValue::new("File", &self.name)?)?,
         ];
-        let mut made = known.clone();
-        made.push(attribute(&INDIRECT_DATA, sequence(&[data, digest])));
-        let entry = |label: &[u8], attributes| {
-            (label.to_vec(), sequence(&[octets(label), set(attributes)]))
-        };
-        [entry(&self.label, known), entry(&self.digest, made)]
+        let made = attribute(SPC_INDIRECT_DATA_OBJID, &made)?;
+        let all = known.iter().cloned().chain([made]).collect::<Vec<_>>();
+        Ok([
+            Entry {
+                label: OctetString::new(self.label)?,
+                attributes: Vec::from(known).try_into()?,
+            },
+            Entry {
+                label: OctetString::new(self.digest)?,
+                attributes: all.try_into()?,
+            },
+        ])
+    }
+}
+
+/// An attribute with one value.
+fn attribute(oid: ObjectIdentifier, value: &impl Encode) -> der::Result<Attribute> {
+    let values = vec![Any::from_der(&value.to_der()?)?].try_into()?;
+    Ok(Attribute { oid, values })
+}
+
+fn algorithm(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
+    AlgorithmIdentifierOwned {
+        oid,
+        parameters: Some(Null.into()),
     }
 }
 
@@ -121,72 +206,68 @@ fn image_digest<D: Digest + Update>(bytes: &[u8]) -> Result<Output<D>> {
 ///
 /// The same members, hardware identifiers and time give the same bytes; the list's identifier,
 /// elsewhere a random number, is made of the digests.
-pub fn unsigned(members: &[Member], hardware: &[String], seconds: i64) -> Vec<u8> {
+pub fn unsigned(members: &[Member], hardware: &[String], seconds: i64) -> Result<Vec<u8>> {
     let mut members = members.to_vec();
     members.sort_by_key(|member| member.digest);
     let digests: Vec<u8> = members.iter().flat_map(|member| member.digest).collect();
-    let hardware = (1..).zip(hardware).map(|(number, name)| {
-        catalog_attribute(&format!("HWID{number}"), &name.to_ascii_lowercase())
-    });
-    let attributes: Vec<Vec<u8>> = hardware
-        .chain([catalog_attribute("OS", CATALOG_SYSTEM)])
-        .collect();
-    let mut entries: Vec<(Vec<u8>, Vec<u8>)> = members.iter().flat_map(Member::entries).collect();
-    entries.sort();
-    let entries: Vec<Vec<u8>> = entries.into_iter().map(|(_, entry)| entry).collect();
-    let list = sequence(&[
-        sequence(&[microsoft(&CATALOG_LIST)]),
-        octets(&Sha256::digest(&digests)[..16]),
-        element(tag::UTC_TIME, utc_time(seconds).as_bytes()),
-        sequence(&[microsoft(&CATALOG_MEMBER_2), element(tag::NULL, &[])]),
-        sequence(&entries),
-        tagged(0, &[sequence(&attributes)]),
-    ]);
-    let data = sequence(&[
-        integer(1),
-        set(vec![]),
-        sequence(&[microsoft(&TRUST_LIST), tagged(0, &[list])]),
-        set(vec![]),
-    ]);
-    sequence(&[identifier(&SIGNED_DATA), tagged(0, &[data])])
+    let attribute = |name: &str, value: &str| -> der::Result<_> {
+        let value = OctetString::new(NameValue::new(name, value)?.to_der()?)?;
+        let kind = NAME_VALUE;
+        Ok(CatalogAttribute { kind, value })
+    };
+    let attributes = (1..)
+        .zip(hardware)
+        .map(|(number, name)| attribute(&format!("HWID{number}"), &name.to_ascii_lowercase()));
+    let attributes = attributes.chain([attribute("OS", CATALOG_SYSTEM)]);
+    let mut entries = Vec::new();
+    for member in &members {
+        entries.extend(member.entries()?);
+    }
+    entries.sort_by(|one, other| one.label.as_bytes().cmp(other.label.as_bytes()));
+    let list = TrustList {
+        usage: vec![CATALOG_LIST],
+        identifier: OctetString::new(&Sha256::digest(&digests)[..16])?,
+        this_update: UtcTime::from_unix_duration(Duration::from_secs(seconds.try_into()?))?,
+        algorithm: algorithm(CATALOG_MEMBER_2),
+        entries,
+        attributes: attributes.collect::<der::Result<_>>()?,
+    };
+    let data = SignedData {
+        version: CmsVersion::V1,
+        digest_algorithms: SetOfVec::new(),
+        encap_content_info: EncapsulatedContentInfo {
+            econtent_type: TRUST_LIST,
+            econtent: Some(Any::encode_from(&list)?),
+        },
+        certificates: None,
+        crls: None,
+        signer_infos: SignerInfos(SetOfVec::new()),
+    };
+    let content = Any::encode_from(&data)?;
+    let content_type = SIGNED_DATA;
+    Ok(ContentInfo {
+        content_type,
+        content,
+    }
+    .to_der()?)
 }
 
-fn microsoft(numbers: &[u32]) -> Vec<u8> {
-    identifier(&[&MICROSOFT, numbers].concat())
-}
-
-fn attribute(kind: &[u32], value: Vec<u8>) -> Vec<u8> {
-    sequence(&[microsoft(kind), set(vec![value])])
-}
-
-fn catalog_attribute(name: &str, value: &str) -> Vec<u8> {
-    sequence(&[microsoft(&NAME_VALUE), octets(&name_value(name, value))])
-}
-
-/// A name and its value; the value is little-endian and ends with a zero, unlike the name.
-fn name_value(name: &str, value: &str) -> Vec<u8> {
-    let units = value.encode_utf16().chain([0]);
-    let value: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
-    sequence(&[bmp_string(name), integer(ATTRIBUTE_FLAGS), octets(&value)])
-}
-
-/// The list in a catalog, signed or not: the content of its outermost element, which is what the
-/// signature is over.
-pub fn list(catalog: &[u8]) -> Result<&[u8]> {
-    let mut content = Reader(catalog).expect(tag::SEQUENCE)?;
+/// The list in a catalog, signed or not.
+fn trust_list(catalog: &[u8]) -> Result<Any> {
+    let content = ContentInfo::from_der(catalog)?;
     ensure!(
-        is(&mut content, identifier(&SIGNED_DATA))?,
+        content.content_type == SIGNED_DATA,
         "this is no signed data"
     );
-    let mut data = content.expect(0xA0)?.expect(tag::SEQUENCE)?;
-    data.expect(tag::INTEGER)?;
-    data.expect(tag::SET)?;
-    let mut inside = data.expect(tag::SEQUENCE)?;
-    ensure!(
-        is(&mut inside, microsoft(&TRUST_LIST))?,
-        "this signs no list"
-    );
-    Ok(inside.expect(0xA0)?.expect(tag::SEQUENCE)?.0)
+    let data: SignedData = content.content.decode_as()?;
+    let inside = data.encap_content_info;
+    ensure!(inside.econtent_type == TRUST_LIST, "this signs no list");
+    inside.econtent.context("the list is not there")
+}
+
+/// What the signature of a catalog is over: the content of the list, without its outermost header.
+pub fn list(catalog: &[u8]) -> Result<Vec<u8>> {
+    Ok(trust_list(catalog)?.value().to_vec())
 }
 
 /// A member as a catalog lists it under the digest that counts.
@@ -199,87 +280,53 @@ struct Listed {
 
 /// Reads the members of a catalog, signed or not.
 fn members(catalog: &[u8]) -> Result<Vec<Listed>> {
-    let mut list = Reader(list(catalog)?);
-    let mut usage = list.expect(tag::SEQUENCE)?;
+    let list: TrustList = trust_list(catalog)?.decode_as()?;
+    ensure!(list.usage == [CATALOG_LIST], "this list is no catalog");
     ensure!(
-        is(&mut usage, microsoft(&CATALOG_LIST))?,
-        "this list is no catalog"
-    );
-    list.expect(tag::OCTET_STRING)?;
-    list.expect(tag::UTC_TIME)?;
-    let mut version = list.expect(tag::SEQUENCE)?;
-    ensure!(
-        is(&mut version, microsoft(&CATALOG_MEMBER_2))?,
+        list.algorithm.oid == CATALOG_MEMBER_2,
         "this catalog is not of version 2"
     );
-    let mut entries = list.expect(tag::SEQUENCE)?;
-    let mut members = Vec::new();
-    while let Some((_, entry)) = entries.next()? {
-        members.extend(member(Reader(entry))?);
-    }
-    Ok(members)
+    // A member stands there under its SHA-1 too.
+    let entries = list.entries.iter();
+    let entries = entries.filter(|entry| entry.label.as_bytes().len() != Sha1::output_size());
+    entries.map(member).collect()
 }
 
-fn is(reader: &mut Reader<'_>, wanted: Vec<u8>) -> Result<bool> {
-    let found = reader.expect(tag::OBJECT_IDENTIFIER)?;
-    Ok(element(tag::OBJECT_IDENTIFIER, found.0) == wanted)
-}
-
-/// The member of an entry; none if it stands there under its SHA-1.
-fn member(mut entry: Reader<'_>) -> Result<Option<Listed>> {
-    let label = entry.expect(tag::OCTET_STRING)?.0;
-    if label.len() == Sha1::output_size() {
-        return Ok(None);
-    }
-    let mut attributes = entry.expect(tag::SET)?;
-    let (mut name, mut kind, mut digest) = (None, None, None);
-    while let Some((_, attribute)) = attributes.next()? {
-        let mut attribute = Reader(attribute);
-        let identifier = element(
-            tag::OBJECT_IDENTIFIER,
-            attribute.expect(tag::OBJECT_IDENTIFIER)?.0,
-        );
-        let mut values = attribute.expect(tag::SET)?;
-        if identifier == microsoft(&NAME_VALUE) {
-            let mut pair = values.expect(tag::SEQUENCE)?;
-            let file = element(tag::BMP_STRING, pair.expect(tag::BMP_STRING)?.0);
-            pair.expect(tag::INTEGER)?;
-            let value = pair.expect(tag::OCTET_STRING)?.0;
-            if file == bmp_string("File") {
-                let units = value
-                    .chunks_exact(2)
-                    .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-                let text = String::from_utf16(&units.collect::<Vec<u16>>())?;
-                name = Some(text.trim_end_matches('\0').to_owned());
+fn member(entry: &Entry) -> Result<Listed> {
+    let (mut name, mut made) = (None, None);
+    for Attribute { oid, values } in entry.attributes.iter() {
+        let value = values.get(0).context("an attribute has no value")?;
+        if *oid == NAME_VALUE {
+            let pair: NameValue = value.decode_as()?;
+            if pair.name.to_string() == "File" {
+                name = Some(pair.value()?);
             }
-        } else if identifier == microsoft(&INDIRECT_DATA) {
-            let mut indirect = values.expect(tag::SEQUENCE)?;
-            let mut data = indirect.expect(tag::SEQUENCE)?;
-            kind = match is(&mut data, microsoft(&IMAGE_DATA))? {
-                true => Some(Kind::Image),
-                false => Some(Kind::Flat),
-            };
-            let mut pair = indirect.expect(tag::SEQUENCE)?;
-            let mut algorithm = pair.expect(tag::SEQUENCE)?;
-            ensure!(
-                is(&mut algorithm, self::identifier(&SHA_256))?,
-                "a digest is not SHA-256"
-            );
-            digest = Some(pair.expect(tag::OCTET_STRING)?.0);
+        } else if *oid == SPC_INDIRECT_DATA_OBJID {
+            made = Some(value.decode_as::<SpcIndirectDataContent>()?);
         }
     }
-    let (Some(name), Some(kind), Some(digest)) = (name, kind, digest) else {
+    let (Some(name), Some(made)) = (name, made) else {
         bail!("an entry lacks its name or digest");
     };
+    let digest = made.message_digest;
     ensure!(
-        label == digest,
+        digest.digest_algorithm.oid == SHA_256,
+        "the digest of {name} is not SHA-256"
+    );
+    ensure!(
+        entry.label == digest.digest,
         "{name} stands under another digest than its own"
     );
-    Ok(Some(Listed {
+    let is_image = made.data.value_type == IMAGE_DATA;
+    Ok(Listed {
         name,
-        kind,
-        digest: digest.try_into().context("a digest is not 32 bytes")?,
-    }))
+        kind: if is_image { Kind::Image } else { Kind::Flat },
+        digest: digest
+            .digest
+            .as_bytes()
+            .try_into()
+            .context("a digest is not 32 bytes")?,
+    })
 }
 
 /// Checks that a file is listed, with its present bytes.
@@ -309,10 +356,22 @@ mod tests {
             Member::new("test.inf", &inf).unwrap(),
         ];
         (
-            unsigned(&members, &["root\\Test".into()], 1_795_219_200),
+            unsigned(&members, &["root\\Test".into()], 1_795_219_200).unwrap(),
             image,
             inf,
         )
+    }
+
+    /// The bytes that an encoder written by hand made before `der` and `cms` did.
+    #[test]
+    fn the_encoding_is_canonical() {
+        let (catalog, ..) = example();
+        let digest: String = Sha256::digest(&catalog)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let expected = "e4ab5637ce92bda1fabdf1d9e0958cd373bb2c07d5dbf27dc3ba76b05525faa9";
+        assert_eq!(digest, expected);
     }
 
     #[test]
@@ -353,7 +412,7 @@ mod tests {
             Member::new("test.sys", &image).unwrap(),
         ];
         assert_eq!(
-            unsigned(&members, &["ROOT\\test".into()], 1_795_219_200),
+            unsigned(&members, &["ROOT\\test".into()], 1_795_219_200).unwrap(),
             catalog
         );
     }

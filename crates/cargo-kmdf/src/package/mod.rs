@@ -6,7 +6,6 @@
 pub mod catalog;
 mod certificate;
 pub mod date;
-mod der;
 mod input;
 #[doc(hidden)]
 pub mod sample;
@@ -101,7 +100,7 @@ pub fn make(
         .into_iter()
         .collect::<Result<Vec<Member>>>()?;
     let hardware = inf::hardware_identifiers(inf.as_bytes());
-    let unsigned = catalog::unsigned(&members, &hardware, release.committed);
+    let unsigned = catalog::unsigned(&members, &hardware, release.committed)?;
     write(&path(CATALOG), &unsigned)?;
     signer.sign_catalog(&path(CATALOG))?;
     let instructions = instructions(release, &signer.serial());

@@ -152,7 +152,7 @@ mod tests {
         fs::write(path("test.inf"), "[Version]\r\n").unwrap();
         let members = ["test.sys", "test.inf"]
             .map(|name| Member::new(name, &fs::read(path(name)).unwrap()).unwrap());
-        let unsigned = catalog::unsigned(&members, &["root\\test".into()], 1_795_219_200);
+        let unsigned = catalog::unsigned(&members, &["root\\test".into()], 1_795_219_200).unwrap();
         fs::write(path("test.cat"), unsigned).unwrap();
         signer.sign_catalog(&path("test.cat")).unwrap();
         Some((tools, folder, signer))

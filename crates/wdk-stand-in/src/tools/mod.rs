@@ -166,7 +166,7 @@ fn inf2cat(arguments: &[String]) -> Result<String> {
     let catalog = folder.join(catalog.trim_start_matches([' ', '=']).trim());
     let hardware = inf::hardware_identifiers(&bytes);
     ensure!(!hardware.is_empty(), "the INF has no hardware identifier");
-    fs::write(&catalog, catalog::unsigned(&members, &hardware, now()?))?;
+    fs::write(&catalog, catalog::unsigned(&members, &hardware, now()?)?)?;
     Ok(name_of(&catalog))
 }
 
