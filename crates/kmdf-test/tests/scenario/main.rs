@@ -49,7 +49,7 @@ fn a_block_of_pool_that_the_driver_leaks_is_a_bug_check_at_unload() {
 fn an_interface_that_the_driver_has_not_is_not_opened() {
     let unknown = kmdf::Guid::from_u128(1);
     scenario().run(move |test| {
-        let refused = test.try_open(unknown).err().expect("there is none");
+        let refused = test.try_open(unknown).expect_err("there is none");
         assert_eq!(
             refused.status,
             NtStatus(kmdf_sys::STATUS_OBJECT_NAME_NOT_FOUND).0
