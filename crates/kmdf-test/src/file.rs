@@ -3,6 +3,7 @@
 use kmdf_sys::{METHOD_IN_DIRECT, NTSTATUS, STATUS_SUCCESS};
 use nt_model::{IoStatus, NtStatus};
 use std::fmt;
+use std::time::Duration;
 
 /// What every output buffer is filled with before a request, so that bytes that the driver wrote are seen.
 pub const UNTOUCHED: u8 = 0xCC;
@@ -49,39 +50,42 @@ impl Reply {
         }
     }
 
-    /// The reply of a request with this second buffer, which held `before` when the request was sent.
+    /// The reply to a request that ended so, with its buffer as it is then.
     ///
     /// # Panics
     ///
     /// If the information is larger than the buffer, or bytes behind it were changed.
     #[track_caller]
-    fn new(what: &dyn fmt::Display, ended: IoStatus, mut buffer: Vec<u8>, before: Sent) -> Self {
+    fn new(request: &Request, ended: IoStatus, mut buffer: Vec<u8>) -> Self {
         let IoStatus {
             status,
             information,
         } = ended;
-        let status_text = NtStatus(status);
+        let ends = || {
+            let status = NtStatus(status);
+            format!("{request} was completed with {status} and information {information}")
+        };
+        let length = buffer.len();
         assert!(
-            information <= buffer.len(),
-            "{what} was completed with {status_text} and information {information}, but its buffer has {} bytes",
-            buffer.len()
+            information <= length,
+            "{}, but its buffer has {length} bytes",
+            ends()
         );
-        let (written, changed) = match before {
-            Sent::Filled => (
-                information,
-                buffer[information..]
-                    .iter()
-                    .position(|&byte| byte != UNTOUCHED)
-                    .map(|at| information + at),
-            ),
-            Sent::Data(data) => (0, (0..data.len()).find(|&at| data[at] != buffer[at])),
+        let (output, changed) = match &request.data {
+            None => {
+                let beyond = buffer[information..].iter();
+                let changed = beyond.clone().position(|&byte| byte != UNTOUCHED);
+                (information, changed.map(|at| information + at))
+            }
+            Some(data) => (0, (0..length).find(|&at| data[at] != buffer[at])),
         };
         if let Some(at) = changed {
             panic!(
-                "{what} was completed with {status_text} and information {information}, but the driver wrote to byte {at} of the buffer"
+                "{}, but the driver wrote to byte {at} of the buffer",
+                ends()
             );
         }
-        buffer.truncate(written);
+        buffer.truncate(output);
         Self {
             status,
             information,
@@ -101,12 +105,41 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// What a request's second buffer held when it was sent.
-enum Sent {
-    /// Output: [`UNTOUCHED`] everywhere.
-    Filled,
-    /// Data for the driver, which must not be changed.
-    Data(Vec<u8>),
+/// A request as its reply is judged by.
+#[derive(Clone, Debug)]
+struct Request {
+    kind: Kind,
+    /// What the buffer held when the request was sent, if it is input. Output is filled with
+    /// [`UNTOUCHED`].
+    data: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Read,
+    Write,
+    Control(u32),
+}
+
+impl Request {
+    fn reading(kind: Kind) -> Self {
+        Self { kind, data: None }
+    }
+
+    fn writing(kind: Kind, data: &[u8]) -> Self {
+        let data = Some(data.to_vec());
+        Self { kind, data }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Read => formatter.write_str("a read"),
+            Kind::Write => formatter.write_str("a write"),
+            Kind::Control(code) => write!(formatter, "IOCTL {code:#010X}"),
+        }
+    }
 }
 
 /// An open handle to a device. Several threads may send requests through it at once.
@@ -142,27 +175,17 @@ impl File {
     /// If the driver reports more bytes than there is room for, or wrote beyond those it reports.
     #[track_caller]
     pub fn ioctl(&self, code: u32, input: &[u8], output_length: usize) -> Reply {
-        let mut output = vec![UNTOUCHED; output_length];
-        let ended = self.file.ioctl(code, input, &mut output);
-        Reply::new(&Ioctl(code), ended, output, Sent::Filled)
+        self.start_ioctl(code, input, output_length).wait()
     }
 
-    /// Sends a `METHOD_IN_DIRECT` control: both buffers are input, the second one is `data`.
+    /// Sends a `METHOD_IN_DIRECT` control, of which both buffers are input, and waits for it.
     ///
     /// # Panics
     ///
-    /// If `code` has another method, the driver reports more bytes than `data` has, or changed it.
+    /// If `code` has another method, or the driver reports more bytes than `data` has or changed it.
     #[track_caller]
     pub fn ioctl_in_direct(&self, code: u32, input: &[u8], data: &[u8]) -> Reply {
-        assert_eq!(
-            code & 3,
-            METHOD_IN_DIRECT,
-            "{} is no METHOD_IN_DIRECT code",
-            Ioctl(code)
-        );
-        let mut buffer = data.to_vec();
-        let ended = self.file.ioctl(code, input, &mut buffer);
-        Reply::new(&Ioctl(code), ended, buffer, Sent::Data(data.to_vec()))
+        self.start_ioctl_in_direct(code, input, data).wait()
     }
 
     /// Reads up to `length` bytes (`ReadFile` at offset 0), and waits for them.
@@ -172,20 +195,49 @@ impl File {
     /// As [`File::ioctl`].
     #[track_caller]
     pub fn read(&self, length: usize) -> Reply {
-        let mut output = vec![UNTOUCHED; length];
-        let ended = self.file.read(&mut output, 0);
-        Reply::new(&"a read", ended, output, Sent::Filled)
+        self.start_read(length).wait()
     }
 
     /// Writes `data` (`WriteFile` at offset 0), and waits until it is taken.
     ///
     /// # Panics
     ///
-    /// If the driver reports more bytes than `data` has.
+    /// If the driver reports more bytes than `data` has, or changed it.
     #[track_caller]
     pub fn write(&self, data: &[u8]) -> Reply {
-        let ended = self.file.write(data, 0);
-        Reply::new(&"a write", ended, data.to_vec(), Sent::Data(data.to_vec()))
+        self.start_write(data).wait()
+    }
+
+    /// As [`File::ioctl`], without waiting: the driver's dispatch routine has returned when this does.
+    pub fn start_ioctl(&self, code: u32, input: &[u8], output_length: usize) -> Pending {
+        let output = vec![UNTOUCHED; output_length];
+        let pending = self.file.ioctl_async_into(code, input, output);
+        Pending::new(Request::reading(Kind::Control(code)), pending)
+    }
+
+    /// As [`File::ioctl_in_direct`], without waiting.
+    ///
+    /// # Panics
+    ///
+    /// If `code` has another method.
+    #[track_caller]
+    pub fn start_ioctl_in_direct(&self, code: u32, input: &[u8], data: &[u8]) -> Pending {
+        let request = Request::writing(Kind::Control(code), data);
+        assert_eq!(code & 3, METHOD_IN_DIRECT, "{request} has another method");
+        let pending = self.file.ioctl_async_into(code, input, data.to_vec());
+        Pending::new(request, pending)
+    }
+
+    /// As [`File::read`], without waiting.
+    pub fn start_read(&self, length: usize) -> Pending {
+        let pending = self.file.read_async(vec![UNTOUCHED; length], 0);
+        Pending::new(Request::reading(Kind::Read), pending)
+    }
+
+    /// As [`File::write`], without waiting.
+    pub fn start_write(&self, data: &[u8]) -> Pending {
+        let pending = self.file.write_async(data.to_vec(), 0);
+        Pending::new(Request::writing(Kind::Write, data), pending)
     }
 
     /// Closes the handle: a cleanup request now, and a close request once none of its requests is under
@@ -195,11 +247,47 @@ impl File {
     }
 }
 
-/// A control code, as messages show it.
-struct Ioctl(u32);
+/// A request that was sent without waiting for it.
+///
+/// Dropping it does not cancel the request: the driver goes on with it. The end of the scenario cancels
+/// it if its file is open then.
+#[derive(Debug)]
+#[must_use = "the reply is lost if the request is dropped"]
+pub struct Pending {
+    request: Request,
+    pending: nt_model::Pending,
+}
 
-impl fmt::Display for Ioctl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "IOCTL {:#010X}", self.0)
+impl Pending {
+    fn new(request: Request, pending: nt_model::Pending) -> Self {
+        Self { request, pending }
+    }
+
+    /// Whether the driver has yet to complete the request.
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_complete()
+    }
+
+    /// Cancels the request (`CancelIoEx`). Returns whether the driver, or the framework for a request in
+    /// a queue, had a cancel routine set, which has run then. [`Pending::wait`] gives the reply.
+    pub fn cancel(&self) -> bool {
+        self.pending.cancel()
+    }
+
+    /// Waits up to `limit` for the driver to complete the request, and returns whether it did.
+    pub fn completes_within(&self, limit: Duration) -> bool {
+        self.pending.completes_within(limit)
+    }
+
+    /// Waits for the driver to complete the request. A request that is not completed in 30 seconds ends
+    /// the scenario as lost.
+    ///
+    /// # Panics
+    ///
+    /// If the driver reports more bytes than there is room for, or wrote beyond those it reports.
+    #[track_caller]
+    pub fn wait(self) -> Reply {
+        let (ended, buffer) = self.pending.wait();
+        Reply::new(&self.request, ended, buffer)
     }
 }

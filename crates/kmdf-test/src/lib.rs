@@ -10,7 +10,7 @@ mod scenario;
 // The driver's imports of the framework are defined there.
 use kmdf_model as _;
 
-pub use file::{File, Reply, UNTOUCHED};
+pub use file::{File, Pending, Reply, UNTOUCHED};
 pub use nt_model::{
     Access, Caller, Config, Device, Driver, DriverEntryPoint, IoStatus, Kernel, LowResources,
     NtStatus, RegistryData, RegistryValue, Stop, Verifier, VerifierReport, Windows,

@@ -116,35 +116,33 @@ pub struct Test {
 impl Test {
     fn run<T>(&self, test: impl FnOnce(&Self) -> T) -> T {
         if self.scenario.until >= Until::Loaded {
-            self.load().expect("the driver loads");
+            self.load().unwrap_or_else(|refused| panic!("{refused}"));
         }
         if self.scenario.until >= Until::Started {
-            self.add_device().expect("the device starts");
+            self.add_device()
+                .unwrap_or_else(|refused| panic!("{refused}"));
         }
         let value = test(self);
         self.finish();
         value
     }
 
+    /// Takes everything down, as the doc of [`Scenario`] says, and checks that nothing is left.
     fn finish(&self) {
-        for device in lock(&self.devices).drain(..) {
-            // STATUS_NO_SUCH_DEVICE: the test has removed it.
-            match device.remove() {
-                Ok(()) => {}
-                Err(status) if status.0 == kmdf_sys::STATUS_NO_SUCH_DEVICE => {}
-                Err(status) => panic!("the device cannot be removed: {status}"),
-            }
-        }
-        for driver in lock(&self.drivers).drain(..) {
-            match driver.unload() {
-                Ok(()) => {}
-                Err(status) if status.0 == kmdf_sys::STATUS_NO_SUCH_DEVICE => {}
-                Err(status) => panic!("the driver cannot be unloaded: {status}"),
-            }
-        }
+        let refused = self.kernel.shut_down();
+        assert!(
+            refused.is_empty(),
+            "at the end of the scenario {}",
+            refused.join("; ")
+        );
+        // The verifier says so only if it is on.
         let report = self.kernel.verifier();
-        assert_eq!(report.live_blocks, 0, "pool is left: {report:?}");
-        assert_eq!(report.live_lookaside_lists, 0, "lists are left: {report:?}");
+        assert_eq!(
+            report.live_blocks, 0,
+            "pool blocks are left: {:?}",
+            report.tags
+        );
+        assert_eq!(report.live_lookaside_lists, 0, "lookaside lists are left");
     }
 
     /// The kernel under the driver: the verifier's figures, debug output, opening by path.

@@ -8,11 +8,12 @@ use crate::stop;
 
 impl Kernel {
     /// Takes everything down that is there: cancels the requests of open handles and closes these, as the
-    /// end of their process does, removes all devices and unloads all drivers. A device whose driver
-    /// refuses to have it removed is removed without being asked.
+    /// end of their process does, removes all devices and unloads all drivers. A device whose removal a
+    /// driver refuses is surprise-removed then.
     ///
-    /// Gives back the services of drivers that stay because they have no unload routine. [`run`](crate::run)
-    /// does all this after its scenario; a scenario that wants to look at what is left calls it itself.
+    /// Returns a sentence for each removal that was refused, and for each driver that stays because it has
+    /// no unload routine. [`run`](crate::run) does all this after its scenario; a scenario that wants to
+    /// look at what is left calls it itself.
     ///
     /// What a driver leaves behind at unload stops the run, and so does a request that is never completed.
     pub fn shut_down(&self) -> Vec<String> {
@@ -21,20 +22,23 @@ impl Kernel {
         machine.io.workers.wait_idle();
         self.check_requests();
         file::close_all(machine);
+        let mut refused = Vec::new();
         let physical: Vec<usize> = machine.io.tables().nodes.keys().copied().collect();
         for physical in physical {
             let device = Device::new(self, physical);
-            if device.clone().remove().is_err() {
-                // Not there any more, if that fails too.
+            if let Err(status) = device.clone().remove() {
+                refused.push(format!("the removal of a device was refused: {status}"));
+                // It fails if the device is not there any more.
                 let _ = device.surprise_remove();
             }
         }
-        let drivers = Driver::all(self);
-        let stays = drivers.filter_map(|driver| {
+        for driver in Driver::all(self) {
             let service = driver.service().to_owned();
-            driver.unload().err().map(|_| service)
-        });
-        stays.collect()
+            if let Err(status) = driver.unload() {
+                refused.push(format!("the driver {service} was not unloaded: {status}"));
+            }
+        }
+        refused
     }
 
     /// Stops the run if a request was never completed.

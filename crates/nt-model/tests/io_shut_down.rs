@@ -142,7 +142,12 @@ fn a_device_whose_driver_refuses_the_removal_goes_without_being_asked() {
             pass_down(device, request)
         }
     }
-    let seen = seen_by_drivers(start::<Refusing>);
+    let seen = seen_by_drivers(|kernel| {
+        start::<Refusing>(kernel);
+        let refused = kernel.shut_down();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert!(refused[0].contains("STATUS_DEVICE_BUSY"), "{refused:?}");
+    });
     let expected = [
         "query remove",
         "cancel remove",
@@ -165,7 +170,9 @@ fn a_driver_that_cannot_be_unloaded_stays() {
     let seen = seen_by_drivers(|kernel| {
         seen();
         kernel.load_driver("thing", stays).unwrap();
-        assert_eq!(kernel.shut_down(), ["thing"]);
+        let refused = kernel.shut_down();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert!(refused[0].contains("thing was not unloaded"), "{refused:?}");
     });
     assert_eq!(seen, [] as [&str; 0]);
 }

@@ -269,6 +269,12 @@ fn reads_and_writes<const FLAGS: u32>() {
         assert_eq!(buffer, [42; 5]);
         assert_eq!(file.write(&[1, 2, 3], 0), done(STATUS_SUCCESS, 6));
         assert_eq!(file.read(&mut [], 1), done(STATUS_SUCCESS, 0));
+        let (reading, writing) = (
+            file.read_async(vec![0; 5], 7),
+            file.write_async(vec![4; 3], 0),
+        );
+        assert_eq!(reading.wait(), (done(STATUS_SUCCESS, 5), vec![7; 5]));
+        assert_eq!(writing.wait(), (done(STATUS_SUCCESS, 12), vec![4; 3]));
     });
 }
 

@@ -6,8 +6,9 @@
 mod driver;
 mod requests;
 
-use driver::{INTERFACE, LEAK, fx_driver_entry};
-use kmdf_test::{NtStatus, Scenario};
+use driver::{INTERFACE, LEAK, SHORT, WAIT, fx_driver_entry};
+use kmdf_test::{Config, NtStatus, Scenario, Verifier};
+use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn scenario() -> Scenario {
@@ -43,6 +44,42 @@ fn a_block_of_pool_that_the_driver_leaks_is_a_bug_check_at_unload() {
         "{stop}"
     );
     assert!(stop.message.contains("'Scen'"), "{stop}");
+}
+
+#[test]
+fn what_a_test_forgets_is_taken_down_and_what_the_driver_leaks_is_still_seen() {
+    let forgetful = |leaks: bool| {
+        scenario().without_driver().try_run(move |test| {
+            let driver = test.kernel().load_driver("own", fx_driver_entry);
+            driver
+                .expect("it loads")
+                .add_device(r"Root\own")
+                .expect("it starts");
+            let file = test.open(INTERFACE);
+            forget((file.start_read(SHORT + 1), file.start_ioctl(WAIT, &[], 5)));
+            if leaks {
+                assert_eq!(file.ioctl(LEAK, &[], 0).status, 0);
+            }
+            forget(file);
+        })
+    };
+    forgetful(false).expect("nothing is left");
+    let stop = forgetful(true).expect_err("a block is left").stop;
+    assert_eq!((stop.code, stop.parameters[0]), (0xC4, 0x62), "{stop}");
+}
+
+#[test]
+fn without_the_verifier_a_leak_fails_the_test_all_the_same() {
+    let config = Config {
+        verifier: Verifier::off(),
+        ..Config::default()
+    };
+    let message = panic_of(|| {
+        scenario().config(config).run(|test| {
+            assert_eq!(test.open(INTERFACE).ioctl(LEAK, &[], 0).status, 0);
+        })
+    });
+    assert!(message.contains("'Scen' NonPaged: 1 blocks"), "{message}");
 }
 
 #[test]

@@ -71,10 +71,7 @@ impl File {
     ) -> IoStatus {
         let input = UserBuffer::new(input.0, input.1);
         let output = UserBuffer::new(output.0, output.1);
-        match self.control(code, input, output) {
-            Ok((outgoing, target)) => outgoing.run(target.as_ptr()),
-            Err(status) => IoStatus::refused(status.0),
-        }
+        run(self.control(code, input, output))
     }
 
     /// Sends a device control request without waiting for it.
@@ -83,7 +80,12 @@ impl File {
     /// `output_size` zero bytes is what [`Pending::wait`] gives back. The dispatch routine runs on
     /// this thread before the call returns.
     pub fn ioctl_async(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
-        let pending = self.start(code, input, output_size, |send| send());
+        self.ioctl_async_into(code, input, vec![0; output_size])
+    }
+
+    /// As [`File::ioctl_async`], with `output` as the second buffer.
+    pub fn ioctl_async_into(&self, code: u32, input: &[u8], output: Vec<u8>) -> Pending {
+        let pending = self.start(code, input, output, |send| send());
         level::expect_passive_at_return("DeviceIoControl");
         pending
     }
@@ -92,44 +94,52 @@ impl File {
     /// of this processor: the dispatch routine runs at `DISPATCH_LEVEL`, and the id of the thread is
     /// the 0 that all idle threads have.
     pub fn ioctl_from_dpc(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
-        self.start(code, input, output_size, |send| time::on_idle_thread(send))
+        let output = vec![0; output_size];
+        self.start(code, input, output, |send| time::on_idle_thread(send))
     }
 
     fn start(
         &self,
         code: u32,
         input: &[u8],
-        output_size: usize,
+        mut output: Vec<u8>,
         how: impl FnOnce(&dyn Fn()),
     ) -> Pending {
         let input = input.to_vec();
-        let mut output = vec![0; output_size];
         let from = UserBuffer::new(input.as_ptr(), input.len());
         let to = UserBuffer::new(output.as_mut_ptr(), output.len());
-        let state = match self.control(code, from, to) {
-            Ok((outgoing, target)) => {
-                how(&|| outgoing.send(target.as_ptr()));
-                State::Sent(outgoing)
-            }
-            Err(status) => State::Refused(status),
-        };
-        Pending {
-            state,
-            input,
-            output,
-        }
+        Pending::new(self.control(code, from, to), input, output, how)
+    }
+
+    /// Reads into `buffer` from the given byte offset, without waiting for it.
+    pub fn read_async(&self, mut buffer: Vec<u8>, offset: u64) -> Pending {
+        let range = UserBuffer::new(buffer.as_mut_ptr(), buffer.len());
+        let sent = self.transfer(IRP_MJ_READ, range, offset);
+        let pending = Pending::new(sent, Vec::new(), buffer, |send| send());
+        level::expect_passive_at_return("ReadFile");
+        pending
+    }
+
+    /// Writes `data` to the given byte offset, without waiting for it. [`Pending::wait`] gives the data
+    /// back.
+    pub fn write_async(&self, mut data: Vec<u8>, offset: u64) -> Pending {
+        let range = UserBuffer::new(data.as_mut_ptr(), data.len());
+        let sent = self.transfer(IRP_MJ_WRITE, range, offset);
+        let pending = Pending::new(sent, Vec::new(), data, |send| send());
+        level::expect_passive_at_return("WriteFile");
+        pending
     }
 
     /// Reads into `buffer` from the given byte offset.
     pub fn read(&self, buffer: &mut [u8], offset: u64) -> IoStatus {
         let range = UserBuffer::new(buffer.as_mut_ptr(), buffer.len());
-        self.transfer(IRP_MJ_READ, range, offset)
+        run(self.transfer(IRP_MJ_READ, range, offset))
     }
 
     /// Writes `data` to the given byte offset.
     pub fn write(&self, data: &[u8], offset: u64) -> IoStatus {
         let range = UserBuffer::new(data.as_ptr(), data.len());
-        self.transfer(IRP_MJ_WRITE, range, offset)
+        run(self.transfer(IRP_MJ_WRITE, range, offset))
     }
 
     /// Closes the handle: a cleanup request now, and a close request once no request of the
@@ -146,7 +156,7 @@ impl File {
         Ok(self.kernel.enter())
     }
 
-    fn outgoing(&self, subject: Subject) -> Result<(Outgoing, DeviceObject), NtStatus> {
+    fn outgoing(&self, subject: Subject) -> Result<Ready, NtStatus> {
         let machine = self.machine()?;
         if !is_open(machine, self.object) {
             return Err(NtStatus(STATUS_INVALID_HANDLE));
@@ -160,12 +170,7 @@ impl File {
         Ok((outgoing, target))
     }
 
-    fn control(
-        &self,
-        code: u32,
-        input: UserBuffer,
-        output: UserBuffer,
-    ) -> Result<(Outgoing, DeviceObject), NtStatus> {
+    fn control(&self, code: u32, input: UserBuffer, output: UserBuffer) -> Result<Ready, NtStatus> {
         if !self.access.controls(code) {
             return Err(NtStatus(STATUS_ACCESS_DENIED));
         }
@@ -181,7 +186,7 @@ impl File {
         Ok((outgoing, target))
     }
 
-    fn transfer(&self, major: u32, buffer: UserBuffer, offset: u64) -> IoStatus {
+    fn transfer(&self, major: u32, buffer: UserBuffer, offset: u64) -> Result<Ready, NtStatus> {
         let is_read = major == IRP_MJ_READ;
         let required = if is_read {
             FILE_READ_ACCESS
@@ -189,12 +194,9 @@ impl File {
             FILE_WRITE_ACCESS
         };
         if !self.access.allows(required) {
-            return IoStatus::refused(STATUS_ACCESS_DENIED);
+            return Err(NtStatus(STATUS_ACCESS_DENIED));
         }
-        let (mut outgoing, target) = match self.outgoing(Subject::Major(major)) {
-            Ok(sent) => sent,
-            Err(status) => return IoStatus::refused(status.0),
-        };
+        let (mut outgoing, target) = self.outgoing(Subject::Major(major))?;
         let irp = outgoing.irp();
         let operation = if is_read {
             IRP_READ_OPERATION
@@ -213,11 +215,11 @@ impl File {
         match Transfer::read_or_write(machine, irp, flags, buffer, is_read) {
             Ok(transfer) => {
                 outgoing.set_transfer(transfer);
-                outgoing.run(target.as_ptr())
+                Ok((outgoing, target))
             }
             Err(status) => {
                 outgoing.discard();
-                IoStatus::refused(status.0)
+                Err(status)
             }
         }
     }
@@ -233,7 +235,18 @@ impl Drop for File {
     }
 }
 
-/// A device control request under way.
+/// A request that can be sent, and the device that it is for.
+type Ready = (Outgoing, DeviceObject);
+
+/// Sends a request and waits for it.
+fn run(request: Result<Ready, NtStatus>) -> IoStatus {
+    match request {
+        Ok((outgoing, target)) => outgoing.run(target.as_ptr()),
+        Err(status) => IoStatus::refused(status.0),
+    }
+}
+
+/// A read, a write or a device control request under way.
 ///
 /// Dropping it does not cancel the request: it goes on, and its answer is lost.
 #[must_use = "the answer is lost if the request is dropped"]
@@ -256,6 +269,27 @@ impl fmt::Debug for Pending {
 }
 
 impl Pending {
+    /// Sends a request in some way. Its buffers are `input` and `output`.
+    fn new(
+        request: Result<Ready, NtStatus>,
+        input: Vec<u8>,
+        output: Vec<u8>,
+        how: impl FnOnce(&dyn Fn()),
+    ) -> Self {
+        let state = match request {
+            Ok((outgoing, target)) => {
+                how(&|| outgoing.send(target.as_ptr()));
+                State::Sent(outgoing)
+            }
+            Err(status) => State::Refused(status),
+        };
+        Self {
+            state,
+            input,
+            output,
+        }
+    }
+
     /// Whether the request has been completed.
     pub fn is_complete(&self) -> bool {
         match &self.state {
