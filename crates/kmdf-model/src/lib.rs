@@ -31,6 +31,8 @@ mod table;
 pub use driver::bind::{WdfVersionBind, WdfVersionUnbind};
 pub use support::stop::MODEL_STOP;
 pub use support::window::{Hold, Window, hold_windows};
+#[cfg(not(image))]
+pub use table::failed_calls::{FailedCall, failed_calls, forget_failed_calls};
 
 /// An image must have one: here that is WDFLDR.SYS for Wine.
 #[cfg(image)]

@@ -35,6 +35,14 @@ macro_rules! wdf_functions {
             >;
         )*
 
+        /// The parameters of each function after the driver's globals, name and type as they stand here: for
+        /// reports of calls.
+        #[cfg(not(wdk))]
+        #[doc(hidden)]
+        pub const FUNCTION_PARAMETERS: &[(WDFFUNCENUM, &[(&str, &str)])] = &[
+            $((_WDFFUNCENUM::$index, &[$((stringify!($parameter), stringify!($type))),*]),)*
+        ];
+
         #[doc(hidden)]
         pub mod framework_calls {
             use super::*;

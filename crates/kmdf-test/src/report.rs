@@ -9,12 +9,15 @@ use std::fmt;
 pub struct Failure {
     /// The bug check.
     pub stop: Stop,
+    /// The last calls of the framework that had returned an error, the oldest first.
+    pub failed_calls: Vec<String>,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.stop)?;
-        section(formatter, "debug output", &self.stop.debug_output)
+        section(formatter, DEBUG_OUTPUT, &self.stop.debug_output)?;
+        section(formatter, FAILED_CALLS, &self.failed_calls)
     }
 }
 
@@ -33,6 +36,8 @@ pub struct Refused {
     pub(crate) what: &'static str,
     /// The status that it failed with.
     pub status: NTSTATUS,
+    /// The last calls of the framework that returned an error, the oldest first.
+    pub failed_calls: Vec<String>,
 }
 
 impl Refused {
@@ -40,13 +45,15 @@ impl Refused {
         Self {
             what,
             status: status.0,
+            failed_calls: failed_calls(),
         }
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} failed: {}", self.what, NtStatus(self.status))
+        write!(formatter, "{} failed: {}", self.what, NtStatus(self.status))?;
+        section(formatter, FAILED_CALLS, &self.failed_calls)
     }
 }
 
@@ -57,6 +64,23 @@ impl fmt::Debug for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+pub(crate) const DEBUG_OUTPUT: &str = "debug output";
+pub(crate) const FAILED_CALLS: &str = "the last calls that returned an error";
+
+/// Takes what the framework's recorder has, one line per call.
+pub(crate) fn failed_calls() -> Vec<String> {
+    let line = |call: kmdf_model::FailedCall| {
+        let times = match call.times {
+            1 => String::new(),
+            times => format!(", {times} times"),
+        };
+        format!("{} -> {}{times}", call.call(), NtStatus(call.status))
+    };
+    let lines = kmdf_model::failed_calls().map(line).collect();
+    kmdf_model::forget_failed_calls();
+    lines
+}
 
 /// Writes lines under a heading, if there are any.
 pub(crate) fn section(to: &mut impl fmt::Write, heading: &str, lines: &[String]) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! [`Scenario`], what a test runs on, and [`Test`], what it does there.
 
 use crate::file::File;
-use crate::report::{Failure, Refused, section};
+use crate::report::{DEBUG_OUTPUT, FAILED_CALLS, Failure, Refused, failed_calls, section};
 use kmdf_sys::GUID;
 use nt_model::{Config, Device, Driver, DriverEntryPoint, Kernel};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -87,20 +87,26 @@ impl Scenario {
     ) -> Result<T, Failure> {
         let config = self.config.clone();
         let run = nt_model::run(config, move |kernel| {
+            kmdf_model::forget_failed_calls();
             let machine = Test {
                 scenario: self,
                 kernel: kernel.clone(),
                 drivers: Mutex::default(),
                 devices: Mutex::default(),
             };
-            catch_unwind(AssertUnwindSafe(|| machine.run(test))).unwrap_or_else(|panic| {
-                let mut report = String::new();
-                let _ = section(&mut report, "debug output", &kernel.debug_output());
+            let outcome = catch_unwind(AssertUnwindSafe(|| machine.run(test)));
+            outcome.unwrap_or_else(|panic| {
+                let mut report = String::from("the driver's side of it");
+                let _ = section(&mut report, DEBUG_OUTPUT, &kernel.debug_output());
+                let _ = section(&mut report, FAILED_CALLS, &failed_calls());
                 eprintln!("{report}");
                 resume_unwind(panic)
             })
         });
-        run.map_err(|stop| Failure { stop })
+        run.map_err(|stop| Failure {
+            stop,
+            failed_calls: failed_calls(),
+        })
     }
 }
 

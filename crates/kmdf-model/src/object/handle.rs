@@ -34,25 +34,38 @@ pub(crate) fn encode_embedded(object: &Object, offset: u16) -> WDFOBJECT {
 ///
 /// `handle` is not NULL and is that of a live object, or leads to readable memory at least.
 pub(crate) unsafe fn decode<'a>(handle: WDFOBJECT) -> (&'a Object, u16) {
+    // SAFETY: The caller passes a handle that leads to readable memory.
+    match unsafe { find(handle) } {
+        Ok(found) => found,
+        Err(message) => stop::undefined(message),
+    }
+}
+
+/// As [`decode`], with a message for a handle that leads to no live object.
+///
+/// # Safety
+///
+/// As for [`decode`].
+pub(crate) unsafe fn find<'a>(handle: WDFOBJECT) -> Result<(&'a Object, u16), &'static CStr> {
     let bits = handle.addr();
     let mut address = (bits & !FLAGS) ^ !FLAGS;
     let mut offset = 0;
     if bits & OFFSET != 0 {
         let word = core::ptr::with_exposed_provenance::<u16>(address);
-        // SAFETY: By the contract of this function; addresses are 8-aligned by the mask.
+        // SAFETY: The caller's handle leads to readable memory; addresses are 8-aligned by the mask.
         offset = unsafe { word.read() };
         address = address.wrapping_sub(offset.into());
     }
     let object = core::ptr::with_exposed_provenance::<Object>(address);
     if !object.is_aligned() {
-        stop::undefined(c"a handle leads to no framework object");
+        return Err(c"a handle leads to no framework object");
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller's handle leads to readable memory, where objects are.
     let object = unsafe { &*object };
     if !object.is_live() {
-        stop::undefined(c"a handle leads to no live framework object; was the object deleted?");
+        return Err(c"a handle leads to no live framework object; was the object deleted?");
     }
-    (object, offset)
+    Ok((object, offset))
 }
 
 /// OBJ-70, OBJ-71: the handle is NULL or that of an object of another type.

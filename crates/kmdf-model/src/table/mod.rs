@@ -1,6 +1,8 @@
 //! The function table: what each entry calls. Entries that are not modelled stop the run and say
 //! which they are.
 
+#[cfg(not(image))]
+pub mod failed_calls;
 mod names;
 
 use crate::support::stop;
@@ -29,6 +31,17 @@ macro_rules! stand_ins {
 /// Sets entries from functions of exactly the type that the entry has.
 macro_rules! entries {
     ($table:ident, $($index:ident: $type:ident = $function:path;)*) => {$({
+        #[cfg(not(image))]
+        struct Entry;
+        #[cfg(not(image))]
+        impl failed_calls::Entry for Entry {
+            type Function = $type;
+            const FUNCTION: $type = Some($function);
+            const INDEX: WDFFUNCENUM = _WDFFUNCENUM::$index;
+        }
+        #[cfg(not(image))]
+        let function: $type = <$type as failed_calls::Recorded<Entry>>::CALL;
+        #[cfg(image)]
         let function: $type = Some($function);
         // SAFETY: Both are nullable function pointers; callers go through the entry's own type.
         $table[_WDFFUNCENUM::$index as usize] = unsafe { core::mem::transmute::<$type, WDFFUNC>(function) };

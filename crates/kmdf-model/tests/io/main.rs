@@ -15,6 +15,9 @@ mod control;
 mod devices;
 mod dispatch;
 mod driver;
+// The recorder of the model.
+#[cfg(not(other_framework))]
+mod failed_calls;
 mod faults;
 mod files;
 mod forward;

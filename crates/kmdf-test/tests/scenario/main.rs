@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "tests are named after what they show")]
 
 mod driver;
+mod failing;
 mod requests;
 
 use driver::{INTERFACE, LEAK, SHORT, WAIT, fx_driver_entry};
