@@ -15,10 +15,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-use kmdf::{
-    DeviceInit, DispatchType, Driver, DriverParent, Error, Guid, Handled, IoHandler, Memory, Paged,
-    Passive, Queue, Request, Result, Tag, WaitLock, wide,
-};
+use kmdf::SDDL_DEVOBJ_SYS_ALL_ADM_ALL;
+use kmdf::prelude::*;
 
 kmdf::driver_entry!(Echo);
 kmdf::panic_handler!();
@@ -40,8 +38,7 @@ impl Driver for Echo {
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
         init.set_generated_name(irql);
-        // All access for the system and for administrators, none for anybody else.
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_security(SDDL_DEVOBJ_SYS_ALL_ADM_ALL, irql)?;
         let device = init.create(State, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         let requests = Requests {
@@ -94,8 +91,7 @@ impl IoHandler for Requests {
             self.data.with(irql, |data, irql| {
                 // Freed first, so that there are never two buffers of this size.
                 *data = None;
-                let memory = Memory::new_uninit(&DriverParent, TAG, input.len(), irql)?;
-                *data = Some(memory.written(input, irql)?);
+                *data = Some(Memory::from_bytes(&DriverParent, TAG, input, irql)?);
                 Ok(input.len())
             })?
         })

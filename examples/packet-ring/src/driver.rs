@@ -2,11 +2,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use kmdf::{
-    Device, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, Entry, Error, FileHandler,
-    FileObject, Guid, Handled, IoHandler, LookasideList, ManualQueue, NonPagedNx, Paged,
-    PagedLookaside, Passive, Queue, Request, Result, SpinLock, Tag, wide,
-};
+use kmdf::prelude::*;
+use kmdf::{Entry, SDDL_DEVOBJ_SYS_ALL_ADM_ALL};
 use zerocopy::IntoBytes;
 
 use crate::contract::{GET_STATISTICS, INTERFACE_CLASS, PACKET_BYTES, READ_PACKET, Statistics};
@@ -28,8 +25,7 @@ impl Driver for PacketRing {
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
         init.set_generated_name(irql);
-        // All access for the system and for administrators, none for anybody else.
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_security(SDDL_DEVOBJ_SYS_ALL_ADM_ALL, irql)?;
         init.set_file_handler::<Handle>(irql);
         let state = DeviceState {
             handles: PagedLookaside::new(HANDLE_TAG, size_of::<Counters>(), irql)?,
@@ -231,7 +227,7 @@ impl Requests {
 
 /// The numbers of the contract are those of Microsoft's macro.
 const _: () = {
-    use kmdf::{Access, Method, ctl_code};
-    assert!(READ_PACKET == ctl_code(0x22, 0x800, Method::Buffered, Access::Read));
-    assert!(GET_STATISTICS == ctl_code(0x22, 0x801, Method::Buffered, Access::Any));
+    const TYPE: u16 = FILE_DEVICE_UNKNOWN;
+    assert!(READ_PACKET == ctl_code(TYPE, 0x800, Method::Buffered, Access::Read));
+    assert!(GET_STATISTICS == ctl_code(TYPE, 0x801, Method::Buffered, Access::Any));
 };

@@ -17,11 +17,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+use kmdf::SDDL_DEVOBJ_SYS_ALL_ADM_ALL;
 use kmdf::debug::Line;
-use kmdf::{
-    Access, DeviceInit, DispatchType, Driver, Error, Guid, Handled, IoHandler, Method, Passive,
-    Queue, Request, Result, Transfer, ctl_code, wide,
-};
+use kmdf::prelude::*;
 
 kmdf::driver_entry!(Sioctl);
 kmdf::panic_handler!();
@@ -54,8 +52,7 @@ impl Driver for Sioctl {
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
         // The sample's names: a program opens `\\.\IoctlTest`.
         init.set_name(wide!(r"\Device\SIOCTL"), irql)?;
-        // All access for the system and for administrators, none for anybody else.
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_security(SDDL_DEVOBJ_SYS_ALL_ADM_ALL, irql)?;
         let device = init.create(State, irql)?;
         device.create_symbolic_link(wide!(r"\DosDevices\IoctlTest"), irql)?;
         device.create_interface(&INTERFACE, irql)?;

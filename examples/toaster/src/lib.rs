@@ -10,10 +10,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-use kmdf::{
-    DeviceInit, DispatchType, Driver, Guid, Handled, IoHandler, Passive, Queue, Request, Result,
-    wide,
-};
+use kmdf::SDDL_DEVOBJ_SYS_ALL_ADM_ALL;
+use kmdf::prelude::*;
 
 kmdf::driver_entry!(Toaster);
 kmdf::panic_handler!();
@@ -30,8 +28,7 @@ impl Driver for Toaster {
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
         init.set_generated_name(irql);
-        // All access for the system and for administrators, none for anybody else.
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_security(SDDL_DEVOBJ_SYS_ALL_ADM_ALL, irql)?;
         let device = init.create(State, irql)?;
         device.create_interface(&INTERFACE, irql)?;
         device.create_default_queue(DispatchType::Parallel, Requests, irql)?;
