@@ -1,0 +1,204 @@
+//! Readers, writers and cancellation on threads of their own.
+
+use super::{error, read, scenario, start_read, statistics, write};
+use kmdf::Error;
+use kmdf_test::{Config, Reply, Verifier};
+use packet_ring::{INTERFACE, PACKETS};
+use std::collections::HashSet;
+use std::sync::Barrier;
+use std::thread::scope;
+
+/// With and without Driver Verifier, which keeps lookaside lists empty.
+fn configurations() -> [Config; 2] {
+    [Verifier::standard(), Verifier::off()].map(|verifier| Config {
+        verifier,
+        ..Config::default()
+    })
+}
+
+/// A packet: who wrote it, and its number among that writer's.
+fn packet(writer: u8, number: u16) -> [u8; 3] {
+    let [low, high] = number.to_le_bytes();
+    [writer, low, high]
+}
+
+/// Each packet is read once or dropped, and no reader sees the packets of one writer out of order.
+#[test]
+fn many_readers_and_writers_lose_and_repeat_no_packet() {
+    const WRITERS: u8 = 3;
+    const READERS: usize = 3;
+    const WRITTEN: u16 = 150;
+    /// Tells one reader to stop.
+    const STOP: [u8; 1] = [0xFF];
+    for config in configurations() {
+        scenario().config(config).run(|test| {
+            let read = scope(|scope| {
+                let readers = [(); READERS].map(|()| {
+                    scope.spawn(|| {
+                        let file = test.open(INTERFACE);
+                        let mut packets = Vec::new();
+                        loop {
+                            let reply = read(&file);
+                            if reply == Reply::success(STOP) {
+                                return packets;
+                            }
+                            assert_eq!(reply, Reply::success(&reply.output));
+                            packets.push(reply.output);
+                        }
+                    })
+                });
+                scope.spawn(|| {
+                    std::thread::scope(|scope| {
+                        for writer in 0..WRITERS {
+                            scope.spawn(move || {
+                                let file = test.open(INTERFACE);
+                                for number in 0..WRITTEN {
+                                    write(&file, &packet(writer, number));
+                                }
+                            });
+                        }
+                    });
+                    let file = test.open(INTERFACE);
+                    for _ in 0..READERS {
+                        write(&file, &STOP);
+                    }
+                });
+                readers.map(|reader| reader.join().expect("no panic"))
+            });
+            for packets in &read {
+                for writer in 0..WRITERS {
+                    let of_writer = packets.iter().filter(|packet| packet[0] == writer);
+                    let numbers =
+                        of_writer.map(|packet| u16::from_le_bytes([packet[1], packet[2]]));
+                    assert!(numbers.is_sorted_by(|before, after| before < after));
+                }
+            }
+            let count: usize = read.iter().map(Vec::len).sum();
+            let distinct: HashSet<Vec<u8>> = read.into_iter().flatten().collect();
+            assert_eq!(distinct.len(), count);
+            let figures = statistics(&test.open(INTERFACE));
+            let arrived = u64::from(WRITERS) * u64::from(WRITTEN) + READERS as u64;
+            let delivered = (count + READERS) as u64;
+            assert_eq!(
+                (figures.arrived, figures.delivered, figures.in_ring),
+                (arrived, delivered, 0)
+            );
+            assert_eq!(figures.dropped, arrived - delivered);
+        });
+    }
+}
+
+/// A packet and a read that come at the same time find each other before both threads are done.
+#[test]
+fn no_read_waits_while_there_is_a_packet() {
+    const ROUNDS: u32 = 2000;
+    for config in configurations() {
+        scenario().config(config).run(|test| {
+            let start = Barrier::new(2);
+            scope(|scope| {
+                let start = &start;
+                let reader = test.open(INTERFACE);
+                let done = &Barrier::new(2);
+                scope.spawn(move || {
+                    let writer = test.open(INTERFACE);
+                    for round in 0..ROUNDS {
+                        start.wait();
+                        write(&writer, &round.to_le_bytes());
+                        done.wait();
+                    }
+                });
+                for round in 0..ROUNDS {
+                    start.wait();
+                    let pending = start_read(&reader);
+                    done.wait();
+                    assert!(!pending.is_pending(), "round {round}");
+                    assert_eq!(pending.wait(), Reply::success(round.to_le_bytes()));
+                }
+            });
+        });
+    }
+}
+
+/// Whether the read or its cancellation comes first, the packet is read once.
+#[test]
+fn a_packet_that_arrives_during_a_cancellation_is_not_lost() {
+    const ROUNDS: u32 = 500;
+    for config in configurations() {
+        scenario().config(config).run(|test| {
+            let reader = test.open(INTERFACE);
+            let writer = test.open(INTERFACE);
+            for round in 0..ROUNDS {
+                let packet = round.to_le_bytes();
+                let pending = start_read(&reader);
+                scope(|scope| {
+                    scope.spawn(|| write(&writer, &packet));
+                    pending.cancel();
+                });
+                let reply = pending.wait();
+                if reply == error(Error::CANCELLED) {
+                    assert_eq!(read(&reader), Reply::success(packet));
+                } else {
+                    assert_eq!(reply, Reply::success(packet));
+                }
+                assert_eq!(statistics(&reader).in_ring, 0);
+            }
+        });
+    }
+}
+
+/// As above, for the cancellation that the end of a handle is.
+#[test]
+fn a_packet_that_arrives_while_its_reader_closes_is_not_lost() {
+    const ROUNDS: u32 = 200;
+    for config in configurations() {
+        scenario().config(config).run(|test| {
+            let writer = test.open(INTERFACE);
+            for round in 0..ROUNDS {
+                let packet = round.to_le_bytes();
+                let reader = test.open(INTERFACE);
+                let pending = start_read(&reader);
+                scope(|scope| {
+                    scope.spawn(|| write(&writer, &packet));
+                    reader.close();
+                });
+                let reply = pending.wait();
+                if reply == error(Error::CANCELLED) {
+                    assert_eq!(read(&writer), Reply::success(packet));
+                } else {
+                    assert_eq!(reply, Reply::success(packet));
+                }
+            }
+        });
+    }
+}
+
+/// The ring stays within its bound while it is filled from several threads, and every packet is accounted for.
+#[test]
+fn writers_without_readers_fill_the_ring_and_no_more() {
+    for config in configurations() {
+        scenario().config(config).run(|test| {
+            scope(|scope| {
+                for writer in 0..3 {
+                    scope.spawn(move || {
+                        let file = test.open(INTERFACE);
+                        for number in 0..100 {
+                            write(&file, &packet(writer, number));
+                            assert!(statistics(&file).in_ring <= PACKETS as u64);
+                        }
+                    });
+                }
+            });
+            let figures = statistics(&test.open(INTERFACE));
+            let expected = (300, PACKETS as u64, 0, 300 - PACKETS as u64);
+            assert_eq!(
+                (
+                    figures.arrived,
+                    figures.in_ring,
+                    figures.delivered,
+                    figures.dropped
+                ),
+                expected
+            );
+        });
+    }
+}
