@@ -288,37 +288,30 @@ fn each_failing_allocation_is_an_error_and_leaves_nothing() {
 
 fn use_all(test: &Test) -> Result<(), i32> {
     test.add_device().map_err(|refused| refused.status)?;
-    let reader = test.try_open(INTERFACE).map_err(|refused| refused.status)?;
-    let writer = test.try_open(INTERFACE).map_err(|refused| refused.status)?;
+    let open = || test.try_open(INTERFACE).map_err(|refused| refused.status);
+    let (reader, writer) = (open()?, open()?);
     let waiting = start_read(&reader);
-    let first = writer.write(b"first");
-    if first != Reply::written(5) {
-        // Without a packet the read waits on, unless it was the one that failed.
-        assert_eq!(first, Reply::error(first.status));
+    let written = writer.write(b"first");
+    if written.status != 0 {
+        // Without a packet, the read waits until its handle is closed.
         assert!(waiting.is_pending());
-        return Err(first.status);
+    } else if let Err(status) = succeeds(waiting.wait(), Reply::success(b"first")) {
+        // Without a reader, the packet stays.
+        assert_eq!(read(&writer), Reply::success(b"first"));
+        return Err(status);
     }
-    let waited = waiting.wait();
-    if waited != Reply::success(b"first") {
-        // The packet stays in the ring.
-        assert_eq!(waited, Reply::error(waited.status));
-        assert_eq!(statistics(&reader).in_ring, 1);
-        return Err(waited.status);
-    }
-    let replies = [
-        (writer.write(b"second"), Reply::written(6)),
-        (read(&reader), Reply::success(b"second")),
-    ];
-    for (reply, expected) in replies {
-        if reply != expected {
-            assert_eq!(reply, Reply::error(reply.status));
-            return Err(reply.status);
-        }
-    }
+    succeeds(written, Reply::written(5))?;
+    succeeds(writer.write(b"second"), Reply::written(6))?;
+    succeeds(read(&reader), Reply::success(b"second"))?;
     let reply = reader.ioctl(GET_STATISTICS, &[], size_of::<Statistics>());
-    if reply.status != 0 {
-        assert_eq!(reply, Reply::error(reply.status));
-        return Err(reply.status);
+    succeeds(reply.clone(), Reply::success(&reply.output))
+}
+
+/// The status of a reply that is not the expected one, which then has neither information nor output.
+fn succeeds(reply: Reply, expected: Reply) -> Result<(), i32> {
+    if reply == expected {
+        return Ok(());
     }
-    Ok(())
+    assert_eq!(reply, Reply::error(reply.status));
+    Err(reply.status)
 }

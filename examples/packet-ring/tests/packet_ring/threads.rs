@@ -94,12 +94,10 @@ fn no_read_waits_while_there_is_a_packet() {
     const ROUNDS: u32 = 2000;
     for config in configurations() {
         scenario().config(config).run(|test| {
-            let start = Barrier::new(2);
+            let (start, done) = (Barrier::new(2), Barrier::new(2));
+            let reader = test.open(INTERFACE);
             scope(|scope| {
-                let start = &start;
-                let reader = test.open(INTERFACE);
-                let done = &Barrier::new(2);
-                scope.spawn(move || {
+                scope.spawn(|| {
                     let writer = test.open(INTERFACE);
                     for round in 0..ROUNDS {
                         start.wait();
