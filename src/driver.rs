@@ -31,7 +31,7 @@ impl Driver for Wdfmem {
         let capabilities = if probe.uses_system_routines() {
             Capabilities::LOOKASIDE_EXPORTS
         } else {
-            Capabilities::NONE
+            Capabilities::empty()
         };
         kmdf::debug::print(c"wdfmem: loaded\n");
         Ok(Self { capabilities })

@@ -1,9 +1,8 @@
 //! `wdfmem`: a KMDF driver that exercises the safe memory wrappers of `kmdf` from device controls.
 //!
-//! A request takes this path: the framework's queue calls `queue`'s handler, which decodes a
-//! [`wdfmem_ioctl::Call`] and matches on it; each call has a function in `handlers`, which works on
-//! the `table` of objects that belong to the request's file object. What a caller may send and gets
-//! back is the contract's affair: see the crate [`wdfmem_ioctl`].
+//! A request takes this path: the framework's queue calls `queue`'s handler; `handlers` decodes the bytes into the
+//! [`wdfmem_ioctl::Call`] of the control code and calls that call's handler, which works on the `table` of objects
+//! that belong to the request's file object. Request and reply formats are defined in [`wdfmem_ioctl`].
 //!
 //! All of this crate is safe code; every allocation in it can fail, and nothing in it panics.
 

@@ -6,7 +6,7 @@ use kmdf::{
     Entry, Error, LookasideList, Memory, NonPagedLookaside, NonPagedNx, Paged, PagedLookaside,
     Passive, PoolBuffer, PreallocatedMemory, Result, UninitMemory,
 };
-use wdfmem_ioctl::{Kind, PoolKind, Status, Traits};
+use wdfmem_ioctl::{ObjectKind, PoolKind, Status, Traits};
 
 use crate::status::error;
 
@@ -64,15 +64,15 @@ pub type Preallocated<P> = PreallocatedMemory<PoolBuffer<P>>;
 
 impl Object {
     /// Its kind.
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> ObjectKind {
         match self {
-            Self::Uninitialized(_) | Self::Memory(_) => Kind::Memory,
-            Self::Preallocated(_) => Kind::Preallocated,
-            Self::LookasideMemory(_) => Kind::LookasideMemory,
-            Self::Entry(_) => Kind::Entry,
-            Self::Lookaside(_) => Kind::Lookaside,
-            Self::ExList(Pooled::Paged(_)) => Kind::PagedList,
-            Self::ExList(Pooled::NonPaged(_)) => Kind::NonPagedList,
+            Self::Uninitialized(_) | Self::Memory(_) => ObjectKind::Memory,
+            Self::Preallocated(_) => ObjectKind::Preallocated,
+            Self::LookasideMemory(_) => ObjectKind::LookasideMemory,
+            Self::Entry(_) => ObjectKind::Entry,
+            Self::Lookaside(_) => ObjectKind::Lookaside,
+            Self::ExList(Pooled::Paged(_)) => ObjectKind::PagedList,
+            Self::ExList(Pooled::NonPaged(_)) => ObjectKind::NonPagedList,
         }
     }
 
@@ -217,31 +217,31 @@ impl Object {
                 return if either!(list, list => list.uses_system_routines()) {
                     Traits::EXPORTED
                 } else {
-                    Traits::NONE
+                    Traits::empty()
                 };
             }
             other => match other.bytes(irql) {
                 Ok(bytes) => bytes.as_ptr().addr(),
-                Err(_) => return Traits::NONE,
+                Err(_) => return Traits::empty(),
             },
         };
-        let mut traits = Traits::NONE;
+        let mut traits = Traits::empty();
         if address.is_multiple_of(16) {
-            traits = traits.with(Traits::ALIGNED);
+            traits |= Traits::ALIGNED;
         }
         if address.is_multiple_of(4096) {
-            traits = traits.with(Traits::PAGE_ALIGNED);
+            traits |= Traits::PAGE_ALIGNED;
         }
         traits
     }
 }
 
-/// The object is none that the call works on.
+/// The object has the wrong type for this call.
 pub fn mismatch() -> Error {
     error(Status::OBJECT_TYPE_MISMATCH)
 }
 
-/// Nobody has written to the object's buffer.
+/// Nothing has been written to the object's buffer.
 pub fn unwritten() -> Error {
     error(Status::INVALID_DEVICE_STATE)
 }

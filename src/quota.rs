@@ -1,11 +1,12 @@
 //! What file objects and the device may have, and what they do have.
 
+use core::cell::Cell;
 use core::mem::forget;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use kmdf::{Error, Result};
 use wdfmem_ioctl::{
-    DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, Kind, Status, wire,
+    DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, ObjectKind, Status, Usage,
 };
 
 use crate::status::error;
@@ -30,16 +31,16 @@ impl Charge {
         Self { objects: 0, bytes }
     }
 
-    /// As it stands in an answer.
-    pub fn usage(self) -> wire::Usage {
-        wire::Usage {
+    /// As it stands in a reply.
+    pub fn usage(self) -> Usage {
+        Usage {
             objects: u64::from(self.objects).into(),
             bytes: self.bytes.into(),
         }
     }
 }
 
-/// What somebody is charged with, and the most that it may be.
+/// What a file object or a device is charged with, and the most that it may be.
 #[derive(Debug)]
 pub struct Account {
     objects: AtomicU32,
@@ -74,9 +75,9 @@ impl Account {
             })
             .map_err(|_| exceeded())?;
         // Refunds the objects when the bytes are too many.
-        let mut charged = Charged {
+        let charged = Charged {
             account: self,
-            charge: Charge { bytes: 0, ..charge },
+            charge: Cell::new(Charge { bytes: 0, ..charge }),
         };
         self.bytes
             .fetch_update(order, relaxed, |sum| {
@@ -84,7 +85,7 @@ impl Account {
                     .filter(|sum| *sum <= self.most.bytes)
             })
             .map_err(|_| exceeded())?;
-        charged.charge = charge;
+        charged.charge.set(charge);
         Ok(charged)
     }
 
@@ -107,10 +108,21 @@ impl Account {
 #[must_use = "dropping it refunds the charge"]
 pub struct Charged<'a> {
     account: &'a Account,
-    charge: Charge,
+    charge: Cell<Charge>,
 }
 
 impl Charged<'_> {
+    /// Charges more, to be refunded along with the rest.
+    pub fn add(&self, more: Charge) -> Result<()> {
+        let Charge { objects, bytes } = self.charge.get();
+        self.account.charge(more)?.keep();
+        self.charge.set(Charge {
+            objects: objects.saturating_add(more.objects),
+            bytes: bytes.saturating_add(more.bytes),
+        });
+        Ok(())
+    }
+
     /// Leaves the charge to be refunded by [`Quota::refund`], along with what it was made for.
     pub fn keep(self) {
         forget(self);
@@ -119,30 +131,7 @@ impl Charged<'_> {
 
 impl Drop for Charged<'_> {
     fn drop(&mut self) {
-        self.account.refund(self.charge);
-    }
-}
-
-/// What the device is charged with for a request until this is dropped, after the request is completed.
-#[derive(Debug)]
-pub struct UntilCompleted<'a> {
-    device: &'a DeviceQuota,
-    charged: Option<Charged<'a>>,
-}
-
-impl<'a> UntilCompleted<'a> {
-    /// Nothing so far.
-    pub const fn new(device: &'a DeviceQuota) -> Self {
-        Self {
-            device,
-            charged: None,
-        }
-    }
-
-    /// Charges in place of what was charged before.
-    pub fn charge(&mut self, charge: Charge) -> Result<()> {
-        self.charged = Some(self.device.account.charge(charge)?);
-        Ok(())
+        self.account.refund(self.charge.get());
     }
 }
 
@@ -180,7 +169,7 @@ pub struct DeviceQuota {
     pub account: Account,
     /// For the file objects themselves.
     pub opens: Account,
-    live: [Live; Kind::ALL.len()],
+    live: [Live; ObjectKind::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -212,7 +201,7 @@ impl DeviceQuota {
     }
 
     /// Counts a new object.
-    pub fn count(&self, kind: Kind, bytes: u64) {
+    pub fn count(&self, kind: ObjectKind, bytes: u64) {
         if let Some(live) = self.live(kind) {
             live.objects.fetch_add(1, Ordering::Relaxed);
             live.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -220,22 +209,22 @@ impl DeviceQuota {
     }
 
     /// Counts an object that has gone.
-    pub fn discount(&self, kind: Kind, bytes: u64) {
+    pub fn discount(&self, kind: ObjectKind, bytes: u64) {
         if let Some(live) = self.live(kind) {
             live.objects.fetch_sub(1, Ordering::Relaxed);
             live.bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 
-    /// What there is of each kind, as it stands in an answer.
-    pub fn by_kind(&self) -> [wire::Usage; Kind::ALL.len()] {
-        self.live.each_ref().map(|live| wire::Usage {
+    /// What there is of each kind, as it stands in a reply.
+    pub fn by_kind(&self) -> [Usage; ObjectKind::ALL.len()] {
+        self.live.each_ref().map(|live| Usage {
             objects: u64::from(live.objects.load(Ordering::Relaxed)).into(),
             bytes: live.bytes.load(Ordering::Relaxed).into(),
         })
     }
 
-    fn live(&self, kind: Kind) -> Option<&Live> {
+    fn live(&self, kind: ObjectKind) -> Option<&Live> {
         self.live.get(kind.number() as usize)
     }
 }

@@ -1,7 +1,7 @@
 //! The objects of one file object, by their handles.
 
 use kmdf::{Error, Passive, PoolBox, Result};
-use wdfmem_ioctl::{FILE_OBJECTS, Handle, Kind, Status, wire};
+use wdfmem_ioctl::{FILE_OBJECTS, Handle, ObjectKind, Status, Usage};
 
 use crate::{
     device::DeviceState,
@@ -49,10 +49,10 @@ impl Slot {
     /// What goes back to the quotas with the object.
     fn charge(&self) -> Charge {
         let bytes = match self.object.kind() {
-            Kind::Memory | Kind::Preallocated => self.object.length() as u64,
+            ObjectKind::Memory | ObjectKind::Preallocated => self.object.length() as u64,
             // Their list is charged.
-            Kind::LookasideMemory | Kind::Entry => 0,
-            Kind::Lookaside | Kind::PagedList | Kind::NonPagedList => {
+            ObjectKind::LookasideMemory | ObjectKind::Entry => 0,
+            ObjectKind::Lookaside | ObjectKind::PagedList | ObjectKind::NonPagedList => {
                 self.taken.size.saturating_mul(u64::from(self.taken.peak))
             }
         };
@@ -185,9 +185,9 @@ impl Table {
         }
     }
 
-    /// What it has of each kind, as it stands in an answer.
-    pub fn by_kind(&self) -> [wire::Usage; Kind::ALL.len()] {
-        let mut usage = [wire::Usage::default(); Kind::ALL.len()];
+    /// What it has of each kind, as it stands in a reply.
+    pub fn by_kind(&self) -> [Usage; ObjectKind::ALL.len()] {
+        let mut usage = [Usage::default(); ObjectKind::ALL.len()];
         for slot in self.slots() {
             if let Some(kind) = usage.get_mut(slot.object.kind().number() as usize) {
                 kind.objects = kind.objects.get().saturating_add(1).into();

@@ -6,10 +6,7 @@ mod common;
 
 use common::*;
 use nt_model::{Config, File, Kernel};
-use wdfmem_ioctl::{
-    Call, Content, CreateMemory, Handle, InitializeExList, Operation, Parent, PoolKind, Routines,
-    Status, Tag, Transform, wire,
-};
+use wdfmem_ioctl::*;
 
 const POOLS: [PoolKind; 2] = [PoolKind::NonPaged, PoolKind::Paged];
 
@@ -36,8 +33,8 @@ fn sweep(kernel: &Kernel, mut act: impl FnMut(u64) -> bool) -> u64 {
 fn sweep_call(
     kernel: &Kernel,
     file: &File,
-    it: &Call<'_>,
-    undo: impl Fn(Handle) -> Option<Call<'static>>,
+    it: Message<'_>,
+    undo: impl Fn(Handle) -> Option<Message<'static>>,
 ) -> u64 {
     let world = World::new(file);
     let before = world.state(file);
@@ -47,14 +44,14 @@ fn sweep_call(
         kernel.fail_nth_allocation(0);
         let held = match reply.status {
             Status::SUCCESS => {
-                let made = if reply.output.len() == 16 && !matches!(it, Call::Transform(_)) {
-                    let answer: wire::CreatedAnswer = reply.answer();
-                    Handle::from_number(answer.handle.get())
+                let made = if reply.output.len() == 16 && it.code() != Code::Transform {
+                    let answer: Created = reply.parse();
+                    answer.handle()
                 } else {
                     Handle::NONE
                 };
                 if let Some(undo) = undo(made) {
-                    succeed(file, &undo);
+                    succeed(file, undo);
                 }
                 true
             }
@@ -76,25 +73,25 @@ fn sweep_call(
         world.preallocated,
         world.taken,
     ] {
-        succeed(file, &Call::Delete { handle });
+        succeed(file, Delete { handle });
     }
-    succeed(file, &Call::Delete { handle: world.list });
+    succeed(file, Delete { handle: world.list });
     succeed(
         file,
-        &Call::FreeEntry {
+        FreeEntry {
             list: world.ex_list,
             entry: world.entry,
         },
     );
     succeed(
         file,
-        &Call::DeleteExList {
+        DeleteExList {
             list: world.ex_list,
         },
     );
     succeed(
         file,
-        &Call::DeleteExList {
+        DeleteExList {
             list: world.other_ex_list,
         },
     );
@@ -111,7 +108,7 @@ fn sweep_call(
 fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
     with_all_checks(|kernel| {
         let file = open(kernel);
-        let delete = |handle| Some(Call::Delete { handle });
+        let delete = |handle| Some(Message::from(Delete { handle }));
         for pool in POOLS {
             for size in [100, 5000] {
                 for parent in Parent::ALL.iter().copied() {
@@ -124,33 +121,30 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                             tag,
                             size,
                         };
-                        assert_ne!(
-                            sweep_call(kernel, &file, &Call::CreateMemory(ask), delete),
-                            0
-                        );
+                        assert_ne!(sweep_call(kernel, &file, ask.into(), delete), 0);
                     }
                 }
                 assert_ne!(
-                    sweep_call(kernel, &file, &preallocated(pool, size), delete),
+                    sweep_call(kernel, &file, preallocated(pool, size), delete),
                     0
                 );
-                assert_ne!(sweep_call(kernel, &file, &list(pool, size), delete), 0);
+                assert_ne!(sweep_call(kernel, &file, list(pool, size), delete), 0);
             }
-            let handle = make(&file, &preallocated(pool, 50));
-            let assign = Call::AssignBuffer {
+            let handle = make(&file, preallocated(pool, 50));
+            let assign = Message::from(AssignBuffer {
                 handle,
                 tag: Tag::DEFAULT,
                 size: 5000,
-            };
+            });
             let back = |handle| {
-                Some(Call::AssignBuffer {
+                Some(Message::from(AssignBuffer {
                     handle,
                     tag: Tag::DEFAULT,
                     size: 50,
-                })
+                }))
             };
-            assert_ne!(sweep_call(kernel, &file, &assign, back), 0);
-            succeed(&file, &Call::Delete { handle });
+            assert_ne!(sweep_call(kernel, &file, assign, back), 0);
+            succeed(&file, Delete { handle });
             for routines in [Routines::Inline, Routines::Exported] {
                 let tag = Tag::DEFAULT;
                 let ask = InitializeExList {
@@ -159,9 +153,9 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                     size: 100,
                     routines,
                 };
-                let undo = |list| Some(Call::DeleteExList { list });
-                let call = Call::InitializeExList(ask);
-                assert_ne!(sweep_call(kernel, &file, &call, undo), 0);
+                let undo = |list| Some(Message::from(DeleteExList { list }));
+                let call = Message::from(ask);
+                assert_ne!(sweep_call(kernel, &file, call, undo), 0);
             }
         }
         for length in [1, 5000] {
@@ -170,12 +164,8 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                 operation: Operation::Xor,
                 key: 1,
                 tag: Tag::DEFAULT,
-                data: &data,
             };
-            assert_ne!(
-                sweep_call(kernel, &file, &Call::Transform(ask), |_| None),
-                0
-            );
+            assert_ne!(sweep_call(kernel, &file, ask.with(&data), |_| None), 0);
         }
     });
 }
@@ -187,10 +177,12 @@ fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
         let file = open(kernel);
         for pool in POOLS {
             for size in [100, 5000] {
-                let list = make(&file, &list(pool, size));
-                let take = Call::CreateFromLookaside { list };
-                sweep_taking(kernel, &file, &take, |handle| Call::Delete { handle });
-                succeed(&file, &Call::Delete { handle: list });
+                let list = make(&file, list(pool, size));
+                let take = Message::from(CreateFromLookaside { list });
+                sweep_taking(kernel, &file, take, |handle| {
+                    Message::from(Delete { handle })
+                });
+                succeed(&file, Delete { handle: list });
 
                 for routines in [Routines::Inline, Routines::Exported] {
                     let tag = Tag::DEFAULT;
@@ -200,15 +192,14 @@ fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
                         size,
                         routines,
                     };
-                    let list = make(&file, &Call::InitializeExList(ask));
-                    let take = Call::AllocateEntry { list };
-                    sweep_taking(kernel, &file, &take, |entry| Call::FreeEntry {
-                        list,
-                        entry,
+                    let list = make(&file, ask);
+                    let take = Message::from(AllocateEntry { list });
+                    sweep_taking(kernel, &file, take, |entry| {
+                        Message::from(FreeEntry { list, entry })
                     });
-                    succeed(&file, &Call::DeleteExList { list });
+                    succeed(&file, DeleteExList { list });
                 }
-                assert_eq!(statistics(&file).file_charged, wire::Usage::default());
+                assert_eq!(statistics(&file).file_charged, Usage::default());
             }
         }
     });
@@ -219,8 +210,8 @@ fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
 fn sweep_taking(
     kernel: &Kernel,
     file: &File,
-    take: &Call<'_>,
-    give_back: impl Fn(Handle) -> Call<'static>,
+    take: Message<'_>,
+    give_back: impl Fn(Handle) -> Message<'static>,
 ) {
     let refusals = sweep(kernel, |nth| {
         kernel.fail_nth_allocation(0);
@@ -229,8 +220,8 @@ fn sweep_taking(
         let reply = call(file, take);
         kernel.fail_nth_allocation(0);
         if reply.status == Status::SUCCESS {
-            let answer: wire::CreatedAnswer = reply.answer();
-            succeed(file, &give_back(Handle::from_number(answer.handle.get())));
+            let answer: Created = reply.parse();
+            succeed(file, give_back(answer.handle()));
             return true;
         }
         assert_eq!(reply, Reply::refused(Status::INSUFFICIENT_RESOURCES));

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use nt_model::Config;
-use wdfmem_ioctl::{Call, Status};
+use wdfmem_ioctl::*;
 
 fn run(scenario: impl FnOnce(&nt_model::Kernel) + Send + 'static) {
     nt_model::run(Config::default(), move |kernel| {
@@ -88,7 +88,7 @@ fn after_a_surprise_removal_requests_are_refused_and_what_is_left_goes_with_the_
         let file = open(kernel);
         World::new(&file);
         device.surprise_remove().unwrap();
-        let reply = call(&file, &Call::QueryVersion);
+        let reply = call(&file, QueryVersion {});
         assert_ne!(reply.status, Status::SUCCESS);
         assert_eq!(reply.output, []);
         file.close();

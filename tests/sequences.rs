@@ -12,11 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::*;
 use nt_model::{Config, File, Verifier};
 use proptest::prelude::*;
-use wdfmem_ioctl::{
-    Call, Content, CopyBytes, CreateList, CreateMemory, CreatePreallocated, DEVICE_BYTES,
-    DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, Handle, InitializeExList, Kind, Level,
-    MIN_ENTRY_BYTES, Parent, PoolKind, Routines, Status, Tag, wire,
-};
+use wdfmem_ioctl::*;
 
 /// Picks a handle.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +134,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What the model knows of an object.
 #[derive(Clone)]
 struct Object {
-    kind: Kind,
+    kind: ObjectKind,
     pool: PoolKind,
     length: u64,
     /// Its bytes, once there are any to be read.
@@ -151,7 +147,7 @@ struct Object {
 }
 
 impl Object {
-    fn new(kind: Kind, pool: PoolKind, length: u64) -> Self {
+    fn new(kind: ObjectKind, pool: PoolKind, length: u64) -> Self {
         Self {
             kind,
             pool,
@@ -164,7 +160,7 @@ impl Object {
         }
     }
 
-    fn list(kind: Kind, pool: PoolKind, entry: u64) -> Self {
+    fn list(kind: ObjectKind, pool: PoolKind, entry: u64) -> Self {
         Self {
             entry,
             bytes: None,
@@ -175,19 +171,21 @@ impl Object {
     const fn is_list(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Lookaside | Kind::PagedList | Kind::NonPagedList
+            ObjectKind::Lookaside | ObjectKind::PagedList | ObjectKind::NonPagedList
         )
     }
 
     const fn is_ex_list(&self) -> bool {
-        matches!(self.kind, Kind::PagedList | Kind::NonPagedList)
+        matches!(self.kind, ObjectKind::PagedList | ObjectKind::NonPagedList)
     }
 
     const fn charge(&self) -> u64 {
         match self.kind {
-            Kind::Memory | Kind::Preallocated => self.length,
-            Kind::LookasideMemory | Kind::Entry => 0,
-            Kind::Lookaside | Kind::PagedList | Kind::NonPagedList => self.entry * self.peak,
+            ObjectKind::Memory | ObjectKind::Preallocated => self.length,
+            ObjectKind::LookasideMemory | ObjectKind::Entry => 0,
+            ObjectKind::Lookaside | ObjectKind::PagedList | ObjectKind::NonPagedList => {
+                self.entry * self.peak
+            }
         }
     }
 
@@ -295,12 +293,18 @@ impl Model {
     }
 
     /// Sends a call that makes an object, and compares.
-    fn create(&mut self, at: usize, it: &Call<'_>, expected: Result<Object, Status>) {
+    fn create(
+        &mut self,
+        at: usize,
+        it: impl Into<Message<'static>>,
+        expected: Result<Object, Status>,
+    ) {
+        let it = it.into();
         let reply = call(&self.files[at].file, it);
         match expected {
             Err(status) => assert_eq!(reply, Reply::refused(status), "{it:?}"),
             Ok(object) => {
-                let answer: wire::CreatedAnswer = reply.answer();
+                let answer: Created = reply.parse();
                 let size = if object.is_list() {
                     object.entry
                 } else {
@@ -315,17 +319,24 @@ impl Model {
     }
 
     /// Sends a call and compares its status and output.
-    fn expect(&self, at: usize, it: &Call<'_>, expected: Result<Vec<u8>, Status>) {
+    fn expect<'a>(&self, at: usize, it: impl Into<Message<'a>>, expected: Result<Vec<u8>, Status>) {
+        let it = it.into();
         let reply = call(&self.files[at].file, it);
         compare(&reply, it, expected);
     }
 
-    fn take(&mut self, at: usize, handle: Handle, it: &Call<'_>, kind: Kind) {
+    fn take(
+        &mut self,
+        at: usize,
+        handle: Handle,
+        it: impl Into<Message<'static>>,
+        kind: ObjectKind,
+    ) {
         let list = self.files[at].get(handle).cloned();
         let expected = list.and_then(|list| {
             let right = match kind {
-                Kind::Entry => list.is_ex_list(),
-                _ => list.kind == Kind::Lookaside,
+                ObjectKind::Entry => list.is_ex_list(),
+                _ => list.kind == ObjectKind::Lookaside,
             };
             if !right {
                 return Err(Status::OBJECT_TYPE_MISMATCH);
@@ -368,7 +379,7 @@ impl Model {
         };
         match *action {
             Action::Memory(pool, parent, content, size) => {
-                let mut object = Object::new(Kind::Memory, pool, size);
+                let mut object = Object::new(ObjectKind::Memory, pool, size);
                 if content == Content::Uninitialized {
                     object.bytes = None;
                 }
@@ -380,10 +391,10 @@ impl Model {
                     size,
                 };
                 let expected = made(size == 0, self.afford(at, 1, size), object);
-                self.create(at, &Call::CreateMemory(ask), expected);
+                self.create(at, ask, expected);
             }
             Action::Preallocated(pool, parent, size) => {
-                let object = Object::new(Kind::Preallocated, pool, size);
+                let object = Object::new(ObjectKind::Preallocated, pool, size);
                 let ask = CreatePreallocated {
                     pool,
                     parent,
@@ -391,37 +402,37 @@ impl Model {
                     size,
                 };
                 let expected = made(size == 0, self.afford(at, 1, size), object);
-                self.create(at, &Call::CreatePreallocated(ask), expected);
+                self.create(at, ask, expected);
             }
             Action::Assign(pick, size) => {
                 let handle = self.handle(at, pick);
-                let ask = Call::AssignBuffer { handle, tag, size };
+                let ask = Message::from(AssignBuffer { handle, tag, size });
                 let object = self.files[at].get(handle).cloned();
                 let expected = object.and_then(|object| match object.kind {
-                    Kind::Preallocated => self.afford(at, 0, size),
+                    ObjectKind::Preallocated => self.afford(at, 0, size),
                     _ => Err(Status::OBJECT_TYPE_MISMATCH),
                 });
-                let reply = call(&self.files[at].file, &ask);
+                let reply = call(&self.files[at].file, ask);
                 match expected {
                     Err(status) => assert_eq!(reply, Reply::refused(status), "{ask:?}"),
                     Ok(()) => {
-                        let answer: wire::CreatedAnswer = reply.answer();
+                        let answer: Created = reply.parse();
                         assert_eq!(answer.handle.get(), handle.number());
                         let object = self.files[at].get(handle).unwrap();
-                        *object = Object::new(Kind::Preallocated, object.pool, size);
+                        *object = Object::new(ObjectKind::Preallocated, object.pool, size);
                     }
                 }
             }
             Action::List(pool, size) => {
-                let object = Object::list(Kind::Lookaside, pool, size);
-                let ask = CreateList { pool, tag, size };
+                let object = Object::list(ObjectKind::Lookaside, pool, size);
+                let ask = CreateLookaside { pool, tag, size };
                 let expected = made(size == 0, self.afford(at, 1, 0), object);
-                self.create(at, &Call::CreateLookaside(ask), expected);
+                self.create(at, ask, expected);
             }
             Action::ExList(pool, routines, size) => {
                 let kind = match pool {
-                    PoolKind::Paged => Kind::PagedList,
-                    PoolKind::NonPaged => Kind::NonPagedList,
+                    PoolKind::Paged => ObjectKind::PagedList,
+                    PoolKind::NonPaged => ObjectKind::NonPagedList,
                 };
                 let object = Object::list(kind, pool, size);
                 let ask = InitializeExList {
@@ -432,28 +443,30 @@ impl Model {
                 };
                 let small = size < MIN_ENTRY_BYTES;
                 let expected = made(small, self.afford(at, 1, 0), object);
-                self.create(at, &Call::InitializeExList(ask), expected);
+                self.create(at, ask, expected);
             }
             Action::TakeMemory(pick) => {
                 let list = self.handle(at, pick);
-                let ask = Call::CreateFromLookaside { list };
-                self.take(at, list, &ask, Kind::LookasideMemory);
+                let ask = Message::from(CreateFromLookaside { list });
+                self.take(at, list, ask, ObjectKind::LookasideMemory);
             }
             Action::TakeEntry(pick) => {
                 let list = self.handle(at, pick);
-                self.take(at, list, &Call::AllocateEntry { list }, Kind::Entry);
+                self.take(at, list, AllocateEntry { list }, ObjectKind::Entry);
             }
             Action::Delete(pick) => {
                 let handle = self.handle(at, pick);
                 let expected = self.files[at]
                     .get(handle)
                     .and_then(|object| match object.kind {
-                        Kind::Memory | Kind::Preallocated | Kind::LookasideMemory => Ok(()),
-                        Kind::Lookaside if object.out == 0 => Ok(()),
-                        Kind::Lookaside => Err(Status::DEVICE_BUSY),
+                        ObjectKind::Memory
+                        | ObjectKind::Preallocated
+                        | ObjectKind::LookasideMemory => Ok(()),
+                        ObjectKind::Lookaside if object.out == 0 => Ok(()),
+                        ObjectKind::Lookaside => Err(Status::DEVICE_BUSY),
                         _ => Err(Status::OBJECT_TYPE_MISMATCH),
                     });
-                self.end(at, &Call::Delete { handle }, handle, expected);
+                self.end(at, Delete { handle }, handle, expected);
             }
             Action::DeleteExList(pick) => {
                 let list = self.handle(at, pick);
@@ -464,7 +477,7 @@ impl Model {
                         (true, _) => Err(Status::DEVICE_BUSY),
                     }
                 });
-                self.end(at, &Call::DeleteExList { list }, list, expected);
+                self.end(at, DeleteExList { list }, list, expected);
             }
             Action::FreeEntry(list, entry) => {
                 let (list, entry) = (self.handle(at, list), self.handle(at, entry));
@@ -475,46 +488,31 @@ impl Model {
                     }
                     let object = file.get(entry)?;
                     match (object.kind, object.origin == Some(list)) {
-                        (Kind::Entry, true) => Ok(()),
-                        (Kind::Entry, false) => Err(Status::INVALID_PARAMETER),
+                        (ObjectKind::Entry, true) => Ok(()),
+                        (ObjectKind::Entry, false) => Err(Status::INVALID_PARAMETER),
                         _ => Err(Status::OBJECT_TYPE_MISMATCH),
                     }
                 })();
-                self.end(at, &Call::FreeEntry { list, entry }, entry, expected);
+                self.end(at, FreeEntry { list, entry }, entry, expected);
             }
             Action::Write(pick, offset, ref data, bulk) => {
                 let handle = self.handle(at, pick);
                 let put = |object: &mut Object| object.put(offset, data);
                 let expected = self.files[at].get(handle).and_then(put);
-                if bulk {
-                    let ask = Call::BulkWrite { handle, offset };
-                    let code = ask.code().number();
-                    let reply = send(&self.files[at].file, code, &encode(&ask), data.clone());
-                    let expected = match expected {
-                        Err(status) => Reply::refused(status),
-                        Ok(()) => Reply::taken(data.len()),
-                    };
-                    assert_eq!(reply, expected, "{ask:?}");
+                let ask = if bulk {
+                    BulkWrite { handle, offset }.with(data)
                 } else {
-                    let ask = Call::Write {
-                        handle,
-                        offset,
-                        data,
-                    };
-                    self.expect(at, &ask, expected.map(|()| Vec::new()));
-                }
+                    Write { handle, offset }.with(data)
+                };
+                self.expect(at, ask, expected.map(|()| Vec::new()));
             }
             Action::Read(pick, offset, length, bulk) => {
                 let handle = self.handle(at, pick);
                 let read = |object: &mut Object| object.readable(offset, length);
                 let expected = self.files[at].get(handle).and_then(read);
                 let span = span(handle, offset, length);
-                let ask = if bulk {
-                    Call::BulkRead(span)
-                } else {
-                    Call::Read(span)
-                };
-                self.expect(at, &ask, expected);
+                let ask = if bulk { span.bulk_read() } else { span.read() };
+                self.expect(at, ask, expected);
             }
             Action::Fill(pick, offset, length, byte) => {
                 let handle = self.handle(at, pick);
@@ -523,8 +521,8 @@ impl Model {
                     .get(handle)
                     .and_then(|object| object.put(offset, &data));
                 let span = span(handle, offset, length);
-                let ask = Call::Fill { span, byte };
-                self.expect(at, &ask, expected.map(|()| Vec::new()));
+                let ask = span.fill(byte);
+                self.expect(at, ask, expected.map(|()| Vec::new()));
             }
             Action::Copy(source, source_offset, target, target_offset, length) => {
                 let (source, target) = (self.handle(at, source), self.handle(at, target));
@@ -540,7 +538,7 @@ impl Model {
                     target_offset,
                     length,
                 };
-                self.expect(at, &Call::Copy(ask), expected.map(|()| Vec::new()));
+                self.expect(at, ask, expected.map(|()| Vec::new()));
             }
             Action::Checksum(pick, offset, length, level) => {
                 let handle = self.handle(at, pick);
@@ -555,12 +553,12 @@ impl Model {
                     object.readable(offset, length)
                 });
                 let span = span(handle, offset, length);
-                let ask = Call::Checksum { span, level };
-                let reply = call(&self.files[at].file, &ask);
+                let ask = span.checksum(level);
+                let reply = call(&self.files[at].file, ask);
                 match expected {
                     Err(status) => assert_eq!(reply, Reply::refused(status), "{ask:?}"),
                     Ok(bytes) => {
-                        let answer: wire::ChecksumAnswer = reply.answer();
+                        let answer: Checksummed = reply.parse();
                         assert_eq!(answer.checksum.get(), crc32(&bytes));
                     }
                 }
@@ -570,7 +568,13 @@ impl Model {
     }
 
     /// Sends a call that ends an object.
-    fn end(&mut self, at: usize, ask: &Call<'_>, handle: Handle, expected: Result<(), Status>) {
+    fn end(
+        &mut self,
+        at: usize,
+        ask: impl Into<Message<'static>>,
+        handle: Handle,
+        expected: Result<(), Status>,
+    ) {
         self.expect(at, ask, expected.map(|()| Vec::new()));
         if expected.is_ok() {
             self.remove(at, handle);
@@ -579,10 +583,10 @@ impl Model {
 
     fn compare_statistics(&self, at: usize) {
         let found = statistics(&self.files[at].file);
-        let pair = |usage: wire::Usage| (usage.objects.get(), usage.bytes.get());
+        let pair = |usage: Usage| (usage.objects.get(), usage.bytes.get());
         assert_eq!(pair(found.file_charged), self.files[at].charged());
         assert_eq!(pair(found.device_charged), self.device());
-        for kind in Kind::ALL.iter().copied() {
+        for kind in ObjectKind::ALL.iter().copied() {
             let sum = |opened: &Opened| {
                 let of_kind = opened.objects.values().filter(|object| object.kind == kind);
                 of_kind.fold((0, 0), |sum, object| (sum.0 + 1, sum.1 + object.length))
@@ -596,12 +600,13 @@ impl Model {
     }
 }
 
-fn compare(reply: &Reply, ask: &Call<'_>, expected: Result<Vec<u8>, Status>) {
+fn compare(reply: &Reply, message: Message<'_>, expected: Result<Vec<u8>, Status>) {
     let expected = match expected {
         Err(status) => Reply::refused(status),
+        Ok(_) if message.code() == Code::BulkWrite => Reply::taken(message.data.len()),
         Ok(output) => Reply::done(output),
     };
-    assert_eq!(*reply, expected, "{ask:?}");
+    assert_eq!(*reply, expected, "{message:?}");
 }
 
 /// The CRC-32 (ISO-HDLC), bit by bit.

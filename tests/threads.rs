@@ -8,9 +8,7 @@ use std::thread;
 
 use common::*;
 use nt_model::File;
-use wdfmem_ioctl::{
-    Call, CopyBytes, Handle, Level, Operation, PoolKind, Status, Tag, Transform, wire,
-};
+use wdfmem_ioctl::*;
 
 /// What a thread may see: its objects are shared with the other threads of its file object, which may
 /// delete them or fill the quotas.
@@ -39,53 +37,49 @@ fn hammer(file: &File, seed: u64, rounds: usize) {
             2 => preallocated(pool, 8 + numbers.below(100)),
             3 => list(pool, 8 + numbers.below(5000)),
             4 => ex_list(pool, 8 + numbers.below(100)),
-            5 => Call::CreateFromLookaside { list: one },
-            6 => Call::AllocateEntry { list: one },
-            7 => Call::FreeEntry {
+            5 => Message::from(CreateFromLookaside { list: one }),
+            6 => Message::from(AllocateEntry { list: one }),
+            7 => Message::from(FreeEntry {
                 list: one,
                 entry: two,
-            },
-            8 => Call::DeleteExList { list: one },
-            9 => Call::Delete { handle: one },
-            10 => Call::Write {
+            }),
+            8 => Message::from(DeleteExList { list: one }),
+            9 => Message::from(Delete { handle: one }),
+            10 => Write {
                 handle: one,
                 offset: 0,
-                data: &data,
-            },
-            11 => Call::Read(at),
-            12 => Call::Copy(CopyBytes {
+            }
+            .with(&data),
+            11 => at.read(),
+            12 => Message::from(CopyBytes {
                 source: one,
                 source_offset: 0,
                 target: two,
                 target_offset: 0,
                 length: 8,
             }),
-            13 => Call::Checksum {
-                span: at,
-                level: Level::Dispatch,
-            },
-            14 => Call::AssignBuffer {
+            13 => at.checksum(Level::Dispatch),
+            14 => Message::from(AssignBuffer {
                 handle: one,
                 tag: Tag::DEFAULT,
                 size: 8 + numbers.below(100),
-            },
-            _ => Call::Transform(Transform {
+            }),
+            _ => Transform {
                 operation: Operation::Xor,
                 key: 1,
                 tag: Tag::DEFAULT,
-                data: &data,
-            }),
+            }
+            .with(&data),
         };
-        let reply = call(file, &action);
+        let reply = call(file, action);
         assert!(
             EXPECTED.contains(&reply.status),
             "{action:?}: {}",
             reply.status
         );
-        if reply.status == Status::SUCCESS && reply.output.len() == size_of::<wire::CreatedAnswer>()
-        {
-            let answer: wire::CreatedAnswer = reply.answer();
-            handles.push(Handle::from_number(answer.handle.get()));
+        if reply.status == Status::SUCCESS && reply.output.len() == size_of::<Created>() {
+            let answer: Created = reply.parse();
+            handles.push(answer.handle());
         }
         if handles.len() > 24 {
             handles.swap_remove(1);
@@ -109,8 +103,8 @@ fn two_file_objects_are_used_by_several_threads_at_once() {
         assert_eq!(charged, each.iter().sum::<u64>());
         drop(files);
         let counted = statistics(&open(kernel));
-        assert_eq!(counted.device, [wire::Usage::default(); 7]);
-        assert_eq!(counted.device_charged, wire::Usage::default());
+        assert_eq!(counted.device, [Usage::default(); 7]);
+        assert_eq!(counted.device_charged, Usage::default());
     });
 }
 
@@ -123,15 +117,9 @@ fn threads_of_different_file_objects_keep_their_bytes_apart() {
                 scope.spawn(move || {
                     for _ in 0..20 {
                         let file = open(&kernel);
-                        let handle = make(&file, &memory(PoolKind::Paged, 500));
+                        let handle = make(&file, memory(PoolKind::Paged, 500));
                         for _ in 0..5 {
-                            succeed(
-                                &file,
-                                &Call::Fill {
-                                    span: span(handle, 0, 500),
-                                    byte,
-                                },
-                            );
+                            succeed(&file, span(handle, 0, 500).fill(byte));
                             assert_eq!(read(&file, handle, 500), [byte; 500]);
                         }
                         file.close();

@@ -1,7 +1,7 @@
 //! `wdfmem`: drives the wdfmem driver, through the model or on Windows.
 
-mod answer;
 mod arguments;
+mod calls;
 #[cfg(windows)]
 mod devices;
 mod failure;
@@ -10,12 +10,14 @@ mod installed;
 #[cfg(not(wdk))]
 mod model;
 mod platform;
+mod reply;
 mod report;
 mod script;
 mod selftest;
 mod session;
 mod stress;
 mod system;
+mod values;
 mod vm;
 
 use std::{
@@ -28,7 +30,8 @@ use std::{
 use clap::Parser;
 
 use crate::{
-    arguments::{Arguments, CallCommand, Command, SystemChoice},
+    arguments::{Arguments, Command, SystemChoice},
+    calls::CallCommand,
     failure::{EXIT_OK, EXIT_REFUSED, Failure},
     platform::Setup,
     script::{Script, Step},

@@ -200,8 +200,8 @@ fn print_step(step: &Step, json: bool) -> io::Result<()> {
     if !step.ok {
         writeln!(out, "  {BAD}expected {}{BAD:#}", step.expected)?;
     }
-    if !step.answer.is_nothing() {
-        for line in step.answer.to_string().lines() {
+    if !step.reply.is_nothing() {
+        for line in step.reply.to_string().lines() {
             writeln!(out, "  {line}")?;
         }
     }

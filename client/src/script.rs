@@ -4,17 +4,16 @@ use std::collections::HashMap;
 
 use clap::Parser;
 use serde::Serialize;
-use wdfmem_ioctl::{
-    Call, Content, CopyBytes, CreateList, CreateMemory, CreatePreallocated, Handle,
-    InitializeExList, Routines, Span, Status, Transform,
-};
+use wdfmem_ioctl::{Created, Handle, Message, Span, Status};
 
 use crate::{
-    answer::{Answer, answer_of},
-    arguments::{self, CallCommand, Line, LineCommand, New},
+    arguments::{self, Line, LineCommand},
+    calls::{self, CallCommand},
     failure::Failure,
+    reply::Rendered,
     session,
     system::{File, System},
+    values::SpanArguments,
 };
 
 /// What one line did.
@@ -30,9 +29,9 @@ pub struct Step {
     pub status: String,
     /// Whether it ended as the line expects.
     pub ok: bool,
-    /// What came back.
-    #[serde(skip_serializing_if = "Answer::is_nothing")]
-    pub answer: Answer,
+    /// The reply.
+    #[serde(skip_serializing_if = "Rendered::is_nothing")]
+    pub reply: Rendered,
 }
 
 /// A script under way.
@@ -40,7 +39,13 @@ pub struct Script<'a> {
     system: &'a dyn System,
     files: HashMap<String, Box<dyn File>>,
     current: String,
-    names: HashMap<String, Handle>,
+    names: Names,
+}
+
+/// The handles that a script has names for, and the sizes of their objects.
+#[derive(Debug, Default)]
+pub struct Names {
+    handles: HashMap<String, Handle>,
     sizes: HashMap<Handle, u64>,
 }
 
@@ -66,8 +71,7 @@ impl<'a> Script<'a> {
             system,
             files,
             current: MAIN.to_owned(),
-            names: HashMap::new(),
-            sizes: HashMap::new(),
+            names: Names::default(),
         })
     }
 
@@ -82,11 +86,10 @@ impl<'a> Script<'a> {
             expected,
             command,
         } = parse(&words).map_err(|what| in_line(line, &what))?;
-        if let Some(name) = &name
-            && !makes_object(&command)
+        if let (Some(name), LineCommand::File { .. } | LineCommand::Close { .. }) =
+            (&name, &command)
         {
-            let what = format!("this makes no object that could be called `{name}`");
-            return Err(in_line(line, &what));
+            return Err(makes_no_object(line, name));
         }
         match command {
             LineCommand::File { name } => {
@@ -99,7 +102,7 @@ impl<'a> Script<'a> {
                     "CreateFile",
                     Status::SUCCESS,
                     expected,
-                    Answer::Nothing,
+                    Rendered::default(),
                 )))
             }
             LineCommand::Close { name } => {
@@ -114,7 +117,7 @@ impl<'a> Script<'a> {
                     "CloseHandle",
                     Status::SUCCESS,
                     expected,
-                    Answer::Nothing,
+                    Rendered::default(),
                 )))
             }
             LineCommand::Call(command) => self
@@ -131,154 +134,46 @@ impl<'a> Script<'a> {
         name: Option<&str>,
         expected: Status,
     ) -> Result<Step, Failure> {
-        let data = data_of(command);
-        let call = self
-            .call_of(command, &data)
+        let (call, data) = command
+            .call(&self.names)
             .map_err(|what| in_line(line, &what))?;
+        let message = Message { call, data: &data };
+        let code = message.code();
+        if let Some(name) = name
+            && !calls::makes_object(code)
+        {
+            return Err(makes_no_object(line, name));
+        }
         let file = self
             .files
             .get(&self.current)
             .ok_or_else(|| in_line(line, "that file object was closed; begin with `file NAME`"))?;
-        let reply = if matches!(call, Call::BulkWrite { .. }) {
-            session::call_with(file.as_ref(), &call, data.clone())
-        } else {
-            session::call(file.as_ref(), &call)
-        };
-        let answer = answer_of(&call, &reply);
-        if let Answer::Created { handle, size, .. } = answer {
-            let handle = Handle::from_number(handle);
-            self.sizes.insert(handle, size);
-            self.names.insert(NEWEST.to_owned(), handle);
-            if let Some(name) = name {
-                self.names.insert(name.to_owned(), handle);
-            }
+        let reply = session::call(file.as_ref(), message);
+        if calls::makes_object(code)
+            && let Some(created) = reply.parse::<Created>()
+        {
+            self.names.add(created.handle(), created.size.get(), name);
         }
         Ok(step(
             line,
-            call.code().info().windows_call,
+            message.info().windows_call,
             reply.status,
             expected,
-            answer,
+            calls::render(code, &reply),
         ))
     }
+}
 
-    fn call_of<'d>(&self, command: &CallCommand, data: &'d [u8]) -> Result<Call<'d>, String> {
-        Ok(match command {
-            CallCommand::Version => Call::QueryVersion,
-            CallCommand::Statistics => Call::Statistics,
-            CallCommand::Create {
-                new,
-                parent,
-                uninitialized,
-            } => Call::CreateMemory(CreateMemory {
-                pool: new.pool,
-                parent: *parent,
-                content: if *uninitialized {
-                    Content::Uninitialized
-                } else {
-                    Content::Zeroed
-                },
-                tag: new.tag(),
-                size: new.size,
-            }),
-            CallCommand::Preallocated { new, parent } => {
-                Call::CreatePreallocated(CreatePreallocated {
-                    pool: new.pool,
-                    parent: *parent,
-                    tag: new.tag(),
-                    size: new.size,
-                })
-            }
-            CallCommand::Assign { handle, size, tag } => Call::AssignBuffer {
-                handle: self.handle(handle)?,
-                tag: tag.unwrap_or(wdfmem_ioctl::Tag::DEFAULT),
-                size: *size,
-            },
-            CallCommand::List {
-                new: new @ New { pool, size, .. },
-            } => Call::CreateLookaside(CreateList {
-                pool: *pool,
-                tag: new.tag(),
-                size: *size,
-            }),
-            CallCommand::Take { list } => Call::CreateFromLookaside {
-                list: self.handle(list)?,
-            },
-            CallCommand::Delete { handle } => Call::Delete {
-                handle: self.handle(handle)?,
-            },
-            CallCommand::ExInitialize { new, exported } => {
-                Call::InitializeExList(InitializeExList {
-                    pool: new.pool,
-                    tag: new.tag(),
-                    size: new.size,
-                    routines: if *exported {
-                        Routines::Exported
-                    } else {
-                        Routines::Inline
-                    },
-                })
-            }
-            CallCommand::ExAllocate { list } => Call::AllocateEntry {
-                list: self.handle(list)?,
-            },
-            CallCommand::ExFree { list, entry } => Call::FreeEntry {
-                list: self.handle(list)?,
-                entry: self.handle(entry)?,
-            },
-            CallCommand::ExDelete { list } => Call::DeleteExList {
-                list: self.handle(list)?,
-            },
-            CallCommand::Write { handle, offset, .. } => Call::Write {
-                handle: self.handle(handle)?,
-                offset: *offset,
-                data,
-            },
-            CallCommand::Read { span } => Call::Read(self.span(span)?),
-            CallCommand::Fill { span, byte } => Call::Fill {
-                span: self.span(span)?,
-                byte: *byte,
-            },
-            CallCommand::Copy {
-                source,
-                target,
-                length,
-                source_offset,
-                target_offset,
-            } => {
-                let source = self.handle(source)?;
-                Call::Copy(CopyBytes {
-                    source,
-                    source_offset: *source_offset,
-                    target: self.handle(target)?,
-                    target_offset: *target_offset,
-                    length: length.unwrap_or_else(|| self.rest(source, *source_offset)),
-                })
-            }
-            CallCommand::Checksum { span, level } => Call::Checksum {
-                span: self.span(span)?,
-                level: *level,
-            },
-            CallCommand::Transform {
-                operation,
-                key,
-                tag,
-                ..
-            } => Call::Transform(Transform {
-                operation: *operation,
-                key: *key,
-                tag: tag.unwrap_or(wdfmem_ioctl::Tag::DEFAULT),
-                data,
-            }),
-            CallCommand::BulkWrite { handle, offset, .. } => Call::BulkWrite {
-                handle: self.handle(handle)?,
-                offset: *offset,
-            },
-            CallCommand::BulkRead { span } => Call::BulkRead(self.span(span)?),
-        })
+impl Names {
+    fn add(&mut self, handle: Handle, size: u64, name: Option<&str>) {
+        self.sizes.insert(handle, size);
+        for name in [Some(NEWEST), name].into_iter().flatten() {
+            self.handles.insert(name.to_owned(), handle);
+        }
     }
 
-    fn span(&self, span: &arguments::Span) -> Result<Span, String> {
+    /// The bytes that these arguments mean.
+    pub fn span(&self, span: &SpanArguments) -> Result<Span, String> {
         let handle = self.handle(&span.handle)?;
         Ok(Span {
             handle,
@@ -290,15 +185,15 @@ impl<'a> Script<'a> {
     }
 
     /// How many bytes an object has from an offset on.
-    fn rest(&self, handle: Handle, offset: u64) -> u64 {
+    pub fn rest(&self, handle: Handle, offset: u64) -> u64 {
         // One byte of what this script did not make: the driver is asked, and refuses it.
         let size = self.sizes.get(&handle).copied();
         size.map_or(1, |size| size.saturating_sub(offset))
     }
 
     /// What a name stands for; a number stands for the handle with that number.
-    fn handle(&self, name: &str) -> Result<Handle, String> {
-        if let Some(handle) = self.names.get(name) {
+    pub fn handle(&self, name: &str) -> Result<Handle, String> {
+        if let Some(handle) = self.handles.get(name) {
             return Ok(*handle);
         }
         let number = arguments::number(name)
@@ -314,30 +209,14 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Whether a call makes an object, or a new buffer of one, if it is not refused.
-const fn makes_object(command: &LineCommand) -> bool {
-    matches!(
-        command,
-        LineCommand::Call(
-            CallCommand::Create { .. }
-                | CallCommand::Preallocated { .. }
-                | CallCommand::Assign { .. }
-                | CallCommand::List { .. }
-                | CallCommand::Take { .. }
-                | CallCommand::ExInitialize { .. }
-                | CallCommand::ExAllocate { .. }
-        )
-    )
-}
-
-fn step(line: &str, call: &'static str, status: Status, expected: Status, answer: Answer) -> Step {
+fn step(line: &str, call: &'static str, status: Status, expected: Status, reply: Rendered) -> Step {
     Step {
         line: line.trim().to_owned(),
         call,
         expected: expected.to_string(),
         status: status.to_string(),
         ok: status == expected,
-        answer,
+        reply,
     }
 }
 
@@ -346,6 +225,11 @@ fn in_line(line: &str, what: &str) -> Failure {
         format!("in `{}`: {}", line.trim(), what.trim_end()),
         "`wdfmem script --help` says what a line may be, `wdfmem CALL --help` what a call takes",
     )
+}
+
+fn makes_no_object(line: &str, name: &str) -> Failure {
+    let what = format!("this makes no object that could be called `{name}`");
+    in_line(line, &what)
 }
 
 /// Takes a line's words apart into what stands before the call, and the call.
@@ -413,16 +297,6 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     }
     words.extend(word);
     Ok(words)
-}
-
-/// The bytes that a call carries.
-fn data_of(command: &CallCommand) -> Vec<u8> {
-    match command {
-        CallCommand::Write { data, .. }
-        | CallCommand::Transform { data, .. }
-        | CallCommand::BulkWrite { data, .. } => data.bytes(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Calls over an open handle, with their answers decoded.
+//! Calls over an open handle, and their replies.
 
-use wdfmem_ioctl::{Call, Method, Status, wire};
+use wdfmem_ioctl::{Data, Message, Method, Status};
 use zerocopy::FromBytes;
 
 use crate::system::{Completion, File};
@@ -18,45 +18,54 @@ pub struct Reply {
     /// The output, as long as the driver said it is; none with `METHOD_IN_DIRECT`, whose second buffer
     /// is input.
     pub output: Vec<u8>,
-    /// Whether the driver left the buffer beyond that alone, and never said it is longer than it is.
-    pub tidy: bool,
+    /// Whether the driver left the buffer beyond that alone, and reported no more bytes than it has.
+    pub output_tail_untouched: bool,
 }
 
 impl Reply {
-    /// The answer, if the call succeeded and the output is exactly that.
-    pub fn answer<T: FromBytes>(&self) -> Option<T> {
+    /// The reply's structure, if the call succeeded and the output is exactly that.
+    pub fn parse<T: FromBytes>(&self) -> Option<T> {
         if self.status.is_success() {
             T::read_from_bytes(&self.output).ok()
         } else {
             None
         }
     }
-
-    /// The answer of a call that makes an object.
-    pub fn created(&self) -> Option<wire::CreatedAnswer> {
-        self.answer()
-    }
 }
 
-/// Sends a call with an output buffer of just the length of its answer.
-pub fn call(file: &dyn File, call: &Call<'_>) -> Reply {
-    let length = usize::try_from(call.answer_length()).unwrap_or(usize::MAX);
-    call_with(file, call, vec![UNTOUCHED; length.min(LONGEST)])
+/// Sends a call, with its data or an output buffer of just the length of its reply as the second buffer.
+pub fn call<'a>(file: &dyn File, call: impl Into<Message<'a>>) -> Reply {
+    let message = call.into();
+    let second = match message.info().data {
+        Data::SecondBuffer => message.data.to_vec(),
+        Data::None | Data::Follows => {
+            let length = usize::try_from(message.reply_length()).unwrap_or(usize::MAX);
+            vec![UNTOUCHED; length.min(LONGEST)]
+        }
+    };
+    call_with(file, message, second)
 }
 
 /// The longest buffer that is tried: longer than any that a call takes.
 pub const LONGEST: usize = 16 << 20;
 
 /// Sends a call with a second buffer of the caller's.
-pub fn call_with(file: &dyn File, call: &Call<'_>, output: Vec<u8>) -> Reply {
-    let mut request = vec![0; call.encoded_length()];
-    let encoded = call.encode(&mut request);
+pub fn call_with<'a>(file: &dyn File, call: impl Into<Message<'a>>, second: Vec<u8>) -> Reply {
+    let message = call.into();
+    send(file, message.code().number(), &encode(message), second)
+}
+
+/// The bytes of a request.
+pub fn encode<'a>(call: impl Into<Message<'a>>) -> Vec<u8> {
+    let message = call.into();
+    let mut request = vec![0; message.encoded_length()];
+    let encoded = message.encode(&mut request);
     debug_assert_eq!(
         encoded,
         Some(request.len()),
         "the buffer has the length asked for"
     );
-    send(file, call.code().number(), &request, output)
+    request
 }
 
 /// Sends bytes as they are.
@@ -72,12 +81,13 @@ pub fn send(file: &dyn File, code: u32, request: &[u8], mut output: Vec<u8>) -> 
     } else {
         information.min(output.len())
     };
-    let tidy = information <= output.len() && output.get(length..) == before.get(length..);
+    let output_tail_untouched =
+        information <= output.len() && output.get(length..) == before.get(length..);
     output.truncate(length);
     Reply {
         status,
         information,
         output,
-        tidy,
+        output_tail_untouched,
     }
 }

@@ -1,22 +1,26 @@
 //! Calls about `ExInitializePagedLookasideList`, `ExAllocateFromPagedLookasideList`, their relatives and
 //! the nonpaged siblings.
 
-use kmdf::{Error, ExLookaside, ExPool, Passive, Result, Tag};
-use wdfmem_ioctl::{Handle, InitializeExList, PoolKind, Routines, wire};
+use kmdf::{Error, ExLookaside, ExPool, Passive, Result, Tag, Transfer};
+use wdfmem_ioctl::{AllocateEntry, DeleteExList, FreeEntry, InitializeExList, PoolKind, Routines};
 
-use super::{Scope, kernel_tag, object_size};
+use super::{Handler, Scope, kernel_tag, object_size, reply};
 use crate::object::{Object, Pooled, mismatch};
 
-/// Initialise an Ex lookaside list.
-pub fn initialize(scope: &mut Scope<'_>, ask: InitializeExList) -> Result<wire::CreatedAnswer> {
-    let length = object_size(ask.size)?;
-    let tag = kernel_tag(ask.tag)?;
-    scope.create(0, ask.size, None, |scope| {
-        Ok(Object::ExList(match ask.pool {
-            PoolKind::NonPaged => Pooled::NonPaged(list(tag, length, ask.routines, scope.irql)?),
-            PoolKind::Paged => Pooled::Paged(list(tag, length, ask.routines, scope.irql)?),
-        }))
-    })
+impl Handler for InitializeExList {
+    fn handle(self, scope: &mut Scope<'_>, transfer: Transfer<'_>) -> Result<usize> {
+        let length = object_size(self.size)?;
+        let tag = kernel_tag(self.tag)?;
+        let created = scope.create(0, self.size, None, |scope| {
+            Ok(Object::ExList(match self.pool {
+                PoolKind::NonPaged => {
+                    Pooled::NonPaged(list(tag, length, self.routines, scope.irql)?)
+                }
+                PoolKind::Paged => Pooled::Paged(list(tag, length, self.routines, scope.irql)?),
+            }))
+        })?;
+        reply::<Self>(transfer, &created)
+    }
 }
 
 fn list<P: ExPool>(
@@ -31,47 +35,54 @@ fn list<P: ExPool>(
     }
 }
 
-/// Allocate an entry.
-pub fn allocate(scope: &mut Scope<'_>, list: Handle) -> Result<wire::CreatedAnswer> {
-    if !matches!(scope.table.get(list)?.object, Object::ExList(_)) {
-        return Err(mismatch());
+impl Handler for AllocateEntry {
+    fn handle(self, scope: &mut Scope<'_>, transfer: Transfer<'_>) -> Result<usize> {
+        let list = self.list;
+        if !matches!(scope.table.get(list)?.object, Object::ExList(_)) {
+            return Err(mismatch());
+        }
+        let allocated = scope.take_from(list, |scope| {
+            Ok(Object::Entry(match &scope.table.get(list)?.object {
+                Object::ExList(Pooled::NonPaged(list)) => {
+                    Pooled::NonPaged(list.allocate(&*scope.irql)?)
+                }
+                Object::ExList(Pooled::Paged(list)) => Pooled::Paged(list.allocate(&*scope.irql)?),
+                _ => return Err(mismatch()),
+            }))
+        })?;
+        reply::<Self>(transfer, &allocated)
     }
-    scope.take_from(list, |scope| {
-        Ok(Object::Entry(match &scope.table.get(list)?.object {
-            Object::ExList(Pooled::NonPaged(list)) => {
-                Pooled::NonPaged(list.allocate(&*scope.irql)?)
-            }
-            Object::ExList(Pooled::Paged(list)) => Pooled::Paged(list.allocate(&*scope.irql)?),
-            _ => return Err(mismatch()),
-        }))
-    })
 }
 
-/// Free an entry: dropping it gives it back to its own list.
-pub fn free(scope: &mut Scope<'_>, list: Handle, entry: Handle) -> Result<()> {
-    if !matches!(scope.table.get(list)?.object, Object::ExList(_)) {
-        return Err(mismatch());
+/// Dropping the entry frees it to its own list.
+impl Handler for FreeEntry {
+    fn handle(self, scope: &mut Scope<'_>, _: Transfer<'_>) -> Result<usize> {
+        if !matches!(scope.table.get(self.list)?.object, Object::ExList(_)) {
+            return Err(mismatch());
+        }
+        let slot = scope.table.get(self.entry)?;
+        if !matches!(slot.object, Object::Entry(_)) {
+            return Err(mismatch());
+        }
+        if slot.origin != Some(self.list) {
+            return Err(Error::INVALID_PARAMETER);
+        }
+        drop(scope.table.remove(scope.quota, self.entry)?);
+        Ok(0)
     }
-    let slot = scope.table.get(entry)?;
-    if !matches!(slot.object, Object::Entry(_)) {
-        return Err(mismatch());
-    }
-    if slot.origin != Some(list) {
-        return Err(Error::INVALID_PARAMETER);
-    }
-    drop(scope.table.remove(scope.quota, entry)?);
-    Ok(())
 }
 
-/// Delete an Ex lookaside list: no entry of it is out, so dropping it is `ExDelete...LookasideList`.
-pub fn delete(scope: &mut Scope<'_>, list: Handle) -> Result<()> {
-    let slot = scope.table.get(list)?;
-    if !matches!(slot.object, Object::ExList(_)) {
-        return Err(mismatch());
+/// No entry of the list is in use, so dropping it is `ExDelete...LookasideList`.
+impl Handler for DeleteExList {
+    fn handle(self, scope: &mut Scope<'_>, _: Transfer<'_>) -> Result<usize> {
+        let slot = scope.table.get(self.list)?;
+        if !matches!(slot.object, Object::ExList(_)) {
+            return Err(mismatch());
+        }
+        if slot.taken.out != 0 {
+            return Err(Error::DEVICE_BUSY);
+        }
+        drop(scope.table.remove(scope.quota, self.list)?);
+        Ok(0)
     }
-    if slot.taken.out != 0 {
-        return Err(Error::DEVICE_BUSY);
-    }
-    drop(scope.table.remove(scope.quota, list)?);
-    Ok(())
 }

@@ -1,37 +1,44 @@
 //! Calls about `WdfMemoryCreate`, and deletion.
 
-use kmdf::{Allows, DriverParent, Error, Memory, Passive, PoolKind, Result, UninitMemory};
-use wdfmem_ioctl::{Content, CreateMemory, Handle, Kind, Parent, wire};
+use kmdf::{
+    Allows, DriverParent, Error, Memory, Passive, PoolKind, Result, Transfer, UninitMemory,
+};
+use wdfmem_ioctl::{Content, CreateMemory, Delete, ObjectKind, Parent};
 
-use super::{Scope, framework_tag, object_size};
+use super::{Handler, Scope, framework_tag, object_size, reply};
 use crate::object::{Object, Pooled, mismatch};
 
-/// Create memory.
-pub fn create(scope: &mut Scope<'_>, ask: CreateMemory) -> Result<wire::CreatedAnswer> {
-    let length = object_size(ask.size)?;
-    let tag = framework_tag(ask.tag)?;
-    scope.create(ask.size, ask.size, None, |scope| {
-        let CreateMemory {
+impl Handler for CreateMemory {
+    fn handle(self, scope: &mut Scope<'_>, transfer: Transfer<'_>) -> Result<usize> {
+        let Self {
             pool,
             parent,
             content,
-            ..
-        } = ask;
-        Ok(match (content, pool) {
-            (Content::Uninitialized, wdfmem_ioctl::PoolKind::NonPaged) => {
-                Object::Uninitialized(Pooled::NonPaged(uninitialized(scope, parent, tag, length)?))
-            }
-            (Content::Uninitialized, wdfmem_ioctl::PoolKind::Paged) => {
-                Object::Uninitialized(Pooled::Paged(uninitialized(scope, parent, tag, length)?))
-            }
-            (Content::Zeroed, wdfmem_ioctl::PoolKind::NonPaged) => {
-                Object::Memory(Pooled::NonPaged(zeroed(scope, parent, tag, length)?))
-            }
-            (Content::Zeroed, wdfmem_ioctl::PoolKind::Paged) => {
-                Object::Memory(Pooled::Paged(zeroed(scope, parent, tag, length)?))
-            }
-        })
-    })
+            tag,
+            size,
+        } = self;
+        let length = object_size(size)?;
+        let tag = framework_tag(tag)?;
+        let created = scope.create(size, size, None, |scope| {
+            Ok(match (content, pool) {
+                (Content::Uninitialized, wdfmem_ioctl::PoolKind::NonPaged) => {
+                    Object::Uninitialized(Pooled::NonPaged(uninitialized(
+                        scope, parent, tag, length,
+                    )?))
+                }
+                (Content::Uninitialized, wdfmem_ioctl::PoolKind::Paged) => {
+                    Object::Uninitialized(Pooled::Paged(uninitialized(scope, parent, tag, length)?))
+                }
+                (Content::Zeroed, wdfmem_ioctl::PoolKind::NonPaged) => {
+                    Object::Memory(Pooled::NonPaged(zeroed(scope, parent, tag, length)?))
+                }
+                (Content::Zeroed, wdfmem_ioctl::PoolKind::Paged) => {
+                    Object::Memory(Pooled::Paged(zeroed(scope, parent, tag, length)?))
+                }
+            })
+        })?;
+        reply::<Self>(transfer, &created)
+    }
 }
 
 fn uninitialized<P: PoolKind>(
@@ -63,15 +70,19 @@ where
     Ok(uninitialized(scope, parent, tag, length)?.zeroed(&*scope.irql))
 }
 
-/// Delete: dropping the object is `WdfObjectDelete`.
-pub fn delete(scope: &mut Scope<'_>, handle: Handle) -> Result<()> {
-    let slot = scope.table.get(handle)?;
-    match slot.object.kind() {
-        Kind::Memory | Kind::Preallocated | Kind::LookasideMemory => {}
-        Kind::Lookaside if slot.taken.out == 0 => {}
-        Kind::Lookaside => return Err(Error::DEVICE_BUSY),
-        Kind::PagedList | Kind::NonPagedList | Kind::Entry => return Err(mismatch()),
+/// Dropping the object is `WdfObjectDelete`.
+impl Handler for Delete {
+    fn handle(self, scope: &mut Scope<'_>, _: Transfer<'_>) -> Result<usize> {
+        let slot = scope.table.get(self.handle)?;
+        match slot.object.kind() {
+            ObjectKind::Memory | ObjectKind::Preallocated | ObjectKind::LookasideMemory => {}
+            ObjectKind::Lookaside if slot.taken.out == 0 => {}
+            ObjectKind::Lookaside => return Err(Error::DEVICE_BUSY),
+            ObjectKind::PagedList | ObjectKind::NonPagedList | ObjectKind::Entry => {
+                return Err(mismatch());
+            }
+        }
+        drop(scope.table.remove(scope.quota, self.handle)?);
+        Ok(0)
     }
-    drop(scope.table.remove(scope.quota, handle)?);
-    Ok(())
 }

@@ -1,15 +1,16 @@
-//! One function for each call of the contract.
+//! One handler for each call of the contract.
 
-pub mod bytes;
-pub mod ex_list;
-pub mod interface;
-pub mod lookaside;
-pub mod memory;
-pub mod preallocated;
-pub mod transform;
+mod bytes;
+mod ex_list;
+mod interface;
+mod lookaside;
+mod memory;
+mod preallocated;
+mod transform;
 
-use kmdf::{Device, Error, FileObject, Passive, Result};
-use wdfmem_ioctl::{Handle, MAX_OBJECT_BYTES, Status, wire};
+use kmdf::{Device, Error, FileObject, Passive, Result, Transfer};
+use wdfmem_ioctl::{Call, Code, Created, Handle, MAX_OBJECT_BYTES, Status};
+use zerocopy::IntoBytes;
 
 use crate::{
     device::DeviceState,
@@ -19,6 +20,46 @@ use crate::{
     status::error,
     table::{Table, Taken},
 };
+
+/// What the driver does for a call.
+trait Handler: Call {
+    /// Does the call, whose fields are valid and whose reply has room in the output, and returns the information
+    /// value: the bytes of its reply, or of the second buffer that a bulk write took.
+    fn handle(self, scope: &mut Scope<'_>, transfer: Transfer<'_>) -> Result<usize>;
+}
+
+macro_rules! dispatch {
+    ($($call:ident)*) => {
+        /// Decodes a request and runs the handler of its call.
+        pub fn dispatch(code: Code, transfer: Transfer<'_>, scope: &mut Scope<'_>) -> Result<usize> {
+            match code {
+                $(Code::$call => decode_and_handle::<wdfmem_ioctl::$call>(transfer, scope),)*
+            }
+        }
+    };
+}
+wdfmem_ioctl::for_each_call!(dispatch);
+
+fn decode_and_handle<C: Handler>(transfer: Transfer<'_>, scope: &mut Scope<'_>) -> Result<usize> {
+    let (call, data) = C::decode(transfer.input(1)?).map_err(error)?;
+    if (transfer.output_length() as u64) < call.reply_length(data.len()) {
+        return Err(Error::BUFFER_TOO_SMALL);
+    }
+    call.handle(scope, transfer)
+}
+
+/// The data of a request, which follows its fields.
+fn data<'a, C: Call>(transfer: &'a Transfer<'_>) -> Result<&'a [u8]> {
+    let input = transfer.input(C::INFO.request_size)?;
+    input
+        .get(C::INFO.request_size..)
+        .ok_or(Error::BUFFER_TOO_SMALL)
+}
+
+/// Replies with a structure.
+fn reply<C: Call>(transfer: Transfer<'_>, reply: &C::Reply) -> Result<usize> {
+    transfer.into_output()?.write(reply.as_bytes())
+}
 
 /// What a call works on.
 pub struct Scope<'a> {
@@ -32,20 +73,22 @@ pub struct Scope<'a> {
     pub table: &'a mut Table,
     /// What it and the device are charged with.
     pub quota: Quota<'a>,
+    /// What the device is charged with until the request is completed.
+    pub until_completed: &'a Charged<'a>,
     /// The level.
     pub irql: &'a mut Passive,
 }
 
 impl Scope<'_> {
     /// Makes an object: charges for it, has `make` make it, and gives it a handle. `size` is what the
-    /// answer tells: that of the object's buffer, or of each buffer of a list.
+    /// reply states: that of the object's buffer, or of each buffer of a list.
     fn create(
         &mut self,
         charged: u64,
         size: u64,
         origin: Option<Handle>,
         make: impl FnOnce(&mut Self) -> Result<Object>,
-    ) -> Result<wire::CreatedAnswer> {
+    ) -> Result<Created> {
         self.table.check_open()?;
         let charged = self.quota.charge(Charge::object(charged))?;
         let index = self.table.vacancy()?;
@@ -53,9 +96,9 @@ impl Scope<'_> {
         let traits = object.traits(self.irql);
         let handle = self.table.fill(self.state, index, object, origin, size);
         charged.into_iter().for_each(Charged::keep);
-        Ok(wire::CreatedAnswer {
+        Ok(Created {
             handle: handle.number().into(),
-            traits: traits.number().into(),
+            traits: traits.bits().into(),
             size: size.into(),
         })
     }
@@ -66,7 +109,7 @@ impl Scope<'_> {
         &mut self,
         list: Handle,
         make: impl FnOnce(&mut Self) -> Result<Object>,
-    ) -> Result<wire::CreatedAnswer> {
+    ) -> Result<Created> {
         let before = self.table.get(list)?.taken;
         let out = before.out.checked_add(1).ok_or(Error::INTERNAL_ERROR)?;
         let grows = if out > before.peak { before.size } else { 0 };

@@ -1,30 +1,35 @@
 //! Calls about `WdfMemoryCreatePreallocated` and `WdfMemoryAssignBuffer`.
 
-use kmdf::{Allows, DriverParent, Passive, PoolBuffer, PoolKind, PreallocatedMemory, Result};
-use wdfmem_ioctl::{CreatePreallocated, Handle, Kind, Parent, Tag, wire};
+use kmdf::{
+    Allows, DriverParent, Passive, PoolBuffer, PoolKind, PreallocatedMemory, Result, Transfer,
+};
+use wdfmem_ioctl::{AssignBuffer, CreatePreallocated, Created, ObjectKind, Parent};
 
-use super::{Scope, kernel_tag, object_size};
+use super::{Handler, Scope, kernel_tag, object_size, reply};
 use crate::object::{Object, Pooled, Preallocated, mismatch};
 use crate::quota::{Charge, Charged};
 
-/// Create preallocated memory: over a zeroed buffer that the driver allocates for it.
-pub fn create(scope: &mut Scope<'_>, ask: CreatePreallocated) -> Result<wire::CreatedAnswer> {
-    let length = object_size(ask.size)?;
-    let tag = kernel_tag(ask.tag)?;
-    scope.create(ask.size, ask.size, None, |scope| {
-        Ok(Object::Preallocated(match ask.pool {
-            wdfmem_ioctl::PoolKind::NonPaged => Pooled::NonPaged(over(
-                scope,
-                ask.parent,
-                PoolBuffer::new(tag, length, scope.irql)?,
-            )?),
-            wdfmem_ioctl::PoolKind::Paged => Pooled::Paged(over(
-                scope,
-                ask.parent,
-                PoolBuffer::new(tag, length, scope.irql)?,
-            )?),
-        }))
-    })
+/// The buffer is a zeroed one that the driver allocates.
+impl Handler for CreatePreallocated {
+    fn handle(self, scope: &mut Scope<'_>, transfer: Transfer<'_>) -> Result<usize> {
+        let length = object_size(self.size)?;
+        let tag = kernel_tag(self.tag)?;
+        let created = scope.create(self.size, self.size, None, |scope| {
+            Ok(Object::Preallocated(match self.pool {
+                wdfmem_ioctl::PoolKind::NonPaged => Pooled::NonPaged(over(
+                    scope,
+                    self.parent,
+                    PoolBuffer::new(tag, length, scope.irql)?,
+                )?),
+                wdfmem_ioctl::PoolKind::Paged => Pooled::Paged(over(
+                    scope,
+                    self.parent,
+                    PoolBuffer::new(tag, length, scope.irql)?,
+                )?),
+            }))
+        })?;
+        reply::<Self>(transfer, &created)
+    }
 }
 
 fn over<P: PoolKind>(
@@ -39,38 +44,36 @@ fn over<P: PoolKind>(
     }
 }
 
-/// Assign another buffer: one that the driver allocates for it. The former one comes back to the driver,
-/// which frees it.
-pub fn assign(
-    scope: &mut Scope<'_>,
-    handle: Handle,
-    tag: Tag,
-    size: u64,
-) -> Result<wire::CreatedAnswer> {
-    let length = object_size(size)?;
-    let tag = kernel_tag(tag)?;
-    let slot = scope.table.get(handle)?;
-    if slot.object.kind() != Kind::Preallocated {
-        return Err(mismatch());
+/// The buffer is one that the driver allocates; the former one comes back to the driver, which frees it.
+impl Handler for AssignBuffer {
+    fn handle(self, scope: &mut Scope<'_>, transfer: Transfer<'_>) -> Result<usize> {
+        let Self { handle, size, .. } = self;
+        let length = object_size(size)?;
+        let tag = kernel_tag(self.tag)?;
+        let slot = scope.table.get(handle)?;
+        if slot.object.kind() != ObjectKind::Preallocated {
+            return Err(mismatch());
+        }
+        let old = slot.object.length() as u64;
+        // While the buffers are exchanged, both are charged for, as both are there.
+        let charged = scope.quota.charge(Charge::bytes(size))?;
+        match &mut scope.table.get(handle)?.object {
+            Object::Preallocated(Pooled::NonPaged(memory)) => swap(memory, tag, length, scope.irql),
+            Object::Preallocated(Pooled::Paged(memory)) => swap(memory, tag, length, scope.irql),
+            _ => Err(mismatch()),
+        }?;
+        charged.into_iter().for_each(Charged::keep);
+        scope.quota.refund(Charge::bytes(old));
+        scope.state.quota.discount(ObjectKind::Preallocated, old);
+        scope.state.quota.count(ObjectKind::Preallocated, size);
+        let traits = scope.table.get(handle)?.object.traits(scope.irql);
+        let assigned = Created {
+            handle: handle.number().into(),
+            traits: traits.bits().into(),
+            size: size.into(),
+        };
+        reply::<Self>(transfer, &assigned)
     }
-    let old = slot.object.length() as u64;
-    // While the buffers are exchanged, both are charged for, as both are there.
-    let charged = scope.quota.charge(Charge::bytes(size))?;
-    match &mut scope.table.get(handle)?.object {
-        Object::Preallocated(Pooled::NonPaged(memory)) => swap(memory, tag, length, scope.irql),
-        Object::Preallocated(Pooled::Paged(memory)) => swap(memory, tag, length, scope.irql),
-        _ => Err(mismatch()),
-    }?;
-    charged.into_iter().for_each(Charged::keep);
-    scope.quota.refund(Charge::bytes(old));
-    scope.state.quota.discount(Kind::Preallocated, old);
-    scope.state.quota.count(Kind::Preallocated, size);
-    let traits = scope.table.get(handle)?.object.traits(scope.irql);
-    Ok(wire::CreatedAnswer {
-        handle: handle.number().into(),
-        traits: traits.number().into(),
-        size: size.into(),
-    })
 }
 
 fn swap<P: PoolKind>(

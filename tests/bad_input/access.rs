@@ -1,10 +1,10 @@
 //! Addresses, control codes and callers that the driver does not serve.
 
 use nt_model::{Access, Caller, NtStatus};
-use wdfmem_ioctl::{CALLS, Code, Data, Status};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
-use crate::{for_every_call, sample, second_buffer, wrong};
+use crate::{for_every_call, sample, wrong};
 
 #[test]
 fn buffers_may_lie_at_any_address() {
@@ -13,10 +13,10 @@ fn buffers_may_lie_at_any_address() {
             for shift in 0..9 {
                 let file = open(kernel);
                 let world = World::new(&file);
-                let call = sample(row.code, &world);
+                let message = sample(row.code, &world).message;
                 let mut request = vec![0; shift];
-                request.extend(encode(&call));
-                let length = second_buffer(&call).len();
+                request.extend(encode(message));
+                let length = second_buffer(&message).len();
                 let mut output = vec![UNTOUCHED; shift + length + 8];
                 let outcome = file.ioctl(
                     row.code.number(),
@@ -25,12 +25,12 @@ fn buffers_may_lie_at_any_address() {
                 );
                 let transferred = match row.data {
                     Data::SecondBuffer => length,
-                    _ => usize::try_from(call.answer_length()).unwrap(),
+                    _ => usize::try_from(message.reply_length()).unwrap(),
                 };
                 assert_eq!(
                     (Status::from_code(outcome.status), outcome.information),
                     (Status::SUCCESS, transferred),
-                    "{call:?} {shift}"
+                    "{message:?} {shift}"
                 );
                 assert!(
                     output[..shift]
@@ -45,8 +45,11 @@ fn buffers_may_lie_at_any_address() {
 
 #[test]
 fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
-    for_every_call(|file, world, code, call, mut output| {
-        let request = encode(&call);
+    for_every_call(|file, world, sample| {
+        let message = sample.message;
+        let code = message.code();
+        let mut output = second_buffer(&message);
+        let request = encode(message);
         let before = world.state(file);
         let bad = [16_usize, 0xFFFF_8000_0000_1000];
         for address in bad {
@@ -61,7 +64,7 @@ fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
             assert_eq!(
                 Status::from_code(outcome.status),
                 Status::ACCESS_VIOLATION,
-                "{call:?}"
+                "{message:?}"
             );
             if output.is_empty() {
                 continue;
@@ -77,7 +80,7 @@ fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
             assert_eq!(
                 Status::from_code(outcome.status),
                 Status::ACCESS_VIOLATION,
-                "{call:?}"
+                "{message:?}"
             );
         }
         assert_eq!(world.state(file), before);
@@ -86,7 +89,10 @@ fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
 
 #[test]
 fn codes_that_no_call_has_are_refused_before_their_buffers_are_looked_at() {
-    for_every_call(|file, world, code, call, output| {
+    for_every_call(|file, world, sample| {
+        let message = sample.message;
+        let code = message.code();
+        let output = second_buffer(&message);
         let neighbours = [0x4, 0x4000_0000, 0x0001_0000].map(|bit| code.number() ^ bit);
         let unknown = neighbours
             .into_iter()
@@ -95,7 +101,14 @@ fn codes_that_no_call_has_are_refused_before_their_buffers_are_looked_at() {
         for number in unknown {
             let refusal = Status::INVALID_DEVICE_REQUEST;
             wrong(file, world, number, &[], Vec::new(), refusal);
-            wrong(file, world, number, &encode(&call), output.clone(), refusal);
+            wrong(
+                file,
+                world,
+                number,
+                &encode(message),
+                output.clone(),
+                refusal,
+            );
         }
     });
 }
@@ -122,19 +135,19 @@ fn a_handle_serves_the_calls_that_it_was_opened_for() {
                 .open_for(Caller::Administrator, access, link)
                 .expect("the device opens");
             for row in CALLS {
-                let call = sample(row.code, &world);
+                let message = sample(row.code, &world).message;
                 let before = world.state(&file);
-                let output = second_buffer(&call);
-                let reply = send(&limited, row.code.number(), &encode(&call), output);
+                let output = second_buffer(&message);
+                let reply = send(&limited, row.code.number(), &encode(message), output);
                 // The other handle's objects are not this one's.
                 let refused = row.code.access().bits() & !bit != 0;
                 assert_eq!(
                     reply == Reply::refused(Status::ACCESS_DENIED),
                     refused,
-                    "{access:?} {call:?}"
+                    "{access:?} {message:?}"
                 );
                 if refused {
-                    assert_eq!(world.state(&file), before, "{access:?} {call:?}");
+                    assert_eq!(world.state(&file), before, "{access:?} {message:?}");
                 }
             }
         });

@@ -1,14 +1,14 @@
 //! Handles that are no handles, or of objects that a call does not work on.
 
-use wdfmem_ioctl::{Call, CopyBytes, Handle, Level, PoolKind, Status, Tag};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
 
 /// The calls for bytes, each with a handle in place of each that it names.
-fn for_bytes(handle: Handle, world: &World) -> Vec<Call<'static>> {
+fn for_bytes(handle: Handle, world: &World) -> Vec<Message<'static>> {
     let at = span(handle, 0, 1);
     let copy = |source, target| {
-        Call::Copy(CopyBytes {
+        Message::from(CopyBytes {
             source,
             source_offset: 0,
             target,
@@ -17,47 +17,37 @@ fn for_bytes(handle: Handle, world: &World) -> Vec<Call<'static>> {
         })
     };
     vec![
-        Call::Write {
-            handle,
-            offset: 0,
-            data: b"x",
-        },
-        Call::Read(at),
-        Call::Fill { span: at, byte: 0 },
+        Write { handle, offset: 0 }.with(b"x"),
+        at.read(),
+        at.fill(0),
         copy(handle, world.paged),
         copy(world.paged, handle),
-        Call::Checksum {
-            span: at,
-            level: Level::Passive,
-        },
-        Call::Checksum {
-            span: at,
-            level: Level::Dispatch,
-        },
-        Call::BulkRead(at),
+        at.checksum(Level::Passive),
+        at.checksum(Level::Dispatch),
+        at.bulk_read(),
     ]
 }
 
 /// All calls that name an object, in the same way.
-fn naming(handle: Handle, world: &World) -> Vec<Call<'static>> {
+fn naming(handle: Handle, world: &World) -> Vec<Message<'static>> {
     let mut calls = vec![
-        Call::AssignBuffer {
+        Message::from(AssignBuffer {
             handle,
             tag: Tag::DEFAULT,
             size: 1,
-        },
-        Call::CreateFromLookaside { list: handle },
-        Call::Delete { handle },
-        Call::AllocateEntry { list: handle },
-        Call::FreeEntry {
+        }),
+        Message::from(CreateFromLookaside { list: handle }),
+        Message::from(Delete { handle }),
+        Message::from(AllocateEntry { list: handle }),
+        Message::from(FreeEntry {
             list: handle,
             entry: world.entry,
-        },
-        Call::FreeEntry {
+        }),
+        Message::from(FreeEntry {
             list: world.ex_list,
             entry: handle,
-        },
-        Call::DeleteExList { list: handle },
+        }),
+        Message::from(DeleteExList { list: handle }),
     ];
     calls.extend(for_bytes(handle, world));
     calls
@@ -71,9 +61,9 @@ fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
         let stranger = open(kernel);
         let theirs = World::new(&stranger);
         let world = World::new(&file);
-        let stale = make(&file, &memory(PoolKind::Paged, 1));
-        succeed(&file, &Call::Delete { handle: stale });
-        let again = make(&file, &memory(PoolKind::Paged, 1));
+        let stale = make(&file, memory(PoolKind::Paged, 1));
+        succeed(&file, Delete { handle: stale });
+        let again = make(&file, memory(PoolKind::Paged, 1));
         assert_eq!(again.index(), stale.index(), "the place is used again");
         let numbers = [
             0,
@@ -94,11 +84,13 @@ fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
         let before = (world.state(&file), theirs.state(&stranger));
         for handle in handles {
             for call in naming(handle, &world) {
-                refuse(&file, &call, Status::INVALID_HANDLE);
+                refuse(&file, call, Status::INVALID_HANDLE);
             }
-            let write = Call::BulkWrite { handle, offset: 0 };
-            let reply = send(&file, write.code().number(), &encode(&write), vec![1]);
-            assert_eq!(reply, Reply::refused(Status::INVALID_HANDLE));
+            refuse(
+                &file,
+                BulkWrite { handle, offset: 0 }.with(&[1]),
+                Status::INVALID_HANDLE,
+            );
         }
         assert_eq!((world.state(&file), theirs.state(&stranger)), before);
     });
@@ -121,7 +113,7 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
         ] {
             refuse(
                 &file,
-                &Call::AssignBuffer {
+                AssignBuffer {
                     handle,
                     tag: Tag::DEFAULT,
                     size: 1,
@@ -136,7 +128,7 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
             world.entry,
             world.ex_list,
         ] {
-            refuse(&file, &Call::CreateFromLookaside { list: handle }, mismatch);
+            refuse(&file, CreateFromLookaside { list: handle }, mismatch);
         }
         for handle in [
             world.memory,
@@ -145,11 +137,11 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
             world.entry,
             world.list,
         ] {
-            refuse(&file, &Call::AllocateEntry { list: handle }, mismatch);
-            refuse(&file, &Call::DeleteExList { list: handle }, mismatch);
+            refuse(&file, AllocateEntry { list: handle }, mismatch);
+            refuse(&file, DeleteExList { list: handle }, mismatch);
             refuse(
                 &file,
-                &Call::FreeEntry {
+                FreeEntry {
                     list: handle,
                     entry: world.entry,
                 },
@@ -165,7 +157,7 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
         ] {
             refuse(
                 &file,
-                &Call::FreeEntry {
+                FreeEntry {
                     list: world.ex_list,
                     entry: handle,
                 },
@@ -173,16 +165,14 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
             );
         }
         for handle in [world.entry, world.ex_list] {
-            refuse(&file, &Call::Delete { handle }, mismatch);
+            refuse(&file, Delete { handle }, mismatch);
         }
         for handle in [world.list, world.ex_list] {
             for call in for_bytes(handle, &world) {
                 // A list of paged memory is refused at DISPATCH_LEVEL for what it is, too.
-                refuse(&file, &call, mismatch);
+                refuse(&file, call, mismatch);
             }
-            let write = Call::BulkWrite { handle, offset: 0 };
-            let reply = send(&file, write.code().number(), &encode(&write), vec![1]);
-            assert_eq!(reply, Reply::refused(mismatch));
+            refuse(&file, BulkWrite { handle, offset: 0 }.with(&[1]), mismatch);
         }
         assert_eq!(world.state(&file), before);
     });
@@ -195,23 +185,19 @@ fn a_list_is_not_deleted_while_something_of_it_is_out_nor_is_an_entry_freed_to_a
         let file = open(kernel);
         let world = World::new(&file);
         let before = world.state(&file);
+        refuse(&file, Delete { handle: world.list }, Status::DEVICE_BUSY);
         refuse(
             &file,
-            &Call::Delete { handle: world.list },
-            Status::DEVICE_BUSY,
-        );
-        refuse(
-            &file,
-            &Call::DeleteExList {
+            DeleteExList {
                 list: world.ex_list,
             },
             Status::DEVICE_BUSY,
         );
-        let elsewhere = Call::FreeEntry {
+        let elsewhere = Message::from(FreeEntry {
             list: world.other_ex_list,
             entry: world.entry,
-        };
-        refuse(&file, &elsewhere, Status::INVALID_PARAMETER);
+        });
+        refuse(&file, elsewhere, Status::INVALID_PARAMETER);
         assert_eq!(world.state(&file), before);
     });
 }

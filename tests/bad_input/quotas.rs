@@ -1,10 +1,7 @@
 //! More than a file object or the device may have.
 
 use nt_model::{File, Kernel, NtStatus};
-use wdfmem_ioctl::{
-    Call, DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, MAX_OBJECT_BYTES,
-    Operation, PoolKind, Status, Tag, Transform,
-};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
 
@@ -15,7 +12,7 @@ fn a_file_objects_quota_of_objects_is_kept_by_every_call_that_makes_one() {
         let world = World::new(&file);
         let used = statistics(&file).file_charged.objects.get();
         for _ in used..u64::from(FILE_OBJECTS) {
-            make(&file, &memory(PoolKind::NonPaged, 1));
+            make(&file, memory(PoolKind::NonPaged, 1));
         }
         let before = world.state(&file);
         let makers = [
@@ -23,24 +20,24 @@ fn a_file_objects_quota_of_objects_is_kept_by_every_call_that_makes_one() {
             preallocated(PoolKind::Paged, 1),
             list(PoolKind::Paged, 8),
             ex_list(PoolKind::Paged, 8),
-            Call::CreateFromLookaside { list: world.list },
-            Call::AllocateEntry {
+            Message::from(CreateFromLookaside { list: world.list }),
+            Message::from(AllocateEntry {
                 list: world.ex_list,
-            },
+            }),
         ];
         for call in makers {
-            refuse(&file, &call, Status::QUOTA_EXCEEDED);
+            refuse(&file, call, Status::QUOTA_EXCEEDED);
             assert_eq!(world.state(&file), before);
         }
         succeed(
             &file,
-            &Call::Delete {
+            Delete {
                 handle: world.memory,
             },
         );
         make(
             &file,
-            &Call::AllocateEntry {
+            AllocateEntry {
                 list: world.ex_list,
             },
         );
@@ -52,33 +49,33 @@ fn a_file_objects_quota_of_bytes_is_kept_by_every_call_that_takes_some() {
     with_all_checks(|kernel| {
         let file = open(kernel);
         let world = World::new(&file);
-        let wide_list = make(&file, &list(PoolKind::Paged, 1000));
-        let wide_ex_list = make(&file, &ex_list(PoolKind::Paged, 1000));
+        let wide_list = make(&file, list(PoolKind::Paged, 1000));
+        let wide_ex_list = make(&file, ex_list(PoolKind::Paged, 1000));
         let used = statistics(&file).file_charged.bytes.get();
         let mut left = FILE_BYTES - used - 500;
         while left > 0 {
             let size = left.min(MAX_OBJECT_BYTES);
-            make(&file, &memory(PoolKind::NonPaged, size));
+            make(&file, memory(PoolKind::NonPaged, size));
             left -= size;
         }
         let before = world.state(&file);
         let takers = [
             memory(PoolKind::Paged, 501),
             preallocated(PoolKind::NonPaged, 501),
-            Call::CreateFromLookaside { list: wide_list },
-            Call::AllocateEntry { list: wide_ex_list },
-            Call::AssignBuffer {
+            Message::from(CreateFromLookaside { list: wide_list }),
+            Message::from(AllocateEntry { list: wide_ex_list }),
+            Message::from(AssignBuffer {
                 handle: world.preallocated,
                 tag: Tag::DEFAULT,
                 size: 501,
-            },
+            }),
         ];
         for call in takers {
-            refuse(&file, &call, Status::QUOTA_EXCEEDED);
+            refuse(&file, call, Status::QUOTA_EXCEEDED);
             assert_eq!(world.state(&file), before);
         }
-        make(&file, &memory(PoolKind::Paged, 500));
-        refuse(&file, &memory(PoolKind::Paged, 1), Status::QUOTA_EXCEEDED);
+        make(&file, memory(PoolKind::Paged, 500));
+        refuse(&file, memory(PoolKind::Paged, 1), Status::QUOTA_EXCEEDED);
     });
 }
 
@@ -91,7 +88,7 @@ fn the_devices_quota_is_kept_by_all_its_file_objects_together() {
         let one = memory(PoolKind::Paged, 1);
         let mut made = 0;
         for file in &files {
-            while call(file, &one).status == Status::SUCCESS {
+            while call(file, one).status == Status::SUCCESS {
                 made += 1;
             }
         }
@@ -99,30 +96,30 @@ fn the_devices_quota_is_kept_by_all_its_file_objects_together() {
         let last = files.last().unwrap();
         let counted = statistics(last);
         assert!(counted.file_charged.objects.get() < u64::from(FILE_OBJECTS));
-        refuse(last, &one, Status::QUOTA_EXCEEDED);
+        refuse(last, one, Status::QUOTA_EXCEEDED);
         drop(files);
 
         let files: Vec<File> = (0..3).map(|_| open(kernel)).collect();
         let wide = memory(PoolKind::NonPaged, MAX_OBJECT_BYTES);
         let mut made = 0;
         for file in &files {
-            while call(file, &wide).status == Status::SUCCESS {
+            while call(file, wide).status == Status::SUCCESS {
                 made += 1;
             }
         }
         assert_eq!(made * MAX_OBJECT_BYTES, DEVICE_BYTES);
-        refuse(files.last().unwrap(), &one, Status::QUOTA_EXCEEDED);
+        refuse(files.last().unwrap(), one, Status::QUOTA_EXCEEDED);
     });
 }
 
 /// Changes bytes in memory that lives as long as the request.
-const fn transform(data: &[u8]) -> Call<'_> {
-    Call::Transform(Transform {
+fn transform(data: &[u8]) -> Message<'_> {
+    Transform {
         operation: Operation::Reverse,
         key: 0,
         tag: Tag::DEFAULT,
-        data,
-    })
+    }
+    .with(data)
 }
 
 /// Makes objects until so many bytes are left of what the file object may have.
@@ -130,7 +127,7 @@ fn leave_of_the_file(file: &File, bytes: u64) {
     let mut left = FILE_BYTES - statistics(file).file_charged.bytes.get() - bytes;
     while left > 0 {
         let size = left.min(MAX_OBJECT_BYTES);
-        make(file, &memory(PoolKind::Paged, size));
+        make(file, memory(PoolKind::Paged, size));
         left -= size;
     }
 }
@@ -141,10 +138,10 @@ fn memory_of_a_request_counts_against_the_file_objects_quota() {
         let file = open(kernel);
         leave_of_the_file(&file, 500);
         let before = statistics(&file);
-        refuse(&file, &transform(&[1; 501]), Status::QUOTA_EXCEEDED);
+        refuse(&file, transform(&[1; 501]), Status::QUOTA_EXCEEDED);
         assert_eq!(statistics(&file), before);
         for _ in 0..3 {
-            let output = succeed(&file, &transform(&[1; 500])).output;
+            let output = succeed(&file, transform(&[1; 500])).output;
             assert_eq!(output, [1; 500]);
             assert_eq!(statistics(&file), before, "it went with its request");
         }
@@ -160,8 +157,8 @@ fn memory_of_a_request_counts_against_the_devices_quota() {
         leave_of_the_file(&files[2], 2 * FILE_BYTES + FILE_BYTES - DEVICE_BYTES + 500);
         let last = open(kernel);
         let before = statistics(&last);
-        refuse(&last, &transform(&[1; 501]), Status::QUOTA_EXCEEDED);
-        succeed(&last, &transform(&[1; 500]));
+        refuse(&last, transform(&[1; 501]), Status::QUOTA_EXCEEDED);
+        succeed(&last, transform(&[1; 500]));
         assert_eq!(statistics(&last), before);
     });
 }
@@ -194,7 +191,7 @@ fn the_device_is_open_so_many_times_and_no_more() {
             assert_eq!(Status::from_code(refused.0), Status::QUOTA_EXCEEDED);
             files.extend(more);
         }
-        succeed(&files[0], &Call::QueryVersion);
+        succeed(&files[0], QueryVersion {});
     });
 }
 

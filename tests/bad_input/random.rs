@@ -1,9 +1,9 @@
 //! Requests changed at random: whatever comes, a documented status, and nothing is left behind.
 
-use wdfmem_ioctl::{CALLS, Status};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
-use crate::{sample, second_buffer};
+use crate::sample;
 
 /// Every status of the contract's table that a request with buffers can end with.
 const DOCUMENTED: [Status; 13] = [
@@ -32,8 +32,8 @@ fn requests_changed_at_random_end_with_a_documented_status() {
             let world = World::new(&file);
             for _ in 0..100 {
                 let row = CALLS[numbers.index(CALLS.len())];
-                let call = sample(row.code, &world);
-                let mut request = encode(&call);
+                let message = sample(row.code, &world).message;
+                let mut request = encode(message);
                 if let Some(handle) = request.get_mut(16..20)
                     && numbers.below(4) == 0
                 {
@@ -52,7 +52,7 @@ fn requests_changed_at_random_end_with_a_documented_status() {
                 if numbers.below(8) == 0 {
                     request.truncate(numbers.index(request.len()));
                 }
-                let mut output = second_buffer(&call);
+                let mut output = second_buffer(&message);
                 if numbers.below(8) == 0 {
                     output.resize(numbers.index(100), UNTOUCHED);
                 }

@@ -1,21 +1,17 @@
 //! Sizes, offsets and lengths that do not fit.
 
-use wdfmem_ioctl::{
-    Call, Code, Content, CopyBytes, CreateMemory, CreatePreallocated, Handle, InitializeExList,
-    Level, MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, Operation, Parent, PoolKind, Routines, Status,
-    Tag, Transform,
-};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
 
 /// The calls that make something of a size.
-fn sized(size: u64, world: &World) -> Vec<Call<'static>> {
+fn sized(size: u64, world: &World) -> Vec<Message<'static>> {
     let tag = Tag::DEFAULT;
-    let mut calls = vec![Call::AssignBuffer {
+    let mut calls = vec![Message::from(AssignBuffer {
         handle: world.preallocated,
         tag,
         size,
-    }];
+    })];
     for pool in PoolKind::ALL.iter().copied() {
         calls.extend([
             memory(pool, size),
@@ -25,14 +21,14 @@ fn sized(size: u64, world: &World) -> Vec<Call<'static>> {
         ]);
         for parent in Parent::ALL.iter().copied() {
             let content = Content::Uninitialized;
-            calls.push(Call::CreateMemory(CreateMemory {
+            calls.push(Message::from(CreateMemory {
                 pool,
                 parent,
                 content,
                 tag,
                 size,
             }));
-            calls.push(Call::CreatePreallocated(CreatePreallocated {
+            calls.push(Message::from(CreatePreallocated {
                 pool,
                 parent,
                 tag,
@@ -40,7 +36,7 @@ fn sized(size: u64, world: &World) -> Vec<Call<'static>> {
             }));
         }
         let routines = Routines::Exported;
-        calls.push(Call::InitializeExList(InitializeExList {
+        calls.push(Message::from(InitializeExList {
             pool,
             tag,
             size,
@@ -58,7 +54,7 @@ fn a_size_of_zero_or_above_the_greatest_is_refused() {
         let world = World::new(&file);
         let before = world.state(&file);
         for call in sized(0, &world) {
-            refuse(&file, &call, Status::INVALID_PARAMETER);
+            refuse(&file, call, Status::INVALID_PARAMETER);
         }
         for size in [
             MAX_OBJECT_BYTES + 1,
@@ -68,13 +64,13 @@ fn a_size_of_zero_or_above_the_greatest_is_refused() {
             u64::MAX,
         ] {
             for call in sized(size, &world) {
-                refuse(&file, &call, Status::INVALID_BUFFER_SIZE);
+                refuse(&file, call, Status::INVALID_BUFFER_SIZE);
             }
         }
         for size in 1..8 {
             refuse(
                 &file,
-                &ex_list(PoolKind::Paged, size),
+                ex_list(PoolKind::Paged, size),
                 Status::INVALID_PARAMETER,
             );
         }
@@ -100,7 +96,7 @@ fn bytes_past_the_end_are_neither_read_nor_written() {
             for (offset, length) in past {
                 let at = span(handle, offset, length);
                 let copy = |source, source_offset, target, target_offset| {
-                    Call::Copy(CopyBytes {
+                    Message::from(CopyBytes {
                         source,
                         source_offset,
                         target,
@@ -110,37 +106,17 @@ fn bytes_past_the_end_are_neither_read_nor_written() {
                 };
                 let source = Status::BUFFER_TOO_SMALL;
                 let target = Status::INVALID_BUFFER_SIZE;
-                refuse(&file, &Call::Read(at), source);
-                refuse(&file, &Call::BulkRead(at), source);
-                let checksum = Call::Checksum {
-                    span: at,
-                    level: Level::Passive,
-                };
-                refuse(&file, &checksum, source);
-                refuse(&file, &copy(handle, offset, world.paged, 0), source);
-                refuse(
-                    &file,
-                    &Call::Fill {
-                        span: at,
-                        byte: 0xFF,
-                    },
-                    target,
-                );
+                refuse(&file, at.read(), source);
+                refuse(&file, at.bulk_read(), source);
+                let checksum = at.checksum(Level::Passive);
+                refuse(&file, checksum, source);
+                refuse(&file, copy(handle, offset, world.paged, 0), source);
+                refuse(&file, at.fill(0xFF), target);
                 let data = vec![0xFF; usize::try_from(length).unwrap()];
-                refuse(
-                    &file,
-                    &Call::Write {
-                        handle,
-                        offset,
-                        data: &data,
-                    },
-                    target,
-                );
-                let bulk = Call::BulkWrite { handle, offset };
-                let reply = send(&file, bulk.code().number(), &encode(&bulk), data);
-                assert_eq!(reply, Reply::refused(target));
+                refuse(&file, Write { handle, offset }.with(&data), target);
+                refuse(&file, BulkWrite { handle, offset }.with(&data), target);
                 if length <= SIZE {
-                    refuse(&file, &copy(world.paged, 0, handle, offset), target);
+                    refuse(&file, copy(world.paged, 0, handle, offset), target);
                 }
             }
             // A range that has no length at all, and one that is longer than memory.
@@ -152,30 +128,16 @@ fn bytes_past_the_end_are_neither_read_nor_written() {
                     (Status::BUFFER_TOO_SMALL, Status::INVALID_BUFFER_SIZE)
                 };
                 let code = Code::Read.number();
-                let reply = send(&file, code, &encode(&Call::Read(at)), vec![UNTOUCHED; 64]);
+                let reply = send(&file, code, &encode(at.read()), vec![UNTOUCHED; 64]);
                 assert_eq!(reply, Reply::refused(read));
-                refuse(
-                    &file,
-                    &Call::Checksum {
-                        span: at,
-                        level: Level::Passive,
-                    },
-                    read,
-                );
-                refuse(&file, &Call::Fill { span: at, byte: 0 }, write);
+                refuse(&file, at.checksum(Level::Passive), read);
+                refuse(&file, at.fill(0), write);
             }
-            let nothing = Call::Write {
-                handle,
-                offset: 0,
-                data: &[],
-            };
-            refuse(&file, &nothing, Status::INVALID_PARAMETER);
+            let nothing = Write { handle, offset: 0 }.with(&[]);
+            refuse(&file, nothing, Status::INVALID_PARAMETER);
         }
-        let long = Call::Checksum {
-            span: span(world.memory, 0, MAX_DISPATCH_BYTES + 1),
-            level: Level::Dispatch,
-        };
-        refuse(&file, &long, Status::INVALID_PARAMETER);
+        let long = span(world.memory, 0, MAX_DISPATCH_BYTES + 1).checksum(Level::Dispatch);
+        refuse(&file, long, Status::INVALID_PARAMETER);
         assert_eq!(world.state(&file), before);
     });
 }
@@ -186,38 +148,29 @@ fn a_transformation_of_nothing_or_with_a_key_that_means_nothing_is_refused() {
         let file = open(kernel);
         let world = World::new(&file);
         let before = world.state(&file);
-        let ask = |operation, key, data| Transform {
+        let ask = |operation, key| Transform {
             operation,
             key,
             tag: Tag::DEFAULT,
-            data,
         };
         let invalid = Status::INVALID_PARAMETER;
-        refuse(
-            &file,
-            &Call::Transform(ask(Operation::Reverse, 0, b"")),
-            invalid,
-        );
-        refuse(
-            &file,
-            &Call::Transform(ask(Operation::Reverse, 1, b"x")),
-            invalid,
-        );
+        refuse(&file, ask(Operation::Reverse, 0), invalid);
+        refuse(&file, ask(Operation::Reverse, 1).with(b"x"), invalid);
         let data = vec![1; usize::try_from(MAX_OBJECT_BYTES).unwrap() + 1];
-        let long = Call::Transform(ask(Operation::Reverse, 0, &data));
-        refuse(&file, &long, Status::INVALID_BUFFER_SIZE);
+        let long = ask(Operation::Reverse, 0).with(&data);
+        refuse(&file, long, Status::INVALID_BUFFER_SIZE);
         assert_eq!(world.state(&file), before);
     });
 }
 
-/// The contract's table: the upper of two faults is told, and the first object's before the second's.
+/// The contract's table: the upper of two faults is reported, and the first object's before the second's.
 #[test]
-fn of_two_faults_the_one_that_stands_first_in_the_contract_is_told() {
+fn of_two_faults_the_one_that_stands_first_in_the_contract_is_reported() {
     with_all_checks(|kernel| {
         let file = open(kernel);
         let world = World::new(&file);
         let copy = |source, source_offset, target, target_offset| {
-            Call::Copy(CopyBytes {
+            Message::from(CopyBytes {
                 source,
                 source_offset,
                 target,
@@ -225,24 +178,23 @@ fn of_two_faults_the_one_that_stands_first_in_the_contract_is_told() {
                 length: 1,
             })
         };
-        let assign = |handle, size| Call::AssignBuffer {
-            handle,
-            tag: Tag::DEFAULT,
-            size,
+        let assign = |handle, size| {
+            Message::from(AssignBuffer {
+                handle,
+                tag: Tag::DEFAULT,
+                size,
+            })
         };
         let cases = [
             (assign(Handle::NONE, u64::MAX), Status::INVALID_BUFFER_SIZE),
             (assign(Handle::NONE, 0), Status::INVALID_HANDLE),
             (assign(world.memory, 0), Status::OBJECT_TYPE_MISMATCH),
             (
-                Call::Checksum {
-                    span: span(world.paged, SIZE, 1),
-                    level: Level::Dispatch,
-                },
+                span(world.paged, SIZE, 1).checksum(Level::Dispatch),
                 Status::NOT_SUPPORTED,
             ),
             (
-                Call::Read(span(world.uninitialized, SIZE, 1)),
+                span(world.uninitialized, SIZE, 1).read(),
                 Status::BUFFER_TOO_SMALL,
             ),
             (
@@ -254,19 +206,19 @@ fn of_two_faults_the_one_that_stands_first_in_the_contract_is_told() {
                 Status::INVALID_DEVICE_STATE,
             ),
             (
-                Call::FreeEntry {
+                Message::from(FreeEntry {
                     list: world.memory,
                     entry: Handle::NONE,
-                },
+                }),
                 Status::OBJECT_TYPE_MISMATCH,
             ),
         ];
         for (call, status) in cases {
-            refuse(&file, &call, status);
+            refuse(&file, call, status);
         }
-        while call(&file, &memory(PoolKind::Paged, 1)).status == Status::SUCCESS {}
+        while call(&file, memory(PoolKind::Paged, 1)).status == Status::SUCCESS {}
         let before = world.state(&file);
-        refuse(&file, &memory(PoolKind::Paged, 0), Status::QUOTA_EXCEEDED);
+        refuse(&file, memory(PoolKind::Paged, 0), Status::QUOTA_EXCEEDED);
         assert_eq!(world.state(&file), before);
     });
 }

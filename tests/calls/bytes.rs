@@ -1,6 +1,6 @@
 //! The bytes of objects.
 
-use wdfmem_ioctl::{Call, CopyBytes, Level, MAX_DISPATCH_BYTES, PoolKind, Status, wire};
+use wdfmem_ioctl::*;
 
 use crate::POOLS;
 use crate::common::*;
@@ -11,26 +11,23 @@ fn only_nonpaged_memory_is_touched_at_dispatch_level() {
     with_all_checks(|kernel| {
         let file = open(kernel);
         for pool in POOLS {
-            let wdf = make(&file, &list(pool, 64));
-            let ex = make(&file, &ex_list(pool, 64));
+            let wdf = make(&file, list(pool, 64));
+            let ex = make(&file, ex_list(pool, 64));
             let objects = [
-                make(&file, &memory(pool, 64)),
-                make(&file, &preallocated(pool, 64)),
-                make(&file, &Call::CreateFromLookaside { list: wdf }),
-                make(&file, &Call::AllocateEntry { list: ex }),
+                make(&file, memory(pool, 64)),
+                make(&file, preallocated(pool, 64)),
+                make(&file, CreateFromLookaside { list: wdf }),
+                make(&file, AllocateEntry { list: ex }),
             ];
             for handle in objects {
-                let checksum = |level| Call::Checksum {
-                    span: span(handle, 0, 64),
-                    level,
-                };
-                let passive = succeed(&file, &checksum(Level::Passive));
+                let checksum = |level| span(handle, 0, 64).checksum(level);
+                let passive = succeed(&file, checksum(Level::Passive));
                 match pool {
                     PoolKind::NonPaged => {
-                        assert_eq!(succeed(&file, &checksum(Level::Dispatch)), passive);
+                        assert_eq!(succeed(&file, checksum(Level::Dispatch)), passive);
                     }
                     PoolKind::Paged => {
-                        refuse(&file, &checksum(Level::Dispatch), Status::NOT_SUPPORTED);
+                        refuse(&file, checksum(Level::Dispatch), Status::NOT_SUPPORTED);
                     }
                 }
             }
@@ -43,29 +40,19 @@ fn only_nonpaged_memory_is_touched_at_dispatch_level() {
 fn the_level_is_lowered_between_steps_of_the_work_at_dispatch_level() {
     with_all_checks(|kernel| {
         let file = open(kernel);
-        let handle = make(&file, &memory(PoolKind::NonPaged, MAX_DISPATCH_BYTES + 1));
+        let handle = make(&file, memory(PoolKind::NonPaged, MAX_DISPATCH_BYTES + 1));
         let data: Vec<u8> = (0..=250).cycle().take(4096).collect();
         for offset in (0..MAX_DISPATCH_BYTES).step_by(4096) {
             let data = &data;
-            succeed(
-                &file,
-                &Call::Write {
-                    handle,
-                    offset,
-                    data,
-                },
-            );
+            succeed(&file, Write { handle, offset }.with(data));
         }
         for length in [1, 4095, 4096, 4097, 8192, 8193, MAX_DISPATCH_BYTES] {
-            let checksum = |level| Call::Checksum {
-                span: span(handle, 1, length),
-                level,
-            };
+            let checksum = |level| span(handle, 1, length).checksum(level);
             let before = kernel.verifier().raise_irqls;
-            let passive = succeed(&file, &checksum(Level::Passive));
+            let passive = succeed(&file, checksum(Level::Passive));
             assert_eq!(kernel.verifier().raise_irqls, before);
             assert_eq!(
-                succeed(&file, &checksum(Level::Dispatch)),
+                succeed(&file, checksum(Level::Dispatch)),
                 passive,
                 "{length}"
             );
@@ -79,20 +66,10 @@ fn the_level_is_lowered_between_steps_of_the_work_at_dispatch_level() {
 fn a_checksum_is_the_crc_32_of_the_bytes() {
     with_all_checks(|kernel| {
         let file = open(kernel);
-        let handle = make(&file, &memory(PoolKind::Paged, 9));
-        succeed(
-            &file,
-            &Call::Write {
-                handle,
-                offset: 0,
-                data: b"123456789",
-            },
-        );
-        let call = Call::Checksum {
-            span: span(handle, 0, 9),
-            level: Level::Passive,
-        };
-        let answer: wire::ChecksumAnswer = succeed(&file, &call).answer();
+        let handle = make(&file, memory(PoolKind::Paged, 9));
+        succeed(&file, Write { handle, offset: 0 }.with(b"123456789"));
+        let call = span(handle, 0, 9).checksum(Level::Passive);
+        let answer: Checksummed = succeed(&file, call).parse();
         assert_eq!(answer.checksum.get(), 0xCBF4_3926);
     });
 }
@@ -101,13 +78,13 @@ fn a_checksum_is_the_crc_32_of_the_bytes() {
 fn copies_are_those_of_the_standard_library_between_all_kinds_and_within_one() {
     with_all_checks(|kernel| {
         let file = open(kernel);
-        let wdf = make(&file, &list(PoolKind::NonPaged, 1000));
-        let ex = make(&file, &ex_list(PoolKind::Paged, 1000));
+        let wdf = make(&file, list(PoolKind::NonPaged, 1000));
+        let ex = make(&file, ex_list(PoolKind::Paged, 1000));
         let objects = [
-            make(&file, &memory(PoolKind::Paged, 1000)),
-            make(&file, &preallocated(PoolKind::NonPaged, 1000)),
-            make(&file, &Call::CreateFromLookaside { list: wdf }),
-            make(&file, &Call::AllocateEntry { list: ex }),
+            make(&file, memory(PoolKind::Paged, 1000)),
+            make(&file, preallocated(PoolKind::NonPaged, 1000)),
+            make(&file, CreateFromLookaside { list: wdf }),
+            make(&file, AllocateEntry { list: ex }),
         ];
         let pattern: Vec<u8> = (0..=250).cycle().take(1000).collect();
         for source in objects {
@@ -119,20 +96,14 @@ fn copies_are_those_of_the_standard_library_between_all_kinds_and_within_one() {
                     (10, 11, 600),
                     (11, 10, 600),
                 ] {
+                    succeed(&file, span(target, 0, 1000).fill(0));
                     succeed(
                         &file,
-                        &Call::Fill {
-                            span: span(target, 0, 1000),
-                            byte: 0,
-                        },
-                    );
-                    succeed(
-                        &file,
-                        &Call::Write {
+                        Write {
                             handle: source,
                             offset: 0,
-                            data: &pattern,
-                        },
+                        }
+                        .with(&pattern),
                     );
                     let mut expected = read(&file, target, 1000);
                     let (from, to, many) = (
@@ -143,13 +114,13 @@ fn copies_are_those_of_the_standard_library_between_all_kinds_and_within_one() {
                     expected[to..to + many].copy_from_slice(&pattern[from..from + many]);
                     succeed(
                         &file,
-                        &Call::Copy(CopyBytes {
+                        CopyBytes {
                             source,
                             source_offset,
                             target,
                             target_offset,
                             length,
-                        }),
+                        },
                     );
                     assert_eq!(read(&file, target, 1000), expected);
                 }
@@ -163,19 +134,18 @@ fn bulk_data_goes_in_and_out_by_direct_io() {
     with_all_checks(|kernel| {
         let file = open(kernel);
         for pool in POOLS {
-            let handle = make(&file, &memory(pool, 300_000));
+            let handle = make(&file, memory(pool, 300_000));
             let data: Vec<u8> = (0..=250).cycle().take(200_000).collect();
-            let write = Call::BulkWrite {
+            let write = BulkWrite {
                 handle,
                 offset: 50_000,
             };
-            let reply = send(&file, write.code().number(), &encode(&write), data.clone());
-            assert_eq!(reply, Reply::taken(200_000));
-            let bulk = succeed(&file, &Call::BulkRead(span(handle, 0, 300_000))).output;
+            assert_eq!(call(&file, write.with(&data)), Reply::taken(200_000));
+            let bulk = succeed(&file, span(handle, 0, 300_000).bulk_read()).output;
             assert_eq!(bulk[50_000..250_000], data);
             assert!(bulk[..50_000].iter().all(|byte| *byte == 0));
             assert_eq!(bulk, read(&file, handle, 300_000));
-            succeed(&file, &Call::Delete { handle });
+            succeed(&file, Delete { handle });
         }
     });
 }

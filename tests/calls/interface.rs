@@ -1,15 +1,13 @@
 //! The interface: versions, statistics, and what closing a handle does.
 
-use wdfmem_ioctl::{
-    Call, DEVICE_BYTES, FILE_OBJECTS, Kind, MAX_OBJECT_BYTES, PoolKind, VERSION, wire,
-};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
 
 #[test]
 fn the_version_and_the_limits_are_those_of_the_contract() {
     with_all_checks(|kernel| {
-        let answer: wire::VersionAnswer = succeed(&open(kernel), &Call::QueryVersion).answer();
+        let answer: VersionReply = succeed(&open(kernel), QueryVersion {}).parse();
         assert_eq!(answer.version.get(), VERSION);
         assert_eq!(answer.max_object_bytes.get(), MAX_OBJECT_BYTES);
         assert_eq!(answer.file_objects.get(), FILE_OBJECTS);
@@ -23,24 +21,27 @@ fn statistics_tell_what_is_alive_of_each_kind() {
         let file = open(kernel);
         let other = open(kernel);
         let world = World::new(&file);
-        make(&other, &memory(PoolKind::Paged, 36));
+        make(&other, memory(PoolKind::Paged, 36));
         let counted = statistics(&file);
-        let usage = |objects: u64, bytes: u64| wire::Usage {
+        let usage = |objects: u64, bytes: u64| Usage {
             objects: objects.into(),
             bytes: bytes.into(),
         };
-        assert_eq!(counted.file[Kind::Memory as usize], usage(3, 3 * SIZE));
         assert_eq!(
-            counted.device[Kind::Memory as usize],
+            counted.file[ObjectKind::Memory as usize],
+            usage(3, 3 * SIZE)
+        );
+        assert_eq!(
+            counted.device[ObjectKind::Memory as usize],
             usage(4, 3 * SIZE + 36)
         );
         for (kind, objects, bytes) in [
-            (Kind::Preallocated, 1, SIZE),
-            (Kind::Lookaside, 1, 0),
-            (Kind::LookasideMemory, 1, SIZE),
-            (Kind::PagedList, 2, 0),
-            (Kind::NonPagedList, 0, 0),
-            (Kind::Entry, 1, SIZE),
+            (ObjectKind::Preallocated, 1, SIZE),
+            (ObjectKind::Lookaside, 1, 0),
+            (ObjectKind::LookasideMemory, 1, SIZE),
+            (ObjectKind::PagedList, 2, 0),
+            (ObjectKind::NonPagedList, 0, 0),
+            (ObjectKind::Entry, 1, SIZE),
         ] {
             assert_eq!(counted.file[kind as usize], usage(objects, bytes), "{kind}");
             assert_eq!(
@@ -53,13 +54,13 @@ fn statistics_tell_what_is_alive_of_each_kind() {
         assert_eq!(counted.device_charged, usage(10, 6 * SIZE + 36));
         succeed(
             &file,
-            &Call::Delete {
+            Delete {
                 handle: world.taken,
             },
         );
         // What the list keeps stays charged for until the list goes.
         assert_eq!(statistics(&file).file_charged, usage(8, 6 * SIZE));
-        succeed(&file, &Call::Delete { handle: world.list });
+        succeed(&file, Delete { handle: world.list });
         assert_eq!(statistics(&file).file_charged, usage(7, 5 * SIZE));
         drop(other);
         assert_eq!(statistics(&file).device_charged, usage(7, 5 * SIZE));
@@ -78,8 +79,8 @@ fn what_a_file_object_leaves_behind_is_deleted_when_it_is_closed() {
             assert_ne!(statistics(&watcher).device_charged.objects.get(), 0);
             file.close();
             let counted = statistics(&watcher);
-            assert_eq!(counted.device_charged, wire::Usage::default());
-            assert_eq!(counted.device, [wire::Usage::default(); 7]);
+            assert_eq!(counted.device_charged, Usage::default());
+            assert_eq!(counted.device, [Usage::default(); 7]);
         }
         let after = kernel.verifier();
         assert_eq!(after.live_lookaside_lists, before.live_lookaside_lists);

@@ -1,9 +1,7 @@
 //! Lookaside lists, the framework's and the kernel's.
 
 use nt_model::Windows;
-use wdfmem_ioctl::{
-    Call, Capabilities, InitializeExList, PoolKind, Routines, Status, Tag, Traits, wire,
-};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
 use crate::{POOLS, created};
@@ -15,23 +13,16 @@ fn memory_from_a_lookaside_list_is_zero_whatever_its_former_owner_left() {
         let file = open(kernel);
         for pool in POOLS {
             for size in [1, 100, 4095, 4096, 10_000] {
-                let list = make(&file, &list(pool, size));
+                let list = make(&file, list(pool, size));
                 for _ in 0..3 {
-                    let (handle, _, told) =
-                        created(&succeed(&file, &Call::CreateFromLookaside { list }));
+                    let (handle, _, told) = created(&succeed(&file, CreateFromLookaside { list }));
                     assert_eq!(told, size);
                     assert!(read(&file, handle, size).iter().all(|byte| *byte == 0));
-                    succeed(
-                        &file,
-                        &Call::Fill {
-                            span: span(handle, 0, size),
-                            byte: 0xA5,
-                        },
-                    );
-                    refuse(&file, &Call::Delete { handle: list }, Status::DEVICE_BUSY);
-                    succeed(&file, &Call::Delete { handle });
+                    succeed(&file, span(handle, 0, size).fill(0xA5));
+                    refuse(&file, Delete { handle: list }, Status::DEVICE_BUSY);
+                    succeed(&file, Delete { handle });
                 }
-                succeed(&file, &Call::Delete { handle: list });
+                succeed(&file, Delete { handle: list });
             }
         }
     });
@@ -44,29 +35,19 @@ fn entries_of_an_ex_list_are_zero_and_go_back_to_their_own_list() {
         let file = open(kernel);
         for pool in POOLS {
             for size in [8, 100, 4096, 10_000] {
-                let list = make(&file, &ex_list(pool, size));
+                let list = make(&file, ex_list(pool, size));
                 for _ in 0..3 {
-                    let (entry, _, told) = created(&succeed(&file, &Call::AllocateEntry { list }));
+                    let (entry, _, told) = created(&succeed(&file, AllocateEntry { list }));
                     assert_eq!(told, size);
                     assert!(read(&file, entry, size).iter().all(|byte| *byte == 0));
-                    succeed(
-                        &file,
-                        &Call::Fill {
-                            span: span(entry, 0, size),
-                            byte: 0xA5,
-                        },
-                    );
-                    refuse(&file, &Call::DeleteExList { list }, Status::DEVICE_BUSY);
-                    succeed(&file, &Call::FreeEntry { list, entry });
-                    refuse(
-                        &file,
-                        &Call::FreeEntry { list, entry },
-                        Status::INVALID_HANDLE,
-                    );
+                    succeed(&file, span(entry, 0, size).fill(0xA5));
+                    refuse(&file, DeleteExList { list }, Status::DEVICE_BUSY);
+                    succeed(&file, FreeEntry { list, entry });
+                    refuse(&file, FreeEntry { list, entry }, Status::INVALID_HANDLE);
                 }
                 let counted = statistics(&file);
                 assert_eq!(counted.list_hits.get() + counted.list_misses.get(), 3);
-                succeed(&file, &Call::DeleteExList { list });
+                succeed(&file, DeleteExList { list });
             }
         }
     });
@@ -88,10 +69,10 @@ fn one_driver_loads_on_every_windows_and_uses_the_exports_only_where_they_are() 
         };
         with_driver(config, move |kernel| {
             let file = open(kernel);
-            let answer: wire::VersionAnswer = succeed(&file, &Call::QueryVersion).answer();
-            let found = Capabilities::from_number(answer.capabilities.get());
+            let answer: VersionReply = succeed(&file, QueryVersion {}).parse();
+            let found = answer.capabilities();
             assert_eq!(
-                found.has(Capabilities::LOOKASIDE_EXPORTS),
+                found.contains(Capabilities::LOOKASIDE_EXPORTS),
                 exported,
                 "{windows:?}"
             );
@@ -102,22 +83,16 @@ fn one_driver_loads_on_every_windows_and_uses_the_exports_only_where_they_are() 
                     size: 100,
                     routines,
                 };
-                let (list, traits, _) = created(&succeed(&file, &Call::InitializeExList(ask)));
+                let (list, traits, _) = created(&succeed(&file, ask));
                 let uses = exported && routines == Routines::Exported;
                 assert_eq!(
-                    traits.has(Traits::EXPORTED),
+                    traits.contains(Traits::EXPORTED),
                     uses,
                     "{windows:?} {routines:?}"
                 );
-                let entry = make(&file, &Call::AllocateEntry { list });
-                succeed(
-                    &file,
-                    &Call::Fill {
-                        span: span(entry, 0, 100),
-                        byte: 1,
-                    },
-                );
-                succeed(&file, &Call::FreeEntry { list, entry });
+                let entry = make(&file, AllocateEntry { list });
+                succeed(&file, span(entry, 0, 100).fill(1));
+                succeed(&file, FreeEntry { list, entry });
             }
         });
     }

@@ -12,15 +12,11 @@ mod lists;
 mod memory;
 
 use common::*;
-use wdfmem_ioctl::{Handle, PoolKind, Traits, wire};
+use wdfmem_ioctl::*;
 
 const POOLS: [PoolKind; 2] = [PoolKind::NonPaged, PoolKind::Paged];
 
 fn created(reply: &Reply) -> (Handle, Traits, u64) {
-    let answer: wire::CreatedAnswer = reply.answer();
-    (
-        Handle::from_number(answer.handle.get()),
-        Traits::from_number(answer.traits.get()),
-        answer.size.get(),
-    )
+    let answer: Created = reply.parse();
+    (answer.handle(), answer.traits(), answer.size.get())
 }

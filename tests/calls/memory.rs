@@ -1,9 +1,6 @@
 //! Memory by WdfMemoryCreate and WdfMemoryCreatePreallocated.
 
-use wdfmem_ioctl::{
-    Call, Content, CopyBytes, CreateMemory, CreatePreallocated, Level, Operation, Parent, Status,
-    Tag, Traits, Transform,
-};
+use wdfmem_ioctl::*;
 
 use crate::common::*;
 use crate::{POOLS, created};
@@ -22,23 +19,19 @@ fn memory_of_either_pool_and_any_parent_holds_what_is_written_to_it() {
                     tag: Tag::DEFAULT,
                     size: 1000,
                 };
-                let handle = make(&file, &Call::CreateMemory(ask));
+                let handle = make(&file, ask);
                 assert_eq!(read(&file, handle, 1000), [0; 1000]);
                 succeed(
                     &file,
-                    &Call::Write {
+                    Write {
                         handle,
                         offset: 990,
-                        data: b"0123456789",
-                    },
+                    }
+                    .with(b"0123456789"),
                 );
                 assert_eq!(read(&file, handle, 1000)[990..], *b"0123456789");
-                succeed(&file, &Call::Delete { handle });
-                refuse(
-                    &file,
-                    &Call::Read(span(handle, 0, 1)),
-                    Status::INVALID_HANDLE,
-                );
+                succeed(&file, Delete { handle });
+                refuse(&file, span(handle, 0, 1).read(), Status::INVALID_HANDLE);
             }
         }
     });
@@ -54,16 +47,16 @@ fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
                 .into_iter()
                 .chain([4096, 4097, 100_000].map(|size| (size, Traits::PAGE_ALIGNED)))
             {
-                let (handle, traits, told) = created(&succeed(&file, &memory(pool, size)));
-                assert!(traits.has(expected), "{size} bytes: {traits:?}");
+                let (handle, traits, told) = created(&succeed(&file, memory(pool, size)));
+                assert!(traits.contains(expected), "{size} bytes: {traits:?}");
                 assert_eq!(told, size);
                 assert_eq!(read(&file, handle, size).len() as u64, size);
                 refuse(
                     &file,
-                    &Call::Read(span(handle, size, 1)),
+                    span(handle, size, 1).read(),
                     Status::BUFFER_TOO_SMALL,
                 );
-                succeed(&file, &Call::Delete { handle });
+                succeed(&file, Delete { handle });
             }
         }
     });
@@ -82,9 +75,9 @@ fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
                 tag: Tag::DEFAULT,
                 size: 64,
             };
-            let handle = make(&file, &Call::CreateMemory(ask));
-            let other = make(&file, &memory(pool, 64));
-            let copy = Call::Copy(CopyBytes {
+            let handle = make(&file, ask);
+            let other = make(&file, memory(pool, 64));
+            let copy = Message::from(CopyBytes {
                 source: handle,
                 source_offset: 0,
                 target: other,
@@ -92,29 +85,19 @@ fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
                 length: 1,
             });
             let reads = [
-                Call::Read(span(handle, 0, 1)),
-                Call::BulkRead(span(handle, 0, 1)),
-                Call::Checksum {
-                    span: span(handle, 0, 1),
-                    level: Level::Passive,
-                },
+                span(handle, 0, 1).read(),
+                span(handle, 0, 1).bulk_read(),
+                span(handle, 0, 1).checksum(Level::Passive),
                 copy,
             ];
-            for read in &reads {
+            for read in reads {
                 refuse(&file, read, Status::INVALID_DEVICE_STATE);
             }
-            succeed(
-                &file,
-                &Call::Write {
-                    handle,
-                    offset: 10,
-                    data: b"x",
-                },
-            );
+            succeed(&file, Write { handle, offset: 10 }.with(b"x"));
             let mut expected = [0; 64];
             expected[10] = b'x';
             assert_eq!(read(&file, handle, 64), expected);
-            for read in &reads {
+            for read in reads {
                 succeed(&file, read);
             }
         }
@@ -143,20 +126,13 @@ fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one()
                 tag: Tag::new(*b"One1").unwrap(),
                 size: 10,
             };
-            let handle = make(&file, &Call::CreatePreallocated(ask));
+            let handle = make(&file, ask);
             assert_eq!((blocks(b"One1"), blocks(b"Two2")), (1, 0));
-            succeed(
-                &file,
-                &Call::Write {
-                    handle,
-                    offset: 0,
-                    data: b"0123456789",
-                },
-            );
+            succeed(&file, Write { handle, offset: 0 }.with(b"0123456789"));
             let tag = Tag::new(*b"Two2").unwrap();
             let answer = succeed(
                 &file,
-                &Call::AssignBuffer {
+                AssignBuffer {
                     handle,
                     tag,
                     size: 5000,
@@ -164,11 +140,11 @@ fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one()
             );
             let (same, traits, size) = created(&answer);
             assert_eq!((same, size), (handle, 5000));
-            assert!(traits.has(Traits::PAGE_ALIGNED));
+            assert!(traits.contains(Traits::PAGE_ALIGNED));
             assert_eq!((blocks(b"One1"), blocks(b"Two2")), (0, 1));
             assert_eq!(read(&file, handle, 5000), [0; 5000]);
             assert_eq!(statistics(&file).file_charged.bytes.get(), 5000);
-            succeed(&file, &Call::Delete { handle });
+            succeed(&file, Delete { handle });
             assert_eq!((blocks(b"One1"), blocks(b"Two2")), (0, 0));
             assert_eq!(statistics(&file).file_charged.bytes.get(), 0);
         }
@@ -194,9 +170,8 @@ fn a_request_has_its_data_transformed_in_memory_of_its_own_that_goes_with_it() {
                     operation,
                     key,
                     tag,
-                    data: &data,
                 };
-                assert_eq!(succeed(&file, &Call::Transform(ask)).output, expected);
+                assert_eq!(succeed(&file, ask.with(&data)).output, expected);
                 let left = kernel.verifier().tags;
                 let tag = tag.number();
                 assert!(

@@ -6,10 +6,7 @@
 use kmdf_model as _;
 use kmdf_sys::GUID;
 use nt_model::{Config, Device, Driver, File, Kernel, VerifierReport};
-use wdfmem_ioctl::{
-    Call, Content, CreateList, CreateMemory, CreatePreallocated, Handle, INTERFACE_GUID,
-    InitializeExList, Method, Parent, PoolKind, Routines, Span, Status, Tag, wire,
-};
+use wdfmem_ioctl::*;
 use zerocopy::FromBytes;
 
 /// What output buffers hold before a call, so that a byte that was not written is seen.
@@ -112,36 +109,51 @@ impl Reply {
         }
     }
 
-    /// The answer of a call that succeeded.
-    pub fn answer<T: FromBytes>(&self) -> T {
+    /// The reply's structure, of a call that succeeded.
+    pub fn parse<T: FromBytes>(&self) -> T {
         assert_eq!(self.status, Status::SUCCESS);
-        T::read_from_bytes(&self.output).expect("an answer of the right length")
+        T::read_from_bytes(&self.output).expect("a reply of the right length")
     }
 }
 
-/// Sends a call with an output buffer that is longer than needed.
-pub fn call(file: &File, call: &Call<'_>) -> Reply {
-    let length = usize::try_from(call.answer_length()).unwrap();
-    send(
-        file,
-        call.code().number(),
-        &encode(call),
-        vec![UNTOUCHED; length + 16],
-    )
+/// The second buffer of a call: its data, or room for its reply.
+pub fn second_buffer(message: &Message<'_>) -> Vec<u8> {
+    match message.info().data {
+        Data::SecondBuffer => message.data.to_vec(),
+        Data::None | Data::Follows => {
+            vec![UNTOUCHED; usize::try_from(message.reply_length()).unwrap()]
+        }
+    }
+}
+
+/// Sends a call, with an output buffer that is longer than needed.
+pub fn call<'a>(file: &File, it: impl Into<Message<'a>>) -> Reply {
+    let message = it.into();
+    let mut second = second_buffer(&message);
+    if message.info().data != Data::SecondBuffer {
+        second.resize(second.len() + 16, UNTOUCHED);
+    }
+    send(file, message.code().number(), &encode(message), second)
 }
 
 /// Sends a call that must succeed.
-pub fn succeed(file: &File, it: &Call<'_>) -> Reply {
-    let reply = call(file, it);
-    assert_eq!(reply.status, Status::SUCCESS, "{it:?}");
-    assert_eq!(reply.output.len() as u64, it.answer_length(), "{it:?}");
-    assert_eq!(reply.information, reply.output.len(), "{it:?}");
+pub fn succeed<'a>(file: &File, it: impl Into<Message<'a>>) -> Reply {
+    let message = it.into();
+    let reply = call(file, message);
+    let expected = match message.info().data {
+        Data::SecondBuffer => Reply::taken(message.data.len()),
+        Data::None | Data::Follows => Reply::done(reply.output.clone()),
+    };
+    assert_eq!(reply, expected, "{message:?}");
+    let length = message.reply_length();
+    assert_eq!(reply.output.len() as u64, length, "{message:?}");
     reply
 }
 
 /// Sends a call that must be refused.
-pub fn refuse(file: &File, it: &Call<'_>, status: Status) {
-    assert_eq!(call(file, it), Reply::refused(status), "{it:?}");
+pub fn refuse<'a>(file: &File, it: impl Into<Message<'a>>, status: Status) {
+    let message = it.into();
+    assert_eq!(call(file, message), Reply::refused(status), "{message:?}");
 }
 
 /// Sends bytes, and checks that the output buffer is left alone beyond what the driver says it wrote.
@@ -153,13 +165,13 @@ pub fn send(file: &File, code: u32, request: &[u8], mut output: Vec<u8>) -> Repl
         "{code:#x} claims more than there is room for"
     );
     let is_input = code & 3 == Method::InDirect as u32;
-    let answer = if is_input { 0 } else { outcome.information };
+    let written = if is_input { 0 } else { outcome.information };
     assert_eq!(
-        output.get(answer..),
-        before.get(answer..),
-        "{code:#x} wrote beyond its answer"
+        output.get(written..),
+        before.get(written..),
+        "{code:#x} wrote beyond its reply"
     );
-    output.truncate(answer);
+    output.truncate(written);
     Reply {
         status: Status::from_code(outcome.status),
         information: outcome.information,
@@ -168,25 +180,21 @@ pub fn send(file: &File, code: u32, request: &[u8], mut output: Vec<u8>) -> Repl
 }
 
 /// The bytes of a request.
-pub fn encode(call: &Call<'_>) -> Vec<u8> {
-    let mut request = vec![0; call.encoded_length()];
-    assert_eq!(call.encode(&mut request), Some(request.len()));
+pub fn encode<'a>(it: impl Into<Message<'a>>) -> Vec<u8> {
+    let message = it.into();
+    let mut request = vec![0; message.encoded_length()];
+    assert_eq!(message.encode(&mut request), Some(request.len()));
     request
 }
 
 /// The handle that a call makes.
-pub fn make(file: &File, it: &Call<'_>) -> Handle {
-    Handle::from_number(
-        succeed(file, it)
-            .answer::<wire::CreatedAnswer>()
-            .handle
-            .get(),
-    )
+pub fn make<'a>(file: &File, it: impl Into<Message<'a>>) -> Handle {
+    succeed(file, it).parse::<Created>().handle()
 }
 
 /// Zeroed memory that is a child of the file object.
-pub fn memory(pool: PoolKind, size: u64) -> Call<'static> {
-    Call::CreateMemory(CreateMemory {
+pub fn memory(pool: PoolKind, size: u64) -> Message<'static> {
+    Message::from(CreateMemory {
         pool,
         parent: Parent::FileObject,
         content: Content::Zeroed,
@@ -196,8 +204,8 @@ pub fn memory(pool: PoolKind, size: u64) -> Call<'static> {
 }
 
 /// Preallocated memory that is a child of the file object.
-pub fn preallocated(pool: PoolKind, size: u64) -> Call<'static> {
-    Call::CreatePreallocated(CreatePreallocated {
+pub fn preallocated(pool: PoolKind, size: u64) -> Message<'static> {
+    Message::from(CreatePreallocated {
         pool,
         parent: Parent::FileObject,
         tag: Tag::DEFAULT,
@@ -206,8 +214,8 @@ pub fn preallocated(pool: PoolKind, size: u64) -> Call<'static> {
 }
 
 /// A WDF lookaside list.
-pub fn list(pool: PoolKind, size: u64) -> Call<'static> {
-    Call::CreateLookaside(CreateList {
+pub fn list(pool: PoolKind, size: u64) -> Message<'static> {
+    Message::from(CreateLookaside {
         pool,
         tag: Tag::DEFAULT,
         size,
@@ -215,8 +223,8 @@ pub fn list(pool: PoolKind, size: u64) -> Call<'static> {
 }
 
 /// An Ex lookaside list.
-pub fn ex_list(pool: PoolKind, size: u64) -> Call<'static> {
-    Call::InitializeExList(InitializeExList {
+pub fn ex_list(pool: PoolKind, size: u64) -> Message<'static> {
+    Message::from(InitializeExList {
         pool,
         tag: Tag::DEFAULT,
         size,
@@ -235,12 +243,12 @@ pub fn span(handle: Handle, offset: u64, length: u64) -> Span {
 
 /// The bytes of an object.
 pub fn read(file: &File, handle: Handle, length: u64) -> Vec<u8> {
-    succeed(file, &Call::Read(span(handle, 0, length))).output
+    succeed(file, span(handle, 0, length).read()).output
 }
 
 /// What is alive.
-pub fn statistics(file: &File) -> wire::StatisticsAnswer {
-    succeed(file, &Call::Statistics).answer()
+pub fn statistics(file: &File) -> StatisticsReply {
+    succeed(file, Statistics {}).parse()
 }
 
 /// A file object with one object of each kind.
@@ -278,27 +286,21 @@ impl World {
             tag: Tag::DEFAULT,
             size: SIZE,
         };
-        let list = make(file, &list(PoolKind::Paged, SIZE));
-        let ex = make(file, &ex_list(PoolKind::Paged, SIZE));
+        let list = make(file, list(PoolKind::Paged, SIZE));
+        let ex = make(file, ex_list(PoolKind::Paged, SIZE));
         let world = Self {
-            memory: make(file, &memory(PoolKind::NonPaged, SIZE)),
-            paged: make(file, &memory(PoolKind::Paged, SIZE)),
-            uninitialized: make(file, &Call::CreateMemory(raw)),
-            preallocated: make(file, &preallocated(PoolKind::NonPaged, SIZE)),
+            memory: make(file, memory(PoolKind::NonPaged, SIZE)),
+            paged: make(file, memory(PoolKind::Paged, SIZE)),
+            uninitialized: make(file, raw),
+            preallocated: make(file, preallocated(PoolKind::NonPaged, SIZE)),
             list,
-            taken: make(file, &Call::CreateFromLookaside { list }),
+            taken: make(file, CreateFromLookaside { list }),
             ex_list: ex,
-            entry: make(file, &Call::AllocateEntry { list: ex }),
-            other_ex_list: make(file, &ex_list(PoolKind::Paged, SIZE)),
+            entry: make(file, AllocateEntry { list: ex }),
+            other_ex_list: make(file, ex_list(PoolKind::Paged, SIZE)),
         };
         for (byte, handle) in world.written().into_iter().zip(b'a'..).map(|(h, b)| (b, h)) {
-            succeed(
-                file,
-                &Call::Fill {
-                    span: span(handle, 0, SIZE),
-                    byte,
-                },
-            );
+            succeed(file, span(handle, 0, SIZE).fill(byte));
         }
         world
     }
@@ -332,11 +334,11 @@ impl World {
     }
 
     /// Everything that a call may change: what is alive, and what it holds.
-    pub fn state(&self, file: &File) -> (wire::StatisticsAnswer, Vec<Vec<u8>>) {
+    pub fn state(&self, file: &File) -> (StatisticsReply, Vec<Vec<u8>>) {
         let bytes = self.written().map(|handle| read(file, handle, SIZE)).into();
         refuse(
             file,
-            &Call::Read(span(self.uninitialized, 0, 1)),
+            span(self.uninitialized, 0, 1).read(),
             Status::INVALID_DEVICE_STATE,
         );
         (statistics(file), bytes)

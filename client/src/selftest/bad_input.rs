@@ -1,6 +1,6 @@
 //! Every call with malformed requests: each is rejected, and no object is created or deleted.
 
-use wdfmem_ioctl::{CALLS, Call, CallInfo, Code, Status, VERSION, wire::Header};
+use wdfmem_ioctl::*;
 use zerocopy::IntoBytes;
 
 use super::checker::{CONTRACT, Checker};
@@ -12,13 +12,14 @@ const OUTPUT: usize = 512;
 /// Runs this chapter.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("Malformed requests to every call");
-    let before = checker.send(&Call::Statistics).output;
+    let before = checker.send(Statistics {}).output;
     for info in CALLS {
         let faults = faults(info);
         let wrong = faults.iter().find_map(|(fault, request, expected)| {
             let output = vec![UNTOUCHED; OUTPUT];
             let reply = send(checker.file, info.code.number(), request, output);
-            let rejected = reply.status == *expected && reply.output.is_empty() && reply.tidy;
+            let rejected =
+                reply.status == *expected && reply.output.is_empty() && reply.output_tail_untouched;
             (!rejected).then(|| format!("{fault}: {}, not {expected}", reply.status))
         });
         checker.check(
@@ -33,7 +34,7 @@ pub fn run(checker: &mut Checker<'_>) {
             wrong.unwrap_or_default(),
         );
     }
-    let after = checker.send(&Call::Statistics).output;
+    let after = checker.send(Statistics {}).output;
     checker.check(
         CONTRACT,
         "none of them changed what is allocated",

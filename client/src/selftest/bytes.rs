@@ -1,9 +1,6 @@
 //! Bytes of objects: write, read, fill, copy, checksum, and the same in bulk.
 
-use wdfmem_ioctl::{
-    Call, Content, CopyBytes, CreateMemory, Handle, Level, Parent, PoolKind, Span, Status, Tag,
-    wire,
-};
+use wdfmem_ioctl::*;
 
 use super::checker::{CONTRACT, Checker};
 use crate::session;
@@ -11,8 +8,8 @@ use crate::session;
 /// The CRC-32 of "123456789": the check value that descriptions of the algorithm give.
 const CHECK: u32 = 0xCBF4_3926;
 
-fn memory(pool: PoolKind, size: u64) -> Call<'static> {
-    Call::CreateMemory(CreateMemory {
+fn memory(pool: PoolKind, size: u64) -> Message<'static> {
+    Message::from(CreateMemory {
         pool,
         parent: Parent::FileObject,
         content: Content::Zeroed,
@@ -25,18 +22,18 @@ fn memory(pool: PoolKind, size: u64) -> Call<'static> {
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("Bytes");
     let one = checker
-        .make_unchecked(&memory(PoolKind::NonPaged, 64))
+        .make_unchecked(memory(PoolKind::NonPaged, 64))
         .handle;
-    let two = checker.make_unchecked(&memory(PoolKind::Paged, 32)).handle;
+    let two = checker.make_unchecked(memory(PoolKind::Paged, 32)).handle;
     small(checker, one, two);
     past_the_end(checker, one, two);
     bulk(checker);
-    checker.send(&Call::Delete { handle: one });
-    checker.send(&Call::Delete { handle: two });
+    checker.send(Delete { handle: one });
+    checker.send(Delete { handle: two });
     checker.reject(
         CONTRACT,
         "read a deleted object",
-        &Call::Read(span(one, 0, 1)),
+        span(one, 0, 1).read(),
         Status::INVALID_HANDLE,
     );
 }
@@ -53,19 +50,16 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     checker.succeed(
         CONTRACT,
         "write nine bytes",
-        &Call::Write {
+        Write {
             handle: one,
             offset: 0,
-            data: b"123456789",
-        },
+        }
+        .with(b"123456789"),
     );
     checker.reads(CONTRACT, "read them", span(one, 0, 9), b"123456789");
-    let checksum = Call::Checksum {
-        span: span(one, 0, 9),
-        level: Level::Passive,
-    };
-    let reply = checker.succeed(CONTRACT, "compute their checksum", &checksum);
-    let answer = reply.answer::<wire::ChecksumAnswer>();
+    let checksum = span(one, 0, 9).checksum(Level::Passive);
+    let reply = checker.succeed(CONTRACT, "compute their checksum", checksum);
+    let answer = reply.parse::<Checksummed>();
     let right = answer.is_some_and(|answer| answer.checksum.get() == CHECK);
     checker.check(
         CONTRACT,
@@ -75,7 +69,7 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
         "",
     );
     let copy = |source, target, target_offset| {
-        Call::Copy(CopyBytes {
+        Message::from(CopyBytes {
             source,
             source_offset: 0,
             target,
@@ -86,7 +80,7 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     checker.succeed(
         CONTRACT,
         "copy them from nonpaged to paged memory",
-        &copy(one, two, 3),
+        copy(one, two, 3),
     );
     checker.reads(
         CONTRACT,
@@ -97,7 +91,7 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     checker.succeed(
         CONTRACT,
         "copy within one object, overlapping",
-        &copy(one, one, 4),
+        copy(one, one, 4),
     );
     checker.reads(
         CONTRACT,
@@ -105,11 +99,8 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
         span(one, 0, 13),
         b"1234123456789",
     );
-    let fill = Call::Fill {
-        span: span(one, 2, 3),
-        byte: b'*',
-    };
-    checker.succeed(CONTRACT, "fill three of them", &fill);
+    let fill = span(one, 2, 3).fill(b'*');
+    checker.succeed(CONTRACT, "fill three of them", fill);
     checker.reads(CONTRACT, "read the result", span(one, 0, 6), b"12***2");
 }
 
@@ -117,7 +108,7 @@ fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     let source = Status::BUFFER_TOO_SMALL;
     let target = Status::INVALID_BUFFER_SIZE;
     let copy = |source_offset, target_offset| {
-        Call::Copy(CopyBytes {
+        Message::from(CopyBytes {
             source: one,
             source_offset,
             target: two,
@@ -125,64 +116,54 @@ fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
             length: 32,
         })
     };
-    let cases: [(&str, Call<'_>, Status); 8] = [
-        ("read past the end", Call::Read(span(one, 60, 5)), source),
+    let cases: [(&str, Message<'_>, Status); 8] = [
+        ("read past the end", span(one, 60, 5).read(), source),
         (
             "read at an offset of 2^64 - 1",
-            Call::Read(span(one, u64::MAX, 2)),
+            span(one, u64::MAX, 2).read(),
             source,
         ),
         (
             "write past the end",
-            Call::Write {
+            Write {
                 handle: one,
                 offset: 63,
-                data: b"ab",
-            },
+            }
+            .with(b"ab"),
             target,
         ),
-        (
-            "fill past the end",
-            Call::Fill {
-                span: span(one, 64, 1),
-                byte: 0,
-            },
-            target,
-        ),
+        ("fill past the end", span(one, 64, 1).fill(0), target),
         (
             "compute a checksum past the end",
-            Call::Checksum {
-                span: span(one, 1, 64),
-                level: Level::Passive,
-            },
+            span(one, 1, 64).checksum(Level::Passive),
             source,
         ),
         ("copy from past the end", copy(33, 0), source),
         ("copy to past the end", copy(0, 1), target),
         (
             "write zero bytes",
-            Call::Write {
+            Write {
                 handle: one,
                 offset: 0,
-                data: b"",
-            },
+            }
+            .with(b""),
             Status::INVALID_PARAMETER,
         ),
     ];
     for (what, call, status) in cases {
-        checker.reject(CONTRACT, what, &call, status);
+        checker.reject(CONTRACT, what, call, status);
     }
 }
 
 fn bulk(checker: &mut Checker<'_>) {
     const LENGTH: usize = 100_000;
-    let made = checker.make_unchecked(&memory(PoolKind::NonPaged, LENGTH as u64));
+    let made = checker.make_unchecked(memory(PoolKind::NonPaged, LENGTH as u64));
     let data: Vec<u8> = (0..=250).cycle().take(LENGTH).collect();
-    let write = Call::BulkWrite {
+    let write = BulkWrite {
         handle: made.handle,
         offset: 0,
     };
-    let reply = session::call_with(checker.file, &write, data.clone());
+    let reply = checker.send(write.with(&data));
     let windows_call = "DeviceIoControl (METHOD_IN_DIRECT)";
     checker.record(
         CONTRACT,
@@ -198,8 +179,8 @@ fn bulk(checker: &mut Checker<'_>) {
         reply.information == LENGTH,
         format!("it reports {} bytes", reply.information),
     );
-    let read = Call::BulkRead(made.first(LENGTH as u64));
-    let reply = session::call(checker.file, &read);
+    let read = made.first(LENGTH as u64).bulk_read();
+    let reply = checker.send(read);
     let windows_call = "DeviceIoControl (METHOD_OUT_DIRECT)";
     checker.record(
         CONTRACT,
@@ -210,7 +191,7 @@ fn bulk(checker: &mut Checker<'_>) {
     );
     let same = reply.output == data;
     checker.check(CONTRACT, "the bytes are the same", windows_call, same, "");
-    let reply = session::call_with(checker.file, &read, vec![session::UNTOUCHED; LENGTH - 1]);
+    let reply = session::call_with(checker.file, read, vec![session::UNTOUCHED; LENGTH - 1]);
     let short = Status::BUFFER_TOO_SMALL;
     checker.record(
         CONTRACT,
@@ -219,7 +200,7 @@ fn bulk(checker: &mut Checker<'_>) {
         &reply,
         short,
     );
-    checker.send(&Call::Delete {
+    checker.send(Delete {
         handle: made.handle,
     });
 }

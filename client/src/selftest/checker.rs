@@ -1,6 +1,6 @@
 //! Makes calls and records how they ended.
 
-use wdfmem_ioctl::{Call, Handle, Level, PoolKind, Span, Status, Tag, Traits};
+use wdfmem_ioctl::{Created, Delete, Handle, Level, Message, PoolKind, Span, Status, Tag, Traits};
 
 use super::{Results, Row};
 use crate::{
@@ -49,8 +49,8 @@ impl Made {
 }
 
 /// The call that deletes an object.
-pub const fn delete(handle: Handle) -> Call<'static> {
-    Call::Delete { handle }
+pub fn delete(handle: Handle) -> Message<'static> {
+    Message::from(Delete { handle })
 }
 
 impl<'a> Checker<'a> {
@@ -77,26 +77,26 @@ impl<'a> Checker<'a> {
     }
 
     /// Makes a call without recording it.
-    pub fn send(&self, call: &Call<'_>) -> Reply {
+    pub fn send<'m>(&self, call: impl Into<Message<'m>>) -> Reply {
         session::call(self.file, call)
     }
 
     /// Makes a call that must succeed.
-    pub fn succeed(
+    pub fn succeed<'m>(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
-        call: &Call<'_>,
+        call: impl Into<Message<'m>>,
     ) -> Reply {
         self.ends(rule, what, call, Status::SUCCESS)
     }
 
     /// Makes a call that must be rejected with this status and without output.
-    pub fn reject(
+    pub fn reject<'m>(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
-        call: &Call<'_>,
+        call: impl Into<Message<'m>>,
         status: Status,
     ) {
         self.ends(rule, what, call, status);
@@ -104,37 +104,40 @@ impl<'a> Checker<'a> {
 
     /// Reads bytes at DISPATCH_LEVEL, which the driver must reject for paged memory.
     pub fn read_at_dispatch(&mut self, rule: &'static str, pool: PoolKind, span: Span) {
-        let call = Call::Checksum {
-            span,
-            level: Level::Dispatch,
-        };
+        let call = span.checksum(Level::Dispatch);
         let status = match pool {
             PoolKind::NonPaged => Status::SUCCESS,
             PoolKind::Paged => Status::NOT_SUPPORTED,
         };
-        self.ends(rule, "read it at DISPATCH_LEVEL", &call, status);
+        self.ends(rule, "read it at DISPATCH_LEVEL", call, status);
     }
 
     /// Makes a call that must create an object.
-    pub fn make(&mut self, rule: &'static str, what: impl Into<String>, call: &Call<'_>) -> Made {
+    pub fn make<'m>(
+        &mut self,
+        rule: &'static str,
+        what: impl Into<String>,
+        call: impl Into<Message<'m>>,
+    ) -> Made {
         let reply = self.succeed(rule, what, call);
         made(&reply)
     }
 
     /// Creates an object without recording it.
-    pub fn make_unchecked(&self, call: &Call<'_>) -> Made {
+    pub fn make_unchecked<'m>(&self, call: impl Into<Message<'m>>) -> Made {
         made(&self.send(call))
     }
 
-    fn ends(
+    fn ends<'m>(
         &mut self,
         rule: &'static str,
         what: impl Into<String>,
-        call: &Call<'_>,
+        call: impl Into<Message<'m>>,
         status: Status,
     ) -> Reply {
-        let reply = session::call(self.file, call);
-        let windows_call = call.code().info().windows_call;
+        let message = call.into();
+        let reply = session::call(self.file, message);
+        let windows_call = message.info().windows_call;
         self.record(rule, what, windows_call, &reply, status);
         reply
     }
@@ -161,7 +164,7 @@ impl<'a> Checker<'a> {
         expected: Status,
     ) {
         let silent = reply.status.is_success() || reply.output.is_empty();
-        let detail = if !reply.tidy {
+        let detail = if !reply.output_tail_untouched {
             Some("output beyond the reply was overwritten".to_owned())
         } else if !silent {
             Some(format!(
@@ -212,7 +215,7 @@ impl<'a> Checker<'a> {
         span: Span,
         expected: &[u8],
     ) {
-        let reply = self.send(&Call::Read(span));
+        let reply = self.send(span.read());
         let ok = reply.status == Status::SUCCESS && reply.output == expected;
         let detail = if reply.status != Status::SUCCESS {
             reply.status.to_string()
@@ -242,22 +245,23 @@ impl<'a> Checker<'a> {
     /// Fails each pool allocation of a call in turn: each time the call must be rejected with
     /// STATUS_INSUFFICIENT_RESOURCES, or succeed without that allocation. `undo` deletes what a success created.
     /// Skipped on systems without fault injection.
-    pub fn fail_allocations(
+    pub fn fail_allocations<'m>(
         &mut self,
         rule: &'static str,
-        call: &Call<'_>,
-        undo: impl Fn(Handle) -> Call<'static>,
+        call: impl Into<Message<'m>>,
+        undo: impl Fn(Handle) -> Message<'static>,
     ) {
+        let message = call.into();
         let mut rejected = 0_u32;
         let mut wrong = None;
         for nth in 1..=100 {
             let Some(before) = self.system.fail_allocation(nth) else {
                 return;
             };
-            let reply = self.send(call);
+            let reply = self.send(message);
             let after = self.system.fail_allocation(0).unwrap_or(before);
             if reply.status == Status::SUCCESS {
-                self.send(&undo(made(&reply).handle));
+                self.send(undo(made(&reply).handle));
             } else if reply.status == Status::INSUFFICIENT_RESOURCES && reply.output.is_empty() {
                 rejected += 1;
             } else {
@@ -267,7 +271,7 @@ impl<'a> Checker<'a> {
                 break;
             }
         }
-        let windows_call = call.code().info().windows_call;
+        let windows_call = message.info().windows_call;
         let detail = match wrong {
             Some(status) => status.to_string(),
             None => {
@@ -290,16 +294,16 @@ impl<'a> Checker<'a> {
 }
 
 fn made(reply: &Reply) -> Made {
-    match reply.created() {
-        Some(answer) => Made {
-            handle: Handle::from_number(answer.handle.get()),
-            size: answer.size.get(),
-            traits: Traits::from_number(answer.traits.get()),
+    match reply.parse::<Created>() {
+        Some(created) => Made {
+            handle: created.handle(),
+            size: created.size.get(),
+            traits: created.traits(),
         },
         None => Made {
             handle: Handle::NONE,
             size: 0,
-            traits: Traits::NONE,
+            traits: Traits::empty(),
         },
     }
 }

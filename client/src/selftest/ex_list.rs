@@ -1,9 +1,6 @@
 //! ExAllocateFromPagedLookasideList with Initialize, Free and Delete, and the nonpaged counterparts.
 
-use wdfmem_ioctl::{
-    Call, Capabilities, Handle, InitializeExList, MIN_ENTRY_BYTES, PoolKind, Routines, Status, Tag,
-    Traits, wire,
-};
+use wdfmem_ioctl::*;
 
 use super::checker::Checker;
 
@@ -34,8 +31,8 @@ fn tag() -> Tag {
     Tag::parse("Entr").unwrap_or(Tag::DEFAULT)
 }
 
-fn initialize(pool: PoolKind, size: u64, routines: Routines) -> Call<'static> {
-    Call::InitializeExList(InitializeExList {
+fn initialize(pool: PoolKind, size: u64, routines: Routines) -> Message<'static> {
+    Message::from(InitializeExList {
         pool,
         tag: tag(),
         size,
@@ -43,8 +40,8 @@ fn initialize(pool: PoolKind, size: u64, routines: Routines) -> Call<'static> {
     })
 }
 
-fn allocate(list: Handle) -> Call<'static> {
-    Call::AllocateEntry { list }
+fn allocate(list: Handle) -> Message<'static> {
+    Message::from(AllocateEntry { list })
 }
 
 /// Runs this chapter.
@@ -63,16 +60,11 @@ pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
     ] {
         let call = initialize(PoolKind::Paged, size, Routines::Inline);
         let what = format!("initialize a list of entries {what}");
-        checker.reject("E1", what, &call, Status::INVALID_PARAMETER);
+        checker.reject("E1", what, call, Status::INVALID_PARAMETER);
     }
     checker.about(Some(PAGED.allocate));
     let none = allocate(Handle::NONE);
-    checker.reject(
-        "E1",
-        "allocate from handle 0",
-        &none,
-        Status::INVALID_HANDLE,
-    );
+    checker.reject("E1", "allocate from handle 0", none, Status::INVALID_HANDLE);
     checker.about(None);
     checker.blocks(
         "E4",
@@ -84,12 +76,12 @@ pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
 }
 
 fn which_way(checker: &mut Checker<'_>) {
-    let reply = checker.send(&Call::QueryVersion);
+    let reply = checker.send(QueryVersion {});
     let system = checker.system.describe();
-    let answer = reply.answer::<wire::VersionAnswer>();
+    let answer = reply.parse::<VersionReply>();
     let way = answer.map(|answer| {
-        let found = Capabilities::from_number(answer.capabilities.get());
-        if found.has(Capabilities::LOOKASIDE_EXPORTS) {
+        let found = answer.capabilities();
+        if found.contains(Capabilities::LOOKASIDE_EXPORTS) {
             "its kernel exports the call"
         } else {
             "its kernel does not export the call"
@@ -117,14 +109,14 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &C
     };
     checker.about(Some(calls.initialize));
     let what = format!("initialize a list of {pool} entries of {size} bytes, served {way}");
-    let list = checker.make("E1, E7", what, &initialize(pool, size, routines));
+    let list = checker.make("E1, E7", what, initialize(pool, size, routines));
     checker.about(Some(calls.allocate));
     let entry = checker.make(
         "E2, E6",
         "allocate an entry, at PASSIVE_LEVEL",
-        &allocate(list.handle),
+        allocate(list.handle),
     );
-    let right = entry.size == size && entry.traits.has(Traits::ALIGNED);
+    let right = entry.size == size && entry.traits.contains(Traits::ALIGNED);
     checker.check(
         "E2",
         "it has the list's buffer size",
@@ -133,63 +125,60 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &C
         "",
     );
     checker.reads("E2, C8", "it reads as zeros", entry.first(size), &[0; 80]);
-    checker.send(&Call::Fill {
-        span: entry.first(size),
-        byte: 0xA5,
-    });
+    checker.send(entry.first(size).fill(0xA5));
     checker.about(Some("memory access"));
     checker.read_at_dispatch("E5", pool, entry.first(size));
     checker.about(Some(calls.allocate));
-    checker.fail_allocations("E2, E3", &allocate(list.handle), move |entry| {
-        Call::FreeEntry {
+    checker.fail_allocations("E2, E3", allocate(list.handle), move |entry| {
+        Message::from(FreeEntry {
             list: list.handle,
             entry,
-        }
+        })
     });
     freeing(checker, pool, list.handle, entry.handle, calls);
     reuse(checker, list.handle, calls);
     checker.about(Some(calls.delete));
-    let delete = Call::DeleteExList { list: list.handle };
-    checker.succeed("E1", "delete the list", &delete);
-    checker.reject("E1", "delete it again", &delete, Status::INVALID_HANDLE);
+    let delete = Message::from(DeleteExList { list: list.handle });
+    checker.succeed("E1", "delete the list", delete);
+    checker.reject("E1", "delete it again", delete, Status::INVALID_HANDLE);
     checker.about(Some(calls.allocate));
     checker.reject(
         "E1",
         "allocate from it after it was deleted",
-        &allocate(list.handle),
+        allocate(list.handle),
         Status::INVALID_HANDLE,
     );
     checker.about(None);
 }
 
 fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handle, calls: &Calls) {
-    let other = checker.make_unchecked(&initialize(pool, 80, Routines::Inline));
+    let other = checker.make_unchecked(initialize(pool, 80, Routines::Inline));
     checker.about(Some(calls.free));
-    let elsewhere = Call::FreeEntry {
+    let elsewhere = Message::from(FreeEntry {
         list: other.handle,
         entry,
-    };
+    });
     checker.reject(
         "E4",
         "free the entry to another list",
-        &elsewhere,
+        elsewhere,
         Status::INVALID_PARAMETER,
     );
     checker.about(Some(calls.delete));
-    checker.send(&Call::DeleteExList { list: other.handle });
-    let early = Call::DeleteExList { list };
+    checker.send(DeleteExList { list: other.handle });
+    let early = Message::from(DeleteExList { list });
     checker.reject(
         "E4",
         "delete the list while the entry is in use",
-        &early,
+        early,
         Status::DEVICE_BUSY,
     );
     checker.about(Some(calls.free));
-    let free = Call::FreeEntry { list, entry };
-    checker.succeed("E4", "free the entry to its list", &free);
-    checker.reject("E4", "free it again", &free, Status::INVALID_HANDLE);
+    let free = Message::from(FreeEntry { list, entry });
+    checker.succeed("E4", "free the entry to its list", free);
+    checker.reject("E4", "free it again", free, Status::INVALID_HANDLE);
     checker.about(Some("memory access"));
-    let span = wdfmem_ioctl::Span {
+    let span = Span {
         handle: entry,
         offset: 0,
         length: 1,
@@ -197,7 +186,7 @@ fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handl
     checker.reject(
         "E4",
         "read it after it was freed",
-        &Call::Read(span),
+        span.read(),
         Status::INVALID_HANDLE,
     );
 }
@@ -206,8 +195,8 @@ fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handl
 fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
     let counters = |checker: &Checker<'_>| {
         checker
-            .send(&Call::Statistics)
-            .answer::<wire::StatisticsAnswer>()
+            .send(Statistics {})
+            .parse::<StatisticsReply>()
             .map(|answer| (answer.list_hits.get(), answer.list_misses.get()))
     };
     let Some((hits, misses)) = counters(checker) else {
@@ -221,20 +210,17 @@ fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
         return;
     };
     checker.about(Some(calls.allocate));
-    let first = checker.make_unchecked(&allocate(list));
-    let second = checker.make_unchecked(&allocate(list));
-    checker.send(&Call::Fill {
-        span: first.first(80),
-        byte: 0xA5,
-    });
-    checker.send(&Call::FreeEntry {
+    let first = checker.make_unchecked(allocate(list));
+    let second = checker.make_unchecked(allocate(list));
+    checker.send(first.first(80).fill(0xA5));
+    checker.send(FreeEntry {
         list,
         entry: first.handle,
     });
     let third = checker.make(
         "E3",
         "allocate an entry after one was freed",
-        &allocate(list),
+        allocate(list),
     );
     checker.reads(
         "C8",
@@ -258,7 +244,7 @@ fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
         );
     }
     for entry in [second, third] {
-        checker.send(&Call::FreeEntry {
+        checker.send(FreeEntry {
             list,
             entry: entry.handle,
         });

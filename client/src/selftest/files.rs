@@ -1,9 +1,6 @@
 //! File objects: handles are private to one, each has a quota, and closing one frees its objects.
 
-use wdfmem_ioctl::{
-    Call, Content, CreateList, CreateMemory, DEVICE_OBJECTS, FILE_BYTES, FILE_OBJECTS, Handle,
-    InitializeExList, MAX_OBJECT_BYTES, Parent, PoolKind, Routines, Status, Tag, wire,
-};
+use wdfmem_ioctl::*;
 
 use super::{
     Results,
@@ -17,8 +14,8 @@ use crate::{
 
 const CHAPTER: &str = "File objects";
 
-fn memory(parent: Parent, size: u64) -> Call<'static> {
-    Call::CreateMemory(CreateMemory {
+fn memory(parent: Parent, size: u64) -> Message<'static> {
+    Message::from(CreateMemory {
         pool: PoolKind::NonPaged,
         parent,
         content: Content::Zeroed,
@@ -46,33 +43,30 @@ fn other_file(system: &dyn System, results: &mut Results, mine: &dyn File, other
         checker.make(
             CONTRACT,
             "allocate memory through one file object",
-            &memory(Parent::FileObject, 16),
+            memory(Parent::FileObject, 16),
         )
     };
     let mut checker = Checker::new(system, other, results);
     checker.chapter(CHAPTER);
     let cases = [
-        (
-            "read it through another file object",
-            Call::Read(made.first(1)),
-        ),
+        ("read it through another file object", made.first(1).read()),
         (
             "write to it through another file object",
-            Call::Write {
+            Write {
                 handle: made.handle,
                 offset: 0,
-                data: b"x",
-            },
+            }
+            .with(b"x"),
         ),
         (
             "delete it through another file object",
-            Call::Delete {
+            Message::from(Delete {
                 handle: made.handle,
-            },
+            }),
         ),
     ];
     for (what, call) in cases {
-        checker.reject(CONTRACT, what, &call, Status::INVALID_HANDLE);
+        checker.reject(CONTRACT, what, call, Status::INVALID_HANDLE);
     }
     let mut checker = Checker::new(system, mine, results);
     checker.chapter(CHAPTER);
@@ -85,7 +79,7 @@ fn other_file(system: &dyn System, results: &mut Results, mine: &dyn File, other
 }
 
 /// Creates objects until one is rejected. Returns how many, and the status of the last call.
-fn fill_up(file: &dyn File, call: &Call<'_>) -> (u32, Status) {
+fn fill_up(file: &dyn File, call: Message<'_>) -> (u32, Status) {
     let mut made = 0;
     loop {
         let reply = session::call(file, call);
@@ -105,7 +99,7 @@ fn quotas(system: &dyn System, results: &mut Results, file: &dyn File) {
     for _ in 0..most {
         handles.push(
             checker
-                .make_unchecked(&memory(Parent::Device, MAX_OBJECT_BYTES))
+                .make_unchecked(memory(Parent::Device, MAX_OBJECT_BYTES))
                 .handle,
         );
     }
@@ -116,13 +110,13 @@ fn quotas(system: &dyn System, results: &mut Results, file: &dyn File) {
     checker.reject(
         CONTRACT,
         "allocate one more byte than the quota allows",
-        &one_more,
+        one_more,
         quota,
     );
     for handle in handles {
-        checker.send(&Call::Delete { handle });
+        checker.send(Delete { handle });
     }
-    let (made, rejection) = fill_up(file, &one_more);
+    let (made, rejection) = fill_up(file, one_more);
     checker.check(
         CONTRACT,
         format!("a file object may have {FILE_OBJECTS} objects, and no more"),
@@ -140,7 +134,7 @@ fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failur
     let mut made = 0;
     let mut rejection = Status::SUCCESS;
     for file in &files {
-        let (more, status) = fill_up(file.as_ref(), &call);
+        let (more, status) = fill_up(file.as_ref(), call);
         made += more;
         rejection = status;
     }
@@ -164,35 +158,35 @@ fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failur
 
 fn close_with_objects(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     let closed = system.open()?;
-    let leave = |call: &Call<'_>| {
+    let leave = |call: Message<'_>| {
         let reply = session::call(closed.as_ref(), call);
-        reply.created().map_or(Handle::NONE, |answer| {
-            Handle::from_number(answer.handle.get())
-        })
+        reply
+            .parse::<Created>()
+            .map_or(Handle::NONE, |created| created.handle())
     };
     for parent in Parent::ALL {
-        leave(&memory(*parent, 10_000));
+        leave(memory(*parent, 10_000));
     }
     for pool in PoolKind::ALL {
         let (pool, tag) = (*pool, Tag::DEFAULT);
-        let list = leave(&Call::CreateLookaside(CreateList {
+        let list = leave(Message::from(CreateLookaside {
             pool,
             tag,
             size: 100,
         }));
-        leave(&Call::CreateFromLookaside { list });
-        let list = leave(&Call::InitializeExList(InitializeExList {
+        leave(Message::from(CreateFromLookaside { list }));
+        let list = leave(Message::from(InitializeExList {
             pool,
             tag,
             size: 100,
             routines: Routines::Inline,
         }));
-        leave(&Call::AllocateEntry { list });
+        leave(Message::from(AllocateEntry { list }));
     }
     let counted = |file: &dyn File| {
-        let reply = session::call(file, &Call::Statistics);
+        let reply = session::call(file, Statistics {});
         reply
-            .answer::<wire::StatisticsAnswer>()
+            .parse::<StatisticsReply>()
             .map(|answer| answer.device_charged.objects.get())
     };
     let before = counted(closed.as_ref());

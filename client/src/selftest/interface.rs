@@ -1,14 +1,15 @@
 //! The interface itself: its version, who may open it, and requests it must reject.
 
-use wdfmem_ioctl::{Call, Code, Handle, Status, VERSION, wire};
+use wdfmem_ioctl::*;
 
 use super::checker::{CONTRACT, Checker};
+use crate::session::encode;
 
 /// Runs this chapter.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("The interface");
-    let reply = checker.succeed(CONTRACT, "query the version", &Call::QueryVersion);
-    let version = reply.answer::<wire::VersionAnswer>();
+    let reply = checker.succeed(CONTRACT, "query the version", QueryVersion {});
+    let version = reply.parse::<VersionReply>();
     let ours = version.is_some_and(|answer| answer.version.get() == VERSION);
     checker.check(
         CONTRACT,
@@ -27,13 +28,10 @@ pub fn run(checker: &mut Checker<'_>) {
         );
     }
 
-    let call = Call::Delete {
+    let code = Code::Delete.number();
+    let request = encode(Delete {
         handle: Handle::from_number(0x0101),
-    };
-    let code = call.code().number();
-    let mut request = vec![0; call.encoded_length()];
-    let whole = call.encode(&mut request);
-    debug_assert!(whole.is_some(), "the buffer has the length asked for");
+    });
     let changed = |place: usize, value: u8| {
         let mut changed = request.clone();
         if let Some(byte) = changed.get_mut(place) {
@@ -86,14 +84,12 @@ pub fn run(checker: &mut Checker<'_>) {
     for (what, code, request, status) in cases {
         checker.reject_bytes(CONTRACT, what, (code, request, 0), status);
     }
-    let mut plain = vec![0; Call::Statistics.encoded_length()];
-    if Call::Statistics.encode(&mut plain).is_some() {
-        let case = (Call::Statistics.code().number(), plain.as_slice(), 8);
-        checker.reject_bytes(
-            CONTRACT,
-            "an output buffer too short for the reply",
-            case,
-            Status::BUFFER_TOO_SMALL,
-        );
-    }
+    let request = encode(Statistics {});
+    let case = (Code::Statistics.number(), request.as_slice(), 8);
+    checker.reject_bytes(
+        CONTRACT,
+        "an output buffer too short for the reply",
+        case,
+        Status::BUFFER_TOO_SMALL,
+    );
 }

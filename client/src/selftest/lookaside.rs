@@ -1,6 +1,6 @@
 //! WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
 
-use wdfmem_ioctl::{Call, CreateList, Handle, PoolKind, Status, Tag, Traits};
+use wdfmem_ioctl::*;
 
 use super::checker::{Checker, delete};
 
@@ -11,8 +11,8 @@ fn tag() -> Tag {
     Tag::parse("Look").unwrap_or(Tag::DEFAULT)
 }
 
-fn create(pool: PoolKind, size: u64) -> Call<'static> {
-    Call::CreateLookaside(CreateList {
+fn create(pool: PoolKind, size: u64) -> Message<'static> {
+    Message::from(CreateLookaside {
         pool,
         tag: tag(),
         size,
@@ -25,7 +25,7 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.reject(
         "L1, L3",
         "create a list with buffers of zero bytes",
-        &create(PoolKind::NonPaged, 0),
+        create(PoolKind::NonPaged, 0),
         Status::INVALID_PARAMETER,
     );
     for (pool, size) in [
@@ -47,15 +47,15 @@ pub fn run(checker: &mut Checker<'_>) {
 
 fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
     let what = format!("create a list of {pool} buffers of {size} bytes");
-    let list = checker.make("L1", what, &create(pool, size));
-    let take = Call::CreateFromLookaside { list: list.handle };
-    let made = checker.make("L2", "allocate memory from it", &take);
+    let list = checker.make("L1", what, create(pool, size));
+    let take = Message::from(CreateFromLookaside { list: list.handle });
+    let made = checker.make("L2", "allocate memory from it", take);
     let aligned = if size < 4096 {
         Traits::ALIGNED
     } else {
         Traits::PAGE_ALIGNED
     };
-    let right = made.size == size && made.traits.has(aligned);
+    let right = made.size == size && made.traits.contains(aligned);
     checker.check(
         "L1, L2",
         "it has the list's buffer size",
@@ -70,64 +70,61 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
         made.first(size),
         &vec![0; length],
     );
-    checker.send(&Call::Fill {
-        span: made.first(size),
-        byte: 0xA5,
-    });
+    checker.send(made.first(size).fill(0xA5));
 
     checker.about(Some("WdfMemoryGetBuffer"));
     checker.read_at_dispatch("L6", pool, made.first(size));
     checker.about(None);
-    checker.fail_allocations("L3", &take, delete);
+    checker.fail_allocations("L3", take, delete);
 
     let busy = Status::DEVICE_BUSY;
     checker.reject(
         "L5",
         "delete the list while memory from it is in use",
-        &delete(list.handle),
+        delete(list.handle),
         busy,
     );
-    checker.succeed("L5", "return the memory to the list", &delete(made.handle));
+    checker.succeed("L5", "return the memory to the list", delete(made.handle));
     checker.reject(
         "L5",
         "return it again",
-        &delete(made.handle),
+        delete(made.handle),
         Status::INVALID_HANDLE,
     );
-    let again = checker.make("L2", "allocate memory again", &take);
+    let again = checker.make("L2", "allocate memory again", take);
     checker.reads(
         "L2, C8",
         "it holds no bytes of its last owner",
         again.first(size),
         &vec![0; length],
     );
-    checker.send(&delete(again.handle));
-    checker.succeed("L1", "delete the list", &delete(list.handle));
+    checker.send(delete(again.handle));
+    checker.succeed("L1", "delete the list", delete(list.handle));
 }
 
 fn invalid_handles(checker: &mut Checker<'_>) {
-    let list = checker.make_unchecked(&create(PoolKind::NonPaged, 16));
-    let take = |list| Call::CreateFromLookaside { list };
-    let memory = checker.make_unchecked(&take(list.handle));
+    let list = checker.make_unchecked(create(PoolKind::NonPaged, 16));
+    let take = |list| Message::from(CreateFromLookaside { list });
+    let memory = checker.make_unchecked(take(list.handle));
     let mismatch = Status::OBJECT_TYPE_MISMATCH;
     checker.reject(
         "L4",
         "allocate from a handle that is not a list",
-        &take(memory.handle),
+        take(memory.handle),
         mismatch,
     );
-    checker.send(&delete(memory.handle));
-    checker.send(&delete(list.handle));
+    checker.send(delete(memory.handle));
+    checker.send(delete(list.handle));
     checker.reject(
         "L4",
         "allocate from a deleted list",
-        &take(list.handle),
+        take(list.handle),
         Status::INVALID_HANDLE,
     );
     checker.reject(
         "L4",
         "allocate from handle 0",
-        &take(Handle::NONE),
+        take(Handle::NONE),
         Status::INVALID_HANDLE,
     );
 }

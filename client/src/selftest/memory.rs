@@ -1,8 +1,8 @@
 //! WdfMemoryCreate.
 
-use wdfmem_ioctl::{
-    Call, Content, CreateMemory, Level, MAX_OBJECT_BYTES, Parent, PoolKind, Status, Tag, Traits,
-};
+use wdfmem_ioctl::*;
+
+use crate::session;
 
 use super::checker::{CONTRACT, Checker, delete};
 
@@ -53,70 +53,55 @@ fn attributes_and_parents(checker: &mut Checker<'_>) {
         let made = checker.make(
             rule,
             what,
-            &Call::CreateMemory(CreateMemory {
+            CreateMemory {
                 parent,
                 ..create(64)
-            }),
+            },
         );
-        checker.send(&delete(made.handle));
+        checker.send(delete(made.handle));
     }
 }
 
 fn pools(checker: &mut Checker<'_>) {
-    let resident = checker.make(
-        "C2",
-        "allocate 64 bytes of nonpaged memory",
-        &Call::CreateMemory(create(64)),
-    );
+    let resident = checker.make("C2", "allocate 64 bytes of nonpaged memory", create(64));
     let paged = CreateMemory {
         pool: PoolKind::Paged,
         ..create(64)
     };
-    let pageable = checker.make(
-        "C2",
-        "allocate 64 bytes of paged memory",
-        &Call::CreateMemory(paged),
-    );
-    let at = |made: super::checker::Made, level| Call::Checksum {
-        span: made.first(64),
-        level,
-    };
+    let pageable = checker.make("C2", "allocate 64 bytes of paged memory", paged);
+    let at = |made: super::checker::Made, level| made.first(64).checksum(level);
     checker.about(Some("WdfMemoryGetBuffer"));
     checker.succeed(
         "C2",
         "read the nonpaged memory at DISPATCH_LEVEL",
-        &at(resident, Level::Dispatch),
+        at(resident, Level::Dispatch),
     );
     checker.reject(
         "C2",
         "read the paged memory at DISPATCH_LEVEL",
-        &at(pageable, Level::Dispatch),
+        at(pageable, Level::Dispatch),
         Status::NOT_SUPPORTED,
     );
     checker.succeed(
         "C2",
         "read the paged memory at PASSIVE_LEVEL",
-        &at(pageable, Level::Passive),
+        at(pageable, Level::Passive),
     );
     checker.about(None);
-    checker.send(&delete(resident.handle));
-    checker.send(&delete(pageable.handle));
+    checker.send(delete(resident.handle));
+    checker.send(delete(pageable.handle));
 }
 
 fn tags(checker: &mut Checker<'_>) {
-    let made = checker.make(
-        "C3",
-        "allocate with the tag 'Mem1'",
-        &Call::CreateMemory(create(100)),
-    );
+    let made = checker.make("C3", "allocate with the tag 'Mem1'", create(100));
     checker.blocks("C3", "one block has that tag", CALL, tag(), 1);
-    checker.send(&delete(made.handle));
+    checker.send(delete(made.handle));
     let before = checker.system.allocated(Tag::DRIVER);
     let untagged = CreateMemory {
         tag: Tag::DEFAULT,
         ..create(5000)
     };
-    let made = checker.make("C3", "allocate with tag 0", &Call::CreateMemory(untagged));
+    let made = checker.make("C3", "allocate with tag 0", untagged);
     if let (Some(before), Some(after)) = (before, checker.system.allocated(Tag::DRIVER)) {
         checker.check(
             "C4",
@@ -130,54 +115,47 @@ fn tags(checker: &mut Checker<'_>) {
             ),
         );
     }
-    checker.send(&delete(made.handle));
+    checker.send(delete(made.handle));
     // The type `Tag` cannot hold this one, so it is sent as bytes.
-    let call = Call::CreateMemory(create(64));
-    let mut request = vec![0; call.encoded_length()];
-    if call.encode(&mut request).is_some() {
-        if let Some(character) = request.get_mut(28) {
-            *character = 0xE9;
-        }
-        let case = (call.code().number(), request.as_slice(), 16);
-        checker.reject_bytes(
-            "C3",
-            "allocate with a tag that is not ASCII",
-            case,
-            Status::INVALID_PARAMETER,
-        );
+    let mut request = session::encode(create(64));
+    if let Some(character) = request.get_mut(28) {
+        *character = 0xE9;
     }
+    let case = (Code::CreateMemory.number(), request.as_slice(), 16);
+    checker.reject_bytes(
+        "C3",
+        "allocate with a tag that is not ASCII",
+        case,
+        Status::INVALID_PARAMETER,
+    );
 }
 
 fn sizes(checker: &mut Checker<'_>) {
-    let zero = Call::CreateMemory(create(0));
+    let zero = Message::from(create(0));
     checker.reject(
         "C5, C7",
         "allocate zero bytes",
-        &zero,
+        zero,
         Status::INVALID_PARAMETER,
     );
-    let huge = Call::CreateMemory(create(MAX_OBJECT_BYTES + 1));
+    let huge = Message::from(create(MAX_OBJECT_BYTES + 1));
     checker.reject(
         CONTRACT,
         "allocate more than the maximum size",
-        &huge,
+        huge,
         Status::INVALID_BUFFER_SIZE,
     );
-    let endless = Call::CreateMemory(create(u64::MAX));
+    let endless = Message::from(create(u64::MAX));
     checker.reject(
         CONTRACT,
         "allocate 2^64 - 1 bytes",
-        &endless,
+        endless,
         Status::INVALID_BUFFER_SIZE,
     );
-    checker.fail_allocations("C7", &Call::CreateMemory(create(100)), delete);
+    checker.fail_allocations("C7", create(100), delete);
 
-    let made = checker.make(
-        "C11",
-        "allocate 100 bytes, less than a page",
-        &Call::CreateMemory(create(100)),
-    );
-    let exact = made.size == 100 && made.traits.has(Traits::ALIGNED);
+    let made = checker.make("C11", "allocate 100 bytes, less than a page", create(100));
+    let exact = made.size == 100 && made.traits.contains(Traits::ALIGNED);
     checker.check(
         "C11",
         "the size is exact and the address a multiple of 16",
@@ -185,7 +163,7 @@ fn sizes(checker: &mut Checker<'_>) {
         exact,
         "",
     );
-    let past = wdfmem_ioctl::Span {
+    let past = Span {
         handle: made.handle,
         offset: 100,
         length: 1,
@@ -193,83 +171,77 @@ fn sizes(checker: &mut Checker<'_>) {
     checker.reject(
         "C11",
         "read past the end",
-        &Call::Read(past),
+        past.read(),
         Status::BUFFER_TOO_SMALL,
     );
-    checker.send(&delete(made.handle));
+    checker.send(delete(made.handle));
     for pool in PoolKind::ALL {
         let what = format!("allocate 4097 bytes of {pool} memory, more than a page");
         let call = CreateMemory {
             pool: *pool,
             ..create(PAGE + 1)
         };
-        let made = checker.make("C12", what, &Call::CreateMemory(call));
-        let aligned = made.size == PAGE + 1 && made.traits.has(Traits::PAGE_ALIGNED);
+        let made = checker.make("C12", what, call);
+        let aligned = made.size == PAGE + 1 && made.traits.contains(Traits::PAGE_ALIGNED);
         checker.check("C12", "the address is page-aligned", CALL, aligned, "");
-        checker.send(&delete(made.handle));
+        checker.send(delete(made.handle));
     }
 }
 
 fn contents(checker: &mut Checker<'_>) {
-    let made = checker.make(
-        "C8",
-        "allocate zeroed memory",
-        &Call::CreateMemory(create(32)),
-    );
+    let made = checker.make("C8", "allocate zeroed memory", create(32));
     checker.reads("C8", "it reads as zeros", made.first(32), &[0; 32]);
     checker.succeed(
         "C6",
         "write to its buffer",
-        &Call::Write {
+        Write {
             handle: made.handle,
             offset: 4,
-            data: b"buffer",
-        },
+        }
+        .with(b"buffer"),
     );
     checker.reads(
         "C6",
         "the bytes are read back",
-        wdfmem_ioctl::Span {
+        Span {
             handle: made.handle,
             offset: 2,
             length: 10,
         },
         b"\0\0buffer\0\0",
     );
-    checker.send(&delete(made.handle));
+    checker.send(delete(made.handle));
     let raw = CreateMemory {
         content: Content::Uninitialized,
         ..create(32)
     };
-    let made = checker.make(
-        "C8",
-        "allocate uninitialised memory",
-        &Call::CreateMemory(raw),
-    );
+    let made = checker.make("C8", "allocate uninitialised memory", raw);
     let never = Status::INVALID_DEVICE_STATE;
     checker.reject(
         "C8",
         "read it before anything was written",
-        &Call::Read(made.first(1)),
+        made.first(1).read(),
         never,
     );
-    checker.send(&Call::Write {
-        handle: made.handle,
-        offset: 0,
-        data: b"eight by",
-    });
+    checker.send(
+        Write {
+            handle: made.handle,
+            offset: 0,
+        }
+        .with(b"eight by"),
+    );
     checker.reads(
         "C8",
         "after a write, the bytes around it read as zeros",
         made.first(9),
         b"eight by\0",
     );
-    checker.send(&delete(made.handle));
+    checker.send(delete(made.handle));
 }
 
 fn ends(checker: &mut Checker<'_>) {
-    let made = checker.make_unchecked(&Call::CreateMemory(create(64)));
-    checker.succeed("C10", "delete it", &delete(made.handle));
+    let made = checker.make_unchecked(create(64));
+    checker.succeed("C10", "delete it", delete(made.handle));
     checker.blocks(
         "C10",
         "its buffer is freed too",
@@ -280,13 +252,13 @@ fn ends(checker: &mut Checker<'_>) {
     checker.reject(
         "C10",
         "delete it again",
-        &delete(made.handle),
+        delete(made.handle),
         Status::INVALID_HANDLE,
     );
     checker.reject(
         "C10",
         "read it after it was deleted",
-        &Call::Read(made.first(1)),
+        made.first(1).read(),
         Status::INVALID_HANDLE,
     );
 }

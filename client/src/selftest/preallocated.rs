@@ -1,9 +1,6 @@
 //! WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer.
 
-use wdfmem_ioctl::{
-    Call, Content, CreateMemory, CreatePreallocated, Handle, Level, MAX_OBJECT_BYTES, Parent,
-    PoolKind, Status, Tag,
-};
+use wdfmem_ioctl::*;
 
 use super::checker::{CONTRACT, Checker, delete};
 
@@ -36,46 +33,45 @@ pub fn run(checker: &mut Checker<'_>) {
         ("P6", "create as a child of the device", Parent::Device),
     ];
     for (rule, what, parent) in parents {
-        let call = Call::CreatePreallocated(CreatePreallocated {
+        let call = Message::from(CreatePreallocated {
             parent,
             ..create(64)
         });
-        let made = checker.make(rule, what, &call);
-        checker.send(&delete(made.handle));
+        let made = checker.make(rule, what, call);
+        checker.send(delete(made.handle));
     }
-    let zero = Call::CreatePreallocated(create(0));
+    let zero = Message::from(create(0));
     checker.reject(
         "P3, P4",
         "create over a buffer of zero bytes",
-        &zero,
+        zero,
         Status::INVALID_PARAMETER,
     );
-    let huge = Call::CreatePreallocated(create(MAX_OBJECT_BYTES + 1));
+    let huge = Message::from(create(MAX_OBJECT_BYTES + 1));
     checker.reject(
         CONTRACT,
         "create over more than the maximum size",
-        &huge,
+        huge,
         Status::INVALID_BUFFER_SIZE,
     );
-    checker.fail_allocations("P4", &Call::CreatePreallocated(create(100)), delete);
+    checker.fail_allocations("P4", create(100), delete);
 
     let what = "create over 64 bytes that the driver allocated";
-    let made = checker.make("P2", what, &Call::CreatePreallocated(create(64)));
+    let made = checker.make("P2", what, create(64));
     checker.blocks("P2", "the driver has allocated one block", CALL, tag(), 1);
-    checker.send(&Call::Write {
-        handle: made.handle,
-        offset: 0,
-        data: b"first",
-    });
+    checker.send(
+        Write {
+            handle: made.handle,
+            offset: 0,
+        }
+        .with(b"first"),
+    );
     checker.about(Some("WdfMemoryGetBuffer"));
-    let at_dispatch = Call::Checksum {
-        span: made.first(64),
-        level: Level::Dispatch,
-    };
-    checker.succeed("P9", "read it at DISPATCH_LEVEL", &at_dispatch);
+    let at_dispatch = made.first(64).checksum(Level::Dispatch);
+    checker.succeed("P9", "read it at DISPATCH_LEVEL", at_dispatch);
     checker.about(None);
     assign(checker, made.handle);
-    checker.succeed("P7", "delete it", &delete(made.handle));
+    checker.succeed("P7", "delete it", delete(made.handle));
     checker.blocks(
         "P8",
         "the driver has freed the buffer, once",
@@ -86,18 +82,20 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.reject(
         "P7",
         "delete it again",
-        &delete(made.handle),
+        delete(made.handle),
         Status::INVALID_HANDLE,
     );
 }
 
 fn assign(checker: &mut Checker<'_>, handle: Handle) {
-    let assign = |size| Call::AssignBuffer {
-        handle,
-        tag: tag(),
-        size,
+    let assign = |size| {
+        Message::from(AssignBuffer {
+            handle,
+            tag: tag(),
+            size,
+        })
     };
-    let made = checker.make("P5", "assign another buffer of 200 bytes", &assign(200));
+    let made = checker.make("P5", "assign another buffer of 200 bytes", assign(200));
     checker.check(
         "P5",
         "the same object has the new size",
@@ -121,41 +119,43 @@ fn assign(checker: &mut Checker<'_>, handle: Handle) {
     checker.reject(
         "P3",
         "assign zero bytes",
-        &assign(0),
+        assign(0),
         Status::INVALID_PARAMETER,
     );
-    checker.send(&Call::Write {
-        handle,
-        offset: 195,
-        data: b"still",
-    });
+    checker.send(
+        Write {
+            handle,
+            offset: 195,
+        }
+        .with(b"still"),
+    );
     checker.reads(
         "P5",
         "a rejected assignment changes nothing",
-        wdfmem_ioctl::Span {
+        Span {
             handle,
             offset: 195,
             length: 5,
         },
         b"still",
     );
-    let other = checker.make_unchecked(&Call::CreateMemory(CreateMemory {
+    let other = checker.make_unchecked(CreateMemory {
         pool: PoolKind::NonPaged,
         parent: Parent::FileObject,
         content: Content::Zeroed,
         tag: Tag::DEFAULT,
         size: 8,
-    }));
-    let wrong = Call::AssignBuffer {
+    });
+    let wrong = Message::from(AssignBuffer {
         handle: other.handle,
         tag: tag(),
         size: 8,
-    };
+    });
     checker.reject(
         "P5",
         "assign to memory that is not preallocated",
-        &wrong,
+        wrong,
         Status::OBJECT_TYPE_MISMATCH,
     );
-    checker.send(&delete(other.handle));
+    checker.send(delete(other.handle));
 }

@@ -1,6 +1,6 @@
 //! Memory objects whose parent is a request: freed when it completes.
 
-use wdfmem_ioctl::{Call, Operation, Status, Tag, Transform};
+use wdfmem_ioctl::*;
 
 use super::checker::{CONTRACT, Checker};
 
@@ -9,14 +9,14 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("Memory of a request");
     let tag = Tag::parse("Requ").unwrap_or(Tag::DEFAULT);
     let transform = |operation, key, data| {
-        Call::Transform(Transform {
+        Transform {
             operation,
             key,
             tag,
-            data,
-        })
+        }
+        .with(data)
     };
-    let cases: [(&str, Call<'_>, &[u8]); 2] = [
+    let cases: [(&str, Message<'_>, &[u8]); 2] = [
         (
             "reverse bytes",
             transform(Operation::Reverse, 0, b"lookaside"),
@@ -33,7 +33,7 @@ pub fn run(checker: &mut Checker<'_>) {
         let reply = checker.succeed(
             "C9, P2, P10",
             format!("{what} in memory whose parent is the request"),
-            &call,
+            call,
         );
         let right = reply.output == expected;
         checker.check(
@@ -56,13 +56,13 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.reject(
         CONTRACT,
         "transform zero bytes",
-        &nothing,
+        nothing,
         Status::INVALID_PARAMETER,
     );
     checker.fail_allocations(
         "C7, P4",
-        &transform(Operation::Reverse, 0, b"lookaside"),
-        |_| Call::QueryVersion,
+        transform(Operation::Reverse, 0, b"lookaside"),
+        |_| Message::from(QueryVersion {}),
     );
     checker.blocks(
         "C9",

@@ -1,4 +1,6 @@
-//! Control codes: how they are put together, and one for each call.
+//! Control codes: how they are put together and taken apart.
+
+use crate::{Code, DecodeError};
 
 /// `CTL_CODE`: the control code of a device type, a function number, a transfer method and the
 /// access that the handle needs.
@@ -53,84 +55,15 @@ impl Access {
 }
 
 /// `FILE_DEVICE_UNKNOWN`, the type of the driver's devices.
-const DEVICE_TYPE: u16 = 0x22;
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $function:literal, $method:ident, $access:ident;)*) => {
-        /// The control code of each call.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u32)]
-        pub enum Code {
-            $($(#[$doc])* $name = ctl_code(DEVICE_TYPE, $function, Method::$method, Access::$access),)*
-        }
-
-        impl Code {
-            /// Every control code, in the order of the functions.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// How this code's buffers reach the driver.
-            #[must_use]
-            pub const fn method(self) -> Method {
-                match self {
-                    $(Self::$name => Method::$method,)*
-                }
-            }
-
-            /// The access that a handle needs for this code.
-            #[must_use]
-            pub const fn access(self) -> Access {
-                match self {
-                    $(Self::$name => Access::$access,)*
-                }
-            }
-        }
-    };
-}
-
-codes! {
-    /// Which version this is, what it can do and what a caller may have.
-    QueryVersion = 0x800, Buffered, READ;
-    /// What is alive, for the file object and for the device.
-    Statistics = 0x801, Buffered, READ;
-    /// `WdfMemoryCreate`.
-    CreateMemory = 0x810, Buffered, READ_WRITE;
-    /// `WdfMemoryCreatePreallocated`.
-    CreatePreallocated = 0x811, Buffered, READ_WRITE;
-    /// `WdfMemoryAssignBuffer`.
-    AssignBuffer = 0x812, Buffered, READ_WRITE;
-    /// `WdfLookasideListCreate`.
-    CreateLookaside = 0x813, Buffered, READ_WRITE;
-    /// `WdfMemoryCreateFromLookaside`.
-    CreateFromLookaside = 0x814, Buffered, READ_WRITE;
-    /// `WdfObjectDelete`.
-    Delete = 0x815, Buffered, WRITE;
-    /// `ExInitializePagedLookasideList`, `ExInitializeNPagedLookasideList`.
-    InitializeExList = 0x820, Buffered, READ_WRITE;
-    /// `ExAllocateFromPagedLookasideList`, `ExAllocateFromNPagedLookasideList`.
-    AllocateEntry = 0x821, Buffered, READ_WRITE;
-    /// `ExFreeToPagedLookasideList`, `ExFreeToNPagedLookasideList`.
-    FreeEntry = 0x822, Buffered, WRITE;
-    /// `ExDeletePagedLookasideList`, `ExDeleteNPagedLookasideList`.
-    DeleteExList = 0x823, Buffered, WRITE;
-    /// Puts bytes into an object.
-    Write = 0x830, Buffered, WRITE;
-    /// Takes bytes out of an object.
-    Read = 0x831, Buffered, READ;
-    /// Sets bytes of an object to one value.
-    Fill = 0x832, Buffered, WRITE;
-    /// Copies bytes from one object to another.
-    Copy = 0x833, Buffered, WRITE;
-    /// The CRC-32 of bytes of an object.
-    Checksum = 0x834, Buffered, READ;
-    /// Changes the caller's bytes in memory that lives as long as the request.
-    Transform = 0x840, Buffered, READ_WRITE;
-    /// Puts the bytes of a locked buffer into an object.
-    BulkWrite = 0x850, InDirect, WRITE;
-    /// Takes bytes out of an object into a locked buffer.
-    BulkRead = 0x851, OutDirect, READ;
-}
+pub(crate) const DEVICE_TYPE: u16 = 0x22;
 
 impl Code {
+    /// The access that a handle needs for this code.
+    #[must_use]
+    pub const fn access(self) -> Access {
+        Access((self.number() >> 14 & 3) as u8)
+    }
+
     /// The number as `DeviceIoControl` takes it.
     #[must_use]
     pub const fn number(self) -> u32 {
@@ -139,13 +72,13 @@ impl Code {
 }
 
 impl TryFrom<u32> for Code {
-    type Error = crate::Refusal;
+    type Error = DecodeError;
 
     fn try_from(number: u32) -> Result<Self, Self::Error> {
         Self::ALL
             .iter()
             .copied()
             .find(|code| code.number() == number)
-            .ok_or(crate::Refusal::UnknownCode)
+            .ok_or(DecodeError::UnknownCode)
     }
 }

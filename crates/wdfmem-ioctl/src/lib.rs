@@ -1,15 +1,34 @@
 //! The IOCTL contract between the `wdfmem` driver and its clients: one definition, used by both.
 //!
-//! A client opens the device by [`INTERFACE_GUID`] and sends one of the [`CALLS`]. A request is a
-//! structure of [`wire`], which begins with a [`wire::Header`], followed by data where the call
-//! takes data. The driver turns its bytes into a [`Call`] with [`Call::decode`]; the client makes
-//! the bytes with [`Call::encode`]. Every number on the wire is little-endian and no structure
-//! needs alignment, so a buffer at any address serves.
+//! A client opens the device by [`INTERFACE_GUID`] and sends one of the [`CALLS`]. A call is a structure that
+//! implements [`Call`], such as [`CreateMemory`]; its page has the control code's number ([`Code`]) and, for each
+//! field, the bytes of the request that it takes. A [`Message`] is any call with its data.
+//!
+//! # The bytes of a request
+//! A request is a [`Header`] of 16 bytes, the fields of its call, and data where the call takes data. Every number
+//! is little-endian and no structure needs alignment, so a buffer at any address serves. A handle, a tag, and a
+//! value such as a [`PoolKind`] takes four bytes; what a field's value leaves of the field's bytes is reserved, and
+//! zero. In C this is a packed structure for each call, for example
+//!
+//! ```c
+//! #pragma pack(push, 1)
+//! struct wdfmem_delete {              // IOCTL 0x0022A054
+//!     uint32_t size;                  // 24
+//!     uint32_t version;               // 0x00010000
+//!     uint64_t reserved;              // 0
+//!     uint32_t handle;                // bytes 16..24: the handle,
+//!     uint32_t handle_reserved;       // and 0
+//! };
+//! #pragma pack(pop)
+//! ```
+//!
+//! In Rust the driver turns bytes into a call with [`Call::decode`]; a client makes the bytes with
+//! [`Message::encode`].
 //!
 //! ```
-//! use wdfmem_ioctl::{Call, Content, CreateMemory, Parent, PoolKind, Tag};
+//! use wdfmem_ioctl::{Content, CreateMemory, Message, Parent, PoolKind, Tag};
 //!
-//! let call = Call::CreateMemory(CreateMemory {
+//! let message = Message::from(CreateMemory {
 //!     pool: PoolKind::Paged,
 //!     parent: Parent::FileObject,
 //!     content: Content::Zeroed,
@@ -17,8 +36,8 @@
 //!     size: 100,
 //! });
 //! let mut request = [0; 64];
-//! let length = call.encode(&mut request).unwrap();
-//! assert_eq!(Call::decode(call.code().number(), &request[..length]), Ok(call));
+//! let length = message.encode(&mut request).unwrap();
+//! assert_eq!(Message::decode(message.code().number(), &request[..length]), Ok(message));
 //! ```
 //!
 //! # What a refused request changes
@@ -28,7 +47,7 @@
 //!
 //! # How many bytes a request reports
 //! The number of bytes transferred (`lpBytesReturned`, the information value) is the length of the
-//! answer: [`Call::answer_length`] for `STATUS_SUCCESS`, 0 for every other status. A bulk write, whose
+//! reply: [`Call::reply_length`] for `STATUS_SUCCESS`, 0 for every other status. A bulk write, whose
 //! second buffer is input, reports the number of bytes that the driver took from it: all of them.
 //!
 //! # Which status says what
@@ -43,7 +62,7 @@
 //! | the input is longer than the call's structure and its data, or its length is not the header's `size` | `STATUS_INFO_LENGTH_MISMATCH` |
 //! | the header's version is not [`VERSION`] (ignored by query-version, whose purpose is to ask) | `STATUS_REVISION_MISMATCH` |
 //! | a reserved field is not zero; a value is none of its kind; a tag has a character above 127, a character after a zero or neither letter nor digit, or is `BIG`; a length is zero, or above [`MAX_DISPATCH_BYTES`] at `DISPATCH_LEVEL` | `STATUS_INVALID_PARAMETER` |
-//! | the output buffer is absent, or shorter than the answer | `STATUS_BUFFER_TOO_SMALL` |
+//! | the output buffer is absent, or shorter than the reply | `STATUS_BUFFER_TOO_SMALL` |
 //! | a size is above [`MAX_OBJECT_BYTES`] | `STATUS_INVALID_BUFFER_SIZE` |
 //! | a handle was never given out, was deleted, or belongs to another file object | `STATUS_INVALID_HANDLE` |
 //! | a handle's object is not of a kind that the call works on | `STATUS_OBJECT_TYPE_MISMATCH` |
@@ -70,30 +89,28 @@
 
 #![no_std]
 
-mod call;
+mod calls;
 mod code;
-mod decode;
-mod encode;
+mod describe;
 mod handle;
 mod limits;
+mod replies;
+mod span;
 mod status;
-mod table;
 mod values;
-pub mod wire;
 
-pub use call::{
-    Call, CopyBytes, CreateList, CreateMemory, CreatePreallocated, InitializeExList, Span,
-    Transform,
-};
-pub use code::{Access, Code, Method, ctl_code};
+pub use calls::*;
+pub use code::{Access, Method, ctl_code};
+pub use describe::{Call, CallInfo, Data, Header, Message};
 pub use handle::Handle;
 pub use limits::{
     DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID,
     MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION,
     VERSION_MAJOR, VERSION_MINOR,
 };
-pub use status::{Refusal, Status};
-pub use table::{CALLS, CallInfo, Data};
+pub use replies::{Bytes, Checksummed, Created, StatisticsReply, Taken, Usage, VersionReply};
+pub use span::Span;
+pub use status::{DecodeError, Status};
 pub use values::{
-    Capabilities, Content, Kind, Level, Operation, Parent, PoolKind, Routines, Tag, Traits,
+    Capabilities, Content, Level, ObjectKind, Operation, Parent, PoolKind, Routines, Tag, Traits,
 };

@@ -1,4 +1,4 @@
-//! The statuses of the contract, and the faults that decoding finds.
+//! The statuses of the contract, and why bytes are rejected.
 
 use core::fmt;
 
@@ -93,9 +93,9 @@ impl fmt::Debug for Status {
     }
 }
 
-/// Why bytes are no [`Call`](crate::Call).
+/// Why bytes are not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum DecodeError {
     /// No call has this control code.
     UnknownCode,
     /// The input is absent or shorter than the call's structure.
@@ -106,14 +106,14 @@ pub enum Refusal {
     Version,
     /// A reserved field is not zero.
     Reserved,
-    /// A field's value is none of its kind, or a length is zero.
+    /// A field's value is not one of its type's, or a length is zero.
     Value,
-    /// A tag is none that the pool takes.
+    /// A tag is not one that the pool takes.
     Tag,
 }
 
-impl Refusal {
-    /// The status with which the driver answers.
+impl DecodeError {
+    /// The status with which the driver completes the request.
     #[must_use]
     pub const fn status(self) -> Status {
         match self {
@@ -126,13 +126,13 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        refusal.status()
+impl From<DecodeError> for Status {
+    fn from(error: DecodeError) -> Self {
+        error.status()
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for DecodeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::UnknownCode => "no call has this control code",
@@ -140,10 +140,10 @@ impl fmt::Display for Refusal {
             Self::LengthMismatch => "the input's length is not what its header says",
             Self::Version => "the request is of another version of the interface",
             Self::Reserved => "a reserved field is not zero",
-            Self::Value => "a field's value is none of its kind, or a length is zero",
-            Self::Tag => "a tag is none that the pool takes",
+            Self::Value => "a field's value is not one of its type's, or a length is zero",
+            Self::Tag => "a tag is not one that the pool takes",
         })
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for DecodeError {}

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use crate::Refusal;
+use bitflags::bitflags;
+use zerocopy::little_endian::U32;
+
+use crate::{DecodeError, describe::Field};
 
 macro_rules! values {
     ($($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:literal $text:literal,)* })*) => {
@@ -34,13 +37,25 @@ macro_rules! values {
             }
 
             impl TryFrom<u32> for $name {
-                type Error = Refusal;
+                type Error = DecodeError;
 
-                fn try_from(number: u32) -> Result<Self, Refusal> {
+                fn try_from(number: u32) -> Result<Self, DecodeError> {
                     match number {
                         $($number => Ok(Self::$value),)*
-                        _ => Err(Refusal::Value),
+                        _ => Err(DecodeError::Value),
                     }
+                }
+            }
+
+            impl Field for $name {
+                type Wire = U32;
+
+                fn from_wire(wire: U32) -> Result<Self, DecodeError> {
+                    Self::try_from(wire.get())
+                }
+
+                fn to_wire(self) -> U32 {
+                    self.number().into()
                 }
             }
 
@@ -109,7 +124,7 @@ values! {
     }
 
     /// What a handle stands for.
-    Kind {
+    ObjectKind {
         /// Memory by `WdfMemoryCreate`.
         Memory = 0 "memory",
         /// Memory by `WdfMemoryCreatePreallocated`.
@@ -130,7 +145,7 @@ values! {
 /// A pool tag: up to four characters, each 0..=127 (C3), a letter or digit among them.
 ///
 /// [`Tag::DEFAULT`] stands for the driver's own, which the framework takes for a tag of zero. A tag
-/// without a letter or digit, and the tag `BIG`, are none: the pool stops the system for them.
+/// without a letter or digit, and the tag `BIG`, are rejected: the pool stops the system for them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag([u8; 4]);
 
@@ -142,19 +157,19 @@ impl Tag {
     pub const DRIVER: Self = Self(*b"WfMm");
 
     /// A tag of these characters, of which trailing ones may be zero, all of them for the default;
-    /// `None` if they are no tag.
+    /// `None` if the pool does not take such a tag.
     #[must_use]
     pub const fn new(characters: [u8; 4]) -> Option<Self> {
         let [a, b, c, d] = characters;
         let ascii = a.is_ascii() && b.is_ascii() && c.is_ascii() && d.is_ascii();
         let gap = (a == 0 && b != 0) || (b == 0 && c != 0) || (c == 0 && d != 0);
-        let telling = a.is_ascii_alphanumeric()
+        let has_alphanumeric = a.is_ascii_alphanumeric()
             || b.is_ascii_alphanumeric()
             || c.is_ascii_alphanumeric()
             || d.is_ascii_alphanumeric();
         let tag = Self(characters);
         let taken = tag.number() == Self(*b"BIG\0").number();
-        if tag.is_default() || (ascii && telling && !gap && !taken) {
+        if tag.is_default() || (ascii && has_alphanumeric && !gap && !taken) {
             Some(tag)
         } else {
             None
@@ -207,63 +222,24 @@ impl fmt::Debug for Tag {
     }
 }
 
-macro_rules! flags {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$flag_doc:meta])* $flag:ident = $bit:literal,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-            pub struct $name(u32);
-
-            impl $name {
-                $($(#[$flag_doc])* pub const $flag: Self = Self($bit);)*
-
-                /// None of them.
-                pub const NONE: Self = Self(0);
-
-                /// From the number on the wire; bits that are not known yet are kept.
-                #[must_use]
-                pub const fn from_number(number: u32) -> Self {
-                    Self(number)
-                }
-
-                /// The number on the wire.
-                #[must_use]
-                pub const fn number(self) -> u32 {
-                    self.0
-                }
-
-                /// These and `other`'s.
-                #[must_use]
-                pub const fn with(self, other: Self) -> Self {
-                    Self(self.0 | other.0)
-                }
-
-                /// Whether all of `other`'s are among these.
-                #[must_use]
-                pub const fn has(self, other: Self) -> bool {
-                    self.0 & other.0 == other.0
-                }
-            }
-        )*
-    };
-}
-
-flags! {
-    /// What a client may know about an object, and about where its buffer lies: never where.
-    Traits {
+bitflags! {
+    /// What a client may know about an object, and about how its buffer is aligned: never its address.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Traits: u32 {
         /// At a multiple of `MEMORY_ALLOCATION_ALIGNMENT` (C11).
-        ALIGNED = 1,
+        const ALIGNED = 1;
         /// At the beginning of a page (C12).
-        PAGE_ALIGNED = 2,
+        const PAGE_ALIGNED = 2;
         /// Of an Ex list: the kernel's exported functions serve it (E7).
-        EXPORTED = 4,
+        const EXPORTED = 4;
     }
 
     /// What this driver found on the system that it runs on.
-    Capabilities {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Capabilities: u32 {
         /// The kernel exports `ExAllocateFromPagedLookasideList` and `ExFreeToPagedLookasideList`, as it
         /// does since 22H2 (E7).
-        LOOKASIDE_EXPORTS = 1,
+        const LOOKASIDE_EXPORTS = 1;
     }
 }
 
@@ -273,11 +249,11 @@ mod tests {
 
     #[test]
     fn every_value_is_found_by_its_number_and_no_other_number_is_taken() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::try_from(kind.number()), Ok(*kind));
+        for kind in ObjectKind::ALL {
+            assert_eq!(ObjectKind::try_from(kind.number()), Ok(*kind));
         }
-        assert_eq!(Kind::try_from(7), Err(Refusal::Value));
-        assert_eq!(PoolKind::try_from(u32::MAX), Err(Refusal::Value));
+        assert_eq!(ObjectKind::try_from(7), Err(DecodeError::Value));
+        assert_eq!(PoolKind::try_from(u32::MAX), Err(DecodeError::Value));
     }
 
     /// C3

@@ -1,102 +1,80 @@
-//! What the contract promises of its bytes: nothing but a whole, right request becomes a call.
+//! What the contract promises of its bytes: only a complete, valid request becomes a call.
+
+mod samples;
 
 use proptest::prelude::*;
-use wdfmem_ioctl::{
-    CALLS, Call, Code, Content, CopyBytes, CreateList, CreateMemory, CreatePreallocated, Handle,
-    InitializeExList, Level, Operation, Parent, PoolKind, Refusal, Routines, Span, Tag, Transform,
-};
+use samples::{Objects, Sample, sample};
+use wdfmem_ioctl::*;
 
-const SPAN: Span = Span {
-    handle: Handle::from_number(0x0102),
-    offset: 3,
-    length: 4,
-};
-const HANDLE: Handle = Handle::from_number(0x0708);
-
-/// One call of each kind.
-fn calls() -> Vec<Call<'static>> {
-    let pool = PoolKind::Paged;
-    let tag = Tag::DRIVER;
-    vec![
-        Call::QueryVersion,
-        Call::Statistics,
-        Call::CreateMemory(CreateMemory {
-            pool,
-            parent: Parent::Device,
-            content: Content::Uninitialized,
-            tag,
-            size: u64::MAX,
-        }),
-        Call::CreatePreallocated(CreatePreallocated {
-            pool,
-            parent: Parent::FileObject,
-            tag,
-            size: 1,
-        }),
-        Call::AssignBuffer {
-            handle: HANDLE,
-            tag: Tag::DEFAULT,
-            size: 2,
-        },
-        Call::CreateLookaside(CreateList { pool, tag, size: 3 }),
-        Call::CreateFromLookaside { list: HANDLE },
-        Call::Delete { handle: HANDLE },
-        Call::InitializeExList(InitializeExList {
-            pool,
-            tag,
-            size: 4,
-            routines: Routines::Exported,
-        }),
-        Call::AllocateEntry { list: HANDLE },
-        Call::FreeEntry {
-            list: HANDLE,
-            entry: Handle::from_number(5),
-        },
-        Call::DeleteExList { list: HANDLE },
-        Call::Write {
-            handle: HANDLE,
-            offset: 6,
-            data: b"data",
-        },
-        Call::Read(SPAN),
-        Call::Fill {
-            span: SPAN,
-            byte: 0xA5,
-        },
-        Call::Copy(CopyBytes {
-            source: HANDLE,
-            source_offset: 7,
-            target: Handle::from_number(8),
-            target_offset: 9,
-            length: 10,
-        }),
-        Call::Checksum {
-            span: SPAN,
-            level: Level::Dispatch,
-        },
-        Call::Transform(Transform {
-            operation: Operation::Xor,
-            key: 0x55,
-            tag,
-            data: b"bytes",
-        }),
-        Call::BulkWrite {
-            handle: HANDLE,
-            offset: 11,
-        },
-        Call::BulkRead(SPAN),
-    ]
+/// A sample of each call.
+fn samples() -> impl Iterator<Item = Sample> {
+    let [
+        memory,
+        paged,
+        preallocated,
+        list,
+        ex_list,
+        entry,
+        other_ex_list,
+    ] = [0x101, 0x102, 0x103, 0x104, 0x105, 0x106, 0x107].map(Handle::from_number);
+    let objects = Objects {
+        memory,
+        paged,
+        preallocated,
+        list,
+        ex_list,
+        entry,
+        other_ex_list,
+    };
+    Code::ALL.iter().map(move |code| sample(*code, &objects))
 }
 
-fn encoded(call: &Call<'_>) -> Vec<u8> {
-    let mut request = vec![0xEE; call.encoded_length()];
-    assert_eq!(call.encode(&mut request), Some(request.len()));
+/// A call of each kind, as far as it is in the request itself: without what is in the second buffer.
+fn messages() -> impl Iterator<Item = Message<'static>> {
+    samples().map(|Sample { message, .. }| match message.info().data {
+        Data::SecondBuffer => Message {
+            data: &[],
+            ..message
+        },
+        Data::None | Data::Follows => message,
+    })
+}
+
+fn encoded(message: &Message<'_>) -> Vec<u8> {
+    let mut request = vec![0xEE; message.encoded_length()];
+    assert_eq!(message.encode(&mut request), Some(request.len()));
     request
 }
 
 #[test]
+fn the_code_and_the_bytes_of_each_call_are_those_of_its_documentation() {
+    for Sample {
+        number,
+        message,
+        fields,
+        ..
+    } in samples()
+    {
+        assert_eq!(message.code().number(), number, "{message:?}");
+        let digits: String = fields.split(' ').collect();
+        let fields = (0..digits.len())
+            .step_by(2)
+            .map(|place| u8::from_str_radix(&digits[place..place + 2], 16).unwrap());
+        let data = match message.info().data {
+            Data::Follows => message.data,
+            Data::None | Data::SecondBuffer => &[],
+        };
+        let rest: Vec<u8> = fields.chain(data.iter().copied()).collect();
+        let mut expected = vec![16 + u8::try_from(rest.len()).unwrap(), 0, 0, 0];
+        expected.extend([0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend(rest);
+        assert_eq!(encoded(&message), expected, "{message:?}");
+    }
+}
+
+#[test]
 fn every_code_has_one_call_and_one_row_of_the_table() {
-    let codes: Vec<Code> = calls().iter().map(Call::code).collect();
+    let codes: Vec<Code> = messages().map(|message| message.code()).collect();
     assert_eq!(codes, Code::ALL);
     let rows: Vec<Code> = CALLS.iter().map(|row| row.code).collect();
     assert_eq!(rows, Code::ALL);
@@ -104,78 +82,92 @@ fn every_code_has_one_call_and_one_row_of_the_table() {
 
 #[test]
 fn what_is_encoded_decodes_to_itself() {
-    for call in calls() {
+    for message in messages() {
         assert_eq!(
-            Call::decode(call.code().number(), &encoded(&call)),
-            Ok(call)
+            Message::decode(message.code().number(), &encoded(&message)),
+            Ok(message)
         );
     }
 }
 
 #[test]
 fn a_shorter_buffer_is_not_encoded_into() {
-    for call in calls() {
-        let mut short = vec![0; call.encoded_length() - 1];
-        assert_eq!(call.encode(&mut short), None);
+    for message in messages() {
+        let mut short = vec![0; message.encoded_length() - 1];
+        assert_eq!(message.encode(&mut short), None);
     }
 }
 
 #[test]
 fn every_proper_prefix_is_refused_and_so_is_every_longer_request() {
-    for call in calls() {
-        let request = encoded(&call);
-        let fields = call.code().info().request_size;
+    for message in messages() {
+        let request = encoded(&message);
+        let fields = message.info().request_size;
         for length in 0..request.len() {
             let expected = if length < fields {
-                Refusal::Short
+                DecodeError::Short
             } else {
-                Refusal::LengthMismatch
+                DecodeError::LengthMismatch
             };
             assert_eq!(
-                Call::decode(call.code().number(), &request[..length]),
+                Message::decode(message.code().number(), &request[..length]),
                 Err(expected),
-                "{call:?} cut to {length}"
+                "{message:?} cut to {length}"
             );
         }
         let mut longer = request;
         longer.push(0);
         assert_eq!(
-            Call::decode(call.code().number(), &longer),
-            Err(Refusal::LengthMismatch),
-            "{call:?}"
+            Message::decode(message.code().number(), &longer),
+            Err(DecodeError::LengthMismatch),
+            "{message:?}"
         );
     }
 }
 
 #[test]
 fn extra_bytes_are_refused_even_if_the_header_counts_them() {
-    for call in calls()
-        .into_iter()
-        .filter(|call| !matches!(call.code(), Code::Write | Code::Transform))
-    {
-        let mut request = encoded(&call);
+    for message in messages().filter(|message| message.data.is_empty()) {
+        let mut request = encoded(&message);
         request.push(0);
         let length = u32::try_from(request.len()).unwrap();
         request[..4].copy_from_slice(&length.to_le_bytes());
         assert_eq!(
-            Call::decode(call.code().number(), &request),
-            Err(Refusal::LengthMismatch),
-            "{call:?}"
+            Message::decode(message.code().number(), &request),
+            Err(DecodeError::LengthMismatch),
+            "{message:?}"
         );
+    }
+}
+
+/// The contract's table: the length is checked before the version.
+#[test]
+fn of_a_wrong_length_and_another_version_the_length_is_reported() {
+    for message in messages() {
+        let mut request = encoded(&message);
+        request.extend([0; 5]);
+        request[6] ^= 1;
+        let expected = Err(DecodeError::LengthMismatch);
+        let code = message.code().number();
+        assert_eq!(Message::decode(code, &request), expected, "{message:?}");
+        if message.info().data != Data::Follows {
+            request[0] += 5;
+            assert_eq!(Message::decode(code, &request), expected, "{message:?}");
+        }
     }
 }
 
 #[test]
 fn another_version_is_refused_except_by_the_call_that_asks_for_it() {
-    for call in calls() {
-        let mut request = encoded(&call);
+    for message in messages() {
+        let mut request = encoded(&message);
         request[6] ^= 1;
-        let expected = if call == Call::QueryVersion {
-            Ok(call)
+        let expected = if message.code() == Code::QueryVersion {
+            Ok(message)
         } else {
-            Err(Refusal::Version)
+            Err(DecodeError::Version)
         };
-        assert_eq!(Call::decode(call.code().number(), &request), expected);
+        assert_eq!(Message::decode(message.code().number(), &request), expected);
     }
 }
 
@@ -183,9 +175,9 @@ fn another_version_is_refused_except_by_the_call_that_asks_for_it() {
 /// but the version where it does not count.
 #[test]
 fn no_byte_of_a_request_is_without_meaning() {
-    for call in calls() {
-        let request = encoded(&call);
-        let ignored = if call == Call::QueryVersion {
+    for message in messages() {
+        let request = encoded(&message);
+        let ignored = if message.code() == Code::QueryVersion {
             4..8
         } else {
             0..0
@@ -194,9 +186,9 @@ fn no_byte_of_a_request_is_without_meaning() {
             let mut changed = request.clone();
             changed[place] ^= 0x10;
             assert_ne!(
-                Call::decode(call.code().number(), &changed),
-                Ok(call),
-                "{call:?}, byte {place}"
+                Message::decode(message.code().number(), &changed),
+                Ok(message),
+                "{message:?}, byte {place}"
             );
         }
     }
@@ -211,7 +203,10 @@ fn codes_that_are_none_are_refused() {
         Code::QueryVersion.number() | 1,
         Code::Read.number() ^ 0x4000,
     ] {
-        assert_eq!(Call::decode(code, &[0; 64]), Err(Refusal::UnknownCode));
+        assert_eq!(
+            Message::decode(code, &[0; 64]),
+            Err(DecodeError::UnknownCode)
+        );
     }
 }
 
@@ -234,8 +229,8 @@ proptest! {
         if let Some(header) = request.get_mut(..8) {
             header.copy_from_slice(&[length, 0, 0, 0, 0, 0, 1, 0]);
         }
-        if let Ok(call) = Call::decode(code.number(), &request) {
-            prop_assert_eq!(encoded(&call), request);
+        if let Ok(message) = Message::decode(code.number(), &request) {
+            prop_assert_eq!(encoded(&message), request);
         }
     }
 }

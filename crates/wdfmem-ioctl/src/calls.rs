@@ -1,0 +1,238 @@
+//! The calls: the one place where each is described.
+//!
+//! A call's entry gives its control code (function number, transfer method, access), its name on the client's
+//! command line, the Windows call that it is about, its reply, and the fields of its request with the bytes that
+//! each takes. [`describe`](crate::describe) makes the rest of it.
+
+use crate::{
+    Bytes, Checksummed, Content, Created, Data, Handle, Level, MAX_DISPATCH_BYTES, Operation,
+    Parent, PoolKind, Routines, StatisticsReply, Tag, Taken, VersionReply, describe::calls,
+};
+
+calls! { ($)
+    /// Which version the driver is of, what it found on its system, and what a caller may have.
+    QueryVersion = 0x800, Buffered, READ, "version", "DeviceIoControl" => VersionReply {}
+
+    /// What is alive, for the file object and for the device.
+    Statistics = 0x801, Buffered, READ, "statistics", "DeviceIoControl" => StatisticsReply {}
+
+    /// Makes memory by `WdfMemoryCreate`.
+    CreateMemory = 0x810, Buffered, READ_WRITE, "create", "WdfMemoryCreate" => Created {
+        /// The pool.
+        16..20 pool: PoolKind,
+        /// The parent in the framework's object tree.
+        20..24 parent: Parent,
+        /// What the memory contains at first.
+        24..28 content: Content,
+        /// The tag.
+        28..32 tag: Tag,
+        /// The size in bytes. Zero is left to the framework to reject (C5).
+        32..40 size: u64,
+    }
+
+    /// Makes memory by `WdfMemoryCreatePreallocated` over a zeroed buffer of the driver's own.
+    CreatePreallocated = 0x811, Buffered, READ_WRITE, "preallocated", "WdfMemoryCreatePreallocated" => Created {
+        /// The pool of the driver's own buffer.
+        16..20 pool: PoolKind,
+        /// The memory object's parent in the framework's object tree.
+        20..24 parent: Parent,
+        /// The tag of the driver's own buffer.
+        24..32 tag: Tag,
+        /// The buffer's size in bytes.
+        32..40 size: u64,
+    }
+
+    /// Gives preallocated memory another zeroed buffer, from the same pool, by `WdfMemoryAssignBuffer`.
+    ///
+    /// While the two are exchanged, both count against the quotas.
+    AssignBuffer = 0x812, Buffered, READ_WRITE, "assign", "WdfMemoryAssignBuffer" => Created {
+        /// The preallocated memory.
+        16..20 handle: Handle,
+        /// The tag of the new buffer.
+        20..24 tag: Tag,
+        /// The new buffer's size in bytes.
+        24..32 size: u64,
+    }
+
+    /// Makes a list by `WdfLookasideListCreate`.
+    CreateLookaside = 0x813, Buffered, READ_WRITE, "list", "WdfLookasideListCreate" => Created {
+        /// The pool of the buffers.
+        16..20 pool: PoolKind,
+        /// The tag of the buffers.
+        20..24 tag: Tag,
+        /// The size of each buffer in bytes.
+        24..32 size: u64,
+    }
+
+    /// Makes memory by `WdfMemoryCreateFromLookaside`. It reads as zeros.
+    CreateFromLookaside = 0x814, Buffered, READ_WRITE, "take", "WdfMemoryCreateFromLookaside" => Created {
+        /// The list.
+        16..24 list: Handle,
+    }
+
+    /// Deletes memory or a WDF list by `WdfObjectDelete`.
+    Delete = 0x815, Buffered, WRITE, "delete", "WdfObjectDelete" => () {
+        /// The memory or list.
+        16..24 handle: Handle,
+    }
+
+    /// Makes a list by `ExInitializePagedLookasideList` or its nonpaged sibling.
+    InitializeExList = 0x820, Buffered, READ_WRITE, "ex-initialize", "ExInitializePagedLookasideList" => Created {
+        /// The pool of the entries.
+        16..20 pool: PoolKind,
+        /// The tag of the entries.
+        20..24 tag: Tag,
+        /// The size of each entry in bytes, at least [`MIN_ENTRY_BYTES`](crate::MIN_ENTRY_BYTES).
+        24..32 size: u64,
+        /// How entries are allocated and freed.
+        32..40 routines: Routines,
+    }
+
+    /// Allocates an entry by `ExAllocateFromPagedLookasideList` or its nonpaged sibling. It reads as zeros.
+    AllocateEntry = 0x821, Buffered, READ_WRITE, "ex-allocate", "ExAllocateFromPagedLookasideList" => Created {
+        /// The list.
+        16..24 list: Handle,
+    }
+
+    /// Frees an entry by `ExFreeToPagedLookasideList` or its nonpaged sibling.
+    FreeEntry = 0x822, Buffered, WRITE, "ex-free", "ExFreeToPagedLookasideList" => () {
+        /// The list that the entry came from.
+        16..20 list: Handle,
+        /// The entry.
+        20..24 entry: Handle,
+    }
+
+    /// Deletes a list by `ExDeletePagedLookasideList` or its nonpaged sibling.
+    DeleteExList = 0x823, Buffered, WRITE, "ex-delete", "ExDeletePagedLookasideList" => () {
+        /// The list.
+        16..24 list: Handle,
+    }
+
+    /// Puts the data, at least one byte, into an object.
+    Write = 0x830, Buffered, WRITE, "write", "WdfMemoryCopyFromBuffer" => () {
+        /// The object.
+        16..24 handle: Handle,
+        /// The first byte's place in the object.
+        24..32 offset: u64,
+    } + {
+        const DATA: Data = Data::Follows;
+    }
+
+    /// Takes bytes out of an object.
+    Read = 0x831, Buffered, READ, "read", "WdfMemoryCopyToBuffer" => Bytes {
+        /// The object.
+        16..24 handle: Handle,
+        /// The first byte's place in the object.
+        24..32 offset: u64,
+        /// How many bytes; not zero.
+        32..40 length: u64,
+    } + {
+        fn is_valid(&self) -> bool {
+            self.length != 0
+        }
+
+        fn reply_length(&self, _: usize) -> u64 {
+            self.length
+        }
+    }
+
+    /// Sets bytes of an object to one value.
+    Fill = 0x832, Buffered, WRITE, "fill", "WdfMemoryGetBuffer" => () {
+        /// The object.
+        16..20 handle: Handle,
+        /// The value of each byte.
+        20..24 byte: u8,
+        /// The first byte's place in the object.
+        24..32 offset: u64,
+        /// How many bytes; not zero.
+        32..40 length: u64,
+    } + {
+        fn is_valid(&self) -> bool {
+            self.length != 0
+        }
+    }
+
+    /// Copies bytes from one object to another, or within one.
+    CopyBytes = 0x833, Buffered, WRITE, "copy", "WdfMemoryCopyFromBuffer" => () {
+        /// The object to copy from.
+        16..20 source: Handle,
+        /// The object to copy to; it may be the same one.
+        20..24 target: Handle,
+        /// The first byte's place in the source.
+        24..32 source_offset: u64,
+        /// The first byte's place in the target.
+        32..40 target_offset: u64,
+        /// How many bytes; not zero.
+        40..48 length: u64,
+    } + {
+        fn is_valid(&self) -> bool {
+            self.length != 0
+        }
+    }
+
+    /// The CRC-32 of bytes of an object.
+    Checksum = 0x834, Buffered, READ, "checksum", "WdfMemoryGetBuffer" => Checksummed {
+        /// The object.
+        16..20 handle: Handle,
+        /// The level at which the bytes are read.
+        20..24 level: Level,
+        /// The first byte's place in the object.
+        24..32 offset: u64,
+        /// How many bytes; not zero, and at most [`MAX_DISPATCH_BYTES`] at `DISPATCH_LEVEL`.
+        32..40 length: u64,
+    } + {
+        fn is_valid(&self) -> bool {
+            self.length != 0 && (self.level == Level::Passive || self.length <= MAX_DISPATCH_BYTES)
+        }
+    }
+
+    /// Changes the data, at least one byte, in memory parented to the request, and in memory made over the
+    /// request's own buffer.
+    Transform = 0x840, Buffered, READ_WRITE, "transform", "WdfMemoryCreatePreallocated" => Bytes {
+        /// What to do.
+        16..24 operation: Operation,
+        /// The tag of the memory that the request owns. It is nonpaged: a request may be completed at a level
+        /// at which pageable memory could not be deleted with it.
+        24..28 tag: Tag,
+        /// What each byte is combined with; zero for an operation that takes no key.
+        28..32 key: u8,
+    } + {
+        const DATA: Data = Data::Follows;
+
+        fn is_valid(&self) -> bool {
+            self.operation == Operation::Xor || self.key == 0
+        }
+
+        fn reply_length(&self, data: usize) -> u64 {
+            data as u64
+        }
+    }
+
+    /// Puts the bytes of the locked second buffer into an object, all of them or none.
+    BulkWrite = 0x850, InDirect, WRITE, "bulk-write", "WdfMemoryGetBuffer" => Taken {
+        /// The object.
+        16..24 handle: Handle,
+        /// The first byte's place in the object.
+        24..32 offset: u64,
+    } + {
+        const DATA: Data = Data::SecondBuffer;
+    }
+
+    /// Takes bytes out of an object into the locked second buffer.
+    BulkRead = 0x851, OutDirect, READ, "bulk-read", "WdfMemoryGetBuffer" => Bytes {
+        /// The object.
+        16..24 handle: Handle,
+        /// The first byte's place in the object.
+        24..32 offset: u64,
+        /// How many bytes; not zero.
+        32..40 length: u64,
+    } + {
+        fn is_valid(&self) -> bool {
+            self.length != 0
+        }
+
+        fn reply_length(&self, _: usize) -> u64 {
+            self.length
+        }
+    }
+}
