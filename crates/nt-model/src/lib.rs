@@ -109,6 +109,7 @@ pub use file::handle::{File, Pending};
 pub use io::request::IoStatus;
 pub use machine::{Kernel, run};
 pub use pnp::Device;
+pub use pnp::lower::LowerRequest;
 pub use pool::Pool;
 pub use status::NtStatus;
 pub use stop::{MODEL_STOP, Stop};

@@ -12,6 +12,7 @@ use crate::irp;
 use crate::machine::lock;
 use crate::object::names::Directory;
 use crate::pnp::Node;
+use crate::pnp::lower::Script;
 use crate::workitem::WorkRecord;
 use crate::workitem::worker::Workers;
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +26,8 @@ pub(crate) struct State {
     tables: Mutex<Tables>,
     pub(crate) cancel_lock: AtomicU64,
     pub(crate) workers: Workers,
+    /// What a test has the physical device objects do.
+    pub(crate) script: Mutex<Option<Script>>,
 }
 
 /// What the I/O manager knows of the structures that it shares with drivers, by their addresses.

@@ -82,7 +82,7 @@ pub(crate) fn cancel(machine: &Machine, irp: Irp) -> bool {
 type CancelRoutine = unsafe extern "C" fn(*mut _DEVICE_OBJECT, *mut _IRP);
 
 /// Whether the IRP has been cancelled.
-pub(super) fn is_cancelled(irp: Irp) -> bool {
+pub(crate) fn is_cancelled(irp: Irp) -> bool {
     cancel_flag(irp).load(Ordering::Acquire) != 0
 }
 

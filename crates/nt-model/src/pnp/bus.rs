@@ -1,9 +1,10 @@
 //! The root bus driver: owner of all physical device objects.
 
+use super::lower::LowerRequest;
 use crate::device::{self, Design, DeviceObject};
 use crate::driver::{self, DriverObject};
 use crate::irp::{self, Irp};
-use crate::machine::Machine;
+use crate::machine::{self, Machine, lock};
 use crate::object::Shared;
 use crate::pool::Owner;
 use crate::status::NtStatus;
@@ -58,41 +59,54 @@ fn bus_driver(machine: &Machine) -> Result<DriverObject, NtStatus> {
         return Ok(unsafe { Shared::new(with_exposed_provenance_mut(known)) });
     }
     let driver = driver::create(machine, "PnpManager")?;
-    let mut functions = driver.get(driver::MAJOR_FUNCTIONS);
-    functions[IRP_MJ_PNP as usize] = Some(dispatch_pnp);
-    functions[IRP_MJ_POWER as usize] = Some(dispatch_power);
-    driver.set(driver::MAJOR_FUNCTIONS, functions);
+    driver.set(driver::MAJOR_FUNCTIONS, [Some(dispatch as _); 28]);
     machine.io.tables().bus_driver = driver.address();
     Ok(driver)
 }
 
-unsafe extern "C" fn dispatch_pnp(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) -> NTSTATUS {
+unsafe extern "C" fn dispatch(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) -> NTSTATUS {
+    let machine = machine::enter();
     // SAFETY: The I/O manager passes an IRP that this driver owns now.
     let irp = unsafe { Irp::new(irp) };
-    let minor = irp.current().get(irp::MINOR);
-    let status = match u32::from(minor) {
-        IRP_MN_START_DEVICE
-        | IRP_MN_QUERY_REMOVE_DEVICE
-        | IRP_MN_CANCEL_REMOVE_DEVICE
-        | IRP_MN_REMOVE_DEVICE
-        | IRP_MN_SURPRISE_REMOVAL
-        | IRP_MN_QUERY_STOP_DEVICE
-        | IRP_MN_CANCEL_STOP_DEVICE
-        | IRP_MN_STOP_DEVICE
-        | IRP_MN_QUERY_CAPABILITIES
-        | IRP_MN_QUERY_PNP_DEVICE_STATE => STATUS_SUCCESS,
+    let script = lock(&machine.io.script).clone();
+    match script {
+        None => complete_as_usual(irp),
+        Some(script) => {
+            script(LowerRequest::new(machine, irp));
+            STATUS_PENDING
+        }
+    }
+}
+
+/// Completes a request as a bus driver does that has nothing to do for it.
+pub(super) fn complete_as_usual(irp: Irp) -> NTSTATUS {
+    let (major, minor) = (irp.current().get(irp::MAJOR), irp.current().get(irp::MINOR));
+    let status = match (u32::from(major), u32::from(minor)) {
+        (
+            IRP_MJ_PNP,
+            IRP_MN_START_DEVICE
+            | IRP_MN_QUERY_REMOVE_DEVICE
+            | IRP_MN_CANCEL_REMOVE_DEVICE
+            | IRP_MN_REMOVE_DEVICE
+            | IRP_MN_SURPRISE_REMOVAL
+            | IRP_MN_QUERY_STOP_DEVICE
+            | IRP_MN_CANCEL_STOP_DEVICE
+            | IRP_MN_STOP_DEVICE
+            | IRP_MN_QUERY_CAPABILITIES
+            | IRP_MN_QUERY_PNP_DEVICE_STATE,
+        )
+        | (IRP_MJ_POWER, _) => STATUS_SUCCESS,
         // What a bus driver does not know it completes with the status that it came with.
-        _ => irp.get(irp::STATUS),
+        (IRP_MJ_PNP, _) => irp.get(irp::STATUS),
+        _ => {
+            irp.set(irp::INFORMATION, 0);
+            STATUS_INVALID_DEVICE_REQUEST
+        }
     };
     complete(irp, status)
 }
 
-unsafe extern "C" fn dispatch_power(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) -> NTSTATUS {
-    // SAFETY: The I/O manager passes an IRP that this driver owns now.
-    complete(unsafe { Irp::new(irp) }, STATUS_SUCCESS)
-}
-
-fn complete(irp: Irp, status: NTSTATUS) -> NTSTATUS {
+pub(super) fn complete(irp: Irp, status: NTSTATUS) -> NTSTATUS {
     irp.set(irp::STATUS, status);
     // SAFETY: The IRP is this driver's, and it is not touched again.
     unsafe { ntddk::IofCompleteRequest(irp.as_ptr(), IO_NO_INCREMENT as CCHAR) };

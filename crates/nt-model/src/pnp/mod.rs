@@ -1,6 +1,7 @@
 //! The PnP manager: adding, starting and removing root-enumerated devices.
 
 mod bus;
+pub(crate) mod lower;
 
 use crate::device::{self, DeviceObject, interface, known, stack};
 use crate::driver::{self, Driver};
