@@ -3,21 +3,33 @@
 use crate::file::File;
 use crate::report::{DEBUG_OUTPUT, FAILED_CALLS, Failure, Refused, failed_calls, section};
 use kmdf_sys::GUID;
-use nt_model::{Config, Device, Driver, DriverEntryPoint, Kernel};
+use nt_model::{Config, Device, Driver, DriverEntryPoint, Kernel, LowerRequest, VerifierReport};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A machine with one driver on it, which a test runs on.
 ///
 /// [`Scenario::run`] boots it, loads the driver, adds a device, calls the test, closes, removes and
 /// unloads all that is there, and checks that nothing is left in the pools.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing happens before `run`"]
 pub struct Scenario {
     service: String,
     entry: DriverEntryPoint,
     config: Config,
     until: Until,
+    lower_device: Option<Arc<dyn Fn(LowerRequest) + Send + Sync>>,
+    failing_allocation: u64,
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Scenario")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far a scenario goes before it calls the test.
@@ -37,6 +49,8 @@ impl Scenario {
             entry,
             config: Config::default(),
             until: Until::Started,
+            lower_device: None,
+            failing_allocation: 0,
         }
     }
 
@@ -44,6 +58,43 @@ impl Scenario {
     /// values.
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
+    }
+
+    /// Has the `n`-th allocation of pool fail, counted from 1 when the driver is loaded: those of the
+    /// framework on the driver's behalf count too.
+    pub fn fail_allocation(self, n: u64) -> Self {
+        let failing_allocation = n;
+        Self {
+            failing_allocation,
+            ..self
+        }
+    }
+
+    /// Has `script` play the device below the driver's: it gets every request that the driver, or the
+    /// framework for it, sends down, PnP and power requests among them.
+    ///
+    /// The script completes a request, now or later and from any thread, or drops it: then it is
+    /// completed as a bus driver without anything to do for it does.
+    ///
+    /// ```no_run
+    /// use kmdf_sys::{IRP_MJ_PNP, IRP_MN_START_DEVICE, STATUS_NO_SUCH_DEVICE};
+    /// # fn example(scenario: kmdf_test::Scenario) {
+    /// let scenario = scenario.without_device().lower_device(|request| {
+    ///     if (request.major(), request.minor()) == (IRP_MJ_PNP, IRP_MN_START_DEVICE) {
+    ///         request.complete(STATUS_NO_SUCH_DEVICE, 0);
+    ///     }
+    /// });
+    /// scenario.run(|test| {
+    ///     let refused = test.add_device().expect_err("it does not start");
+    ///     assert_eq!(refused.status, STATUS_NO_SUCH_DEVICE);
+    /// });
+    /// # }
+    /// ```
+    pub fn lower_device(self, script: impl Fn(LowerRequest) + Send + Sync + 'static) -> Self {
+        Self {
+            lower_device: Some(Arc::new(script)),
+            ..self
+        }
     }
 
     /// Loads the driver but adds no device: the test calls [`Test::add_device`].
@@ -85,6 +136,50 @@ impl Scenario {
         self,
         test: impl FnOnce(&Test) -> T + Send + 'static,
     ) -> Result<T, Failure> {
+        let run = self.boot(|machine| {
+            machine
+                .set_up()
+                .unwrap_or_else(|refused| panic!("{refused}"));
+            test(machine)
+        });
+        run.map(|(value, _)| value)
+    }
+
+    /// Runs the scenario once for each allocation of pool from the load of the driver to its unload, with
+    /// that one failing, until none is left to fail. A driver must bear each: no bug check, and nothing
+    /// left at the end. Returns how many there were.
+    ///
+    /// A driver that does not load and a device that does not start count as having borne it; `test` is
+    /// called when both did, and has to expect a failure of whatever it asks for (use
+    /// [`Test::try_open`]).
+    ///
+    /// # Panics
+    ///
+    /// As [`Scenario::run`], with the number of the allocation; or if the driver does not load, or its
+    /// device does not start, although no allocation failed.
+    #[track_caller]
+    pub fn each_allocation_fails(self, test: impl Fn(&Test) + Send + Sync + 'static) -> u64 {
+        let test = Arc::new(test);
+        let runs = (1..).take_while(|&n| {
+            let test = test.clone();
+            let run = self.clone().fail_allocation(n);
+            let run = run.boot(move |machine| machine.set_up().map(|()| test(machine)));
+            let (outcome, report) =
+                run.unwrap_or_else(|failure| panic!("when allocation {n} failed: {failure}"));
+            let failed = report.faults_injected > 0;
+            if let (Err(refused), false) = (outcome, failed) {
+                panic!("{refused}");
+            }
+            failed
+        });
+        runs.count() as u64
+    }
+
+    /// Boots, has `act` do what there is to do, takes everything down, and gives what the verifier has seen.
+    fn boot<T: Send + 'static>(
+        self,
+        act: impl FnOnce(&Test) -> T + Send + 'static,
+    ) -> Result<(T, VerifierReport), Failure> {
         let config = self.config.clone();
         let run = nt_model::run(config, move |kernel| {
             kmdf_model::forget_failed_calls();
@@ -94,12 +189,12 @@ impl Scenario {
                 drivers: Mutex::default(),
                 devices: Mutex::default(),
             };
-            let outcome = catch_unwind(AssertUnwindSafe(|| machine.run(test)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let value = act(&machine);
+                (value, machine.finish())
+            }));
             outcome.unwrap_or_else(|panic| {
-                let mut report = String::from("the driver's side of it");
-                let _ = section(&mut report, DEBUG_OUTPUT, &kernel.debug_output());
-                let _ = section(&mut report, FAILED_CALLS, &failed_calls());
-                eprintln!("{report}");
+                machine.report();
                 resume_unwind(panic)
             })
         });
@@ -120,21 +215,44 @@ pub struct Test {
 }
 
 impl Test {
-    fn run<T>(&self, test: impl FnOnce(&Self) -> T) -> T {
-        if self.scenario.until >= Until::Loaded {
-            self.load().unwrap_or_else(|refused| panic!("{refused}"));
+    /// Does what comes before the test.
+    fn set_up(&self) -> Result<(), Refused> {
+        let Scenario {
+            lower_device,
+            failing_allocation,
+            until,
+            ..
+        } = &self.scenario;
+        if let Some(script) = lower_device.clone() {
+            self.kernel
+                .script_lower_device(move |request| script(request));
         }
-        if self.scenario.until >= Until::Started {
-            self.add_device()
-                .unwrap_or_else(|refused| panic!("{refused}"));
+        self.kernel.fail_nth_allocation(*failing_allocation);
+        if *until >= Until::Loaded {
+            self.load()?;
         }
-        let value = test(self);
-        self.finish();
-        value
+        if *until >= Until::Started {
+            self.add_device()?;
+        }
+        Ok(())
+    }
+
+    /// Prints what may explain a panic of the test.
+    fn report(&self) {
+        let mut report = String::new();
+        let failing = self.scenario.failing_allocation;
+        if failing != 0 {
+            report = format!("\n  with allocation {failing} failing");
+        }
+        let _ = section(&mut report, DEBUG_OUTPUT, &self.kernel.debug_output());
+        let _ = section(&mut report, FAILED_CALLS, &failed_calls());
+        if !report.is_empty() {
+            eprintln!("the machine of {}:{report}", self.scenario.service);
+        }
     }
 
     /// Takes everything down, as the doc of [`Scenario`] says, and checks that nothing is left.
-    fn finish(&self) {
+    fn finish(&self) -> VerifierReport {
         let refused = self.kernel.shut_down();
         assert!(
             refused.is_empty(),
@@ -149,6 +267,7 @@ impl Test {
             report.tags
         );
         assert_eq!(report.live_lookaside_lists, 0, "lookaside lists are left");
+        report
     }
 
     /// The kernel under the driver: the verifier's figures, debug output, opening by path.
@@ -168,6 +287,31 @@ impl Test {
         let driver = loaded.map_err(|status| Refused::new("loading the driver", status))?;
         lock(&self.drivers).push(driver.clone());
         Ok(driver)
+    }
+
+    /// Calls `act` once for each allocation of pool in it, with that one failing, until none is left to
+    /// fail. `act` gets the number of the allocation and returns whether it did what it is to do; it may
+    /// have no allocation fail any more in what it does to check (`fail_nth_allocation(0)`). Returns how
+    /// often `act` did not do it.
+    ///
+    /// # Panics
+    ///
+    /// If `act` does not do it although no allocation failed.
+    #[track_caller]
+    pub fn each_allocation_fails(&self, mut act: impl FnMut(u64) -> bool) -> u64 {
+        let mut refusals = 0;
+        for n in 1.. {
+            let before = self.kernel.verifier().faults_injected;
+            self.kernel.fail_nth_allocation(n);
+            let done = act(n);
+            self.kernel.fail_nth_allocation(0);
+            if self.kernel.verifier().faults_injected == before {
+                assert!(done, "it was refused although no allocation failed");
+                break;
+            }
+            refusals += u64::from(!done);
+        }
+        refusals
     }
 
     /// The driver that was loaded last.

@@ -5,6 +5,8 @@
 
 mod driver;
 mod failing;
+mod faults;
+mod lower;
 mod requests;
 
 use driver::{INTERFACE, LEAK, SHORT, WAIT, fx_driver_entry};
