@@ -129,16 +129,16 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    /// Every section that is used in this role, with the reference that does.
-    pub fn used_as<'g>(
-        &'g self,
-        inf: &'a Inf,
-        role: Role,
-    ) -> impl Iterator<Item = (&'g Reference, &'a Section)> {
-        self.references
-            .iter()
-            .filter(move |reference| reference.role == role)
-            .filter_map(|reference| Some((reference, inf.section(&reference.name)?)))
+    /// Every section that is used in this role, once.
+    pub fn used_as(&self, inf: &'a Inf, role: Role) -> Vec<&'a Section> {
+        let named = self.references.iter().filter(|own| own.role == role);
+        let mut sections: Vec<&Section> = Vec::new();
+        for section in named.filter_map(|reference| inf.section(&reference.name)) {
+            if !sections.iter().any(|own| own.name == section.name) {
+                sections.push(section);
+            }
+        }
+        sections
     }
 
     /// Whether Windows would read this section.

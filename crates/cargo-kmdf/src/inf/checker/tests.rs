@@ -210,6 +210,17 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     ("service.binary", "%13%\\wdfmem.sys", "%12%\\wdfmem.sys"),
     ("service.binary", "%13%\\wdfmem.sys", "%13%\\other.sys"),
+    ("service.start", "StartType     = 3", "StartType = 4"),
+    (
+        "service.error-control",
+        "StartType     = 3 ; SERVICE_DEMAND_START\nErrorControl  = 1",
+        "StartType = 0\nErrorControl = 4",
+    ),
+    (
+        "security.descriptor",
+        "DisplayName ",
+        "Security = \"D:P(A;;GA;;SY)\"\nDisplayName ",
+    ),
     ("service.directive", "DisplayName ", "DispalyName "),
     ("registry.root", "HKR,,Security", "HKLM,,Security"),
     (
@@ -239,17 +250,6 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "[wdfmem_Files.security]\n\"everyone\"\n[Strings]",
     ),
     (
-        "security.access",
-        "(A;;GA;;;BA)",
-        "(A;;GA;;;BA)(A;;GRGW;;;WD)",
-    ),
-    ("security.access", "D:P(", "D:("),
-    (
-        "security.access",
-        "DisplayName ",
-        "Security = \"D:P(A;;GA;;;SY)\"\nDisplayName ",
-    ),
-    (
         "wdf.service",
         "KmdfService = wdfmem,",
         "KmdfService = wdfmm,",
@@ -268,6 +268,50 @@ const LACKING: &[(&str, &str)] = &[
 #[test]
 fn the_template_of_this_repository_stamps_to_an_inf_without_a_finding() {
     assert_eq!(found(&stamped()), Vec::<String>::new());
+}
+
+/// Changes of the good INF that other drivers need, and that break no rule.
+const FITTING: &[(&str, &str)] = &[
+    // Everybody may open the device, as with most drivers.
+    ("(A;;GA;;;BA)", "(A;;GA;;;BA)(A;;GRGW;;;WD)"),
+    ("D:P(", "D:("),
+    // The driver of a device that the system boots from.
+    (
+        "StartType     = 3 ; SERVICE_DEMAND_START\nErrorControl  = 1",
+        "StartType = 0\nErrorControl = 3",
+    ),
+    // A package for two architectures.
+    (
+        "[Devices.NT",
+        "[Devices.NTarm64.10.0...17763]\n%Device% = wdfmem_Install,root\\wdfmem\n\n[Devices.NT",
+    ),
+];
+
+#[test]
+fn what_other_drivers_need_breaks_no_rule() {
+    for (from, to) in FITTING {
+        let good = stamped();
+        assert!(good.contains(from), "the template no longer has {from:?}");
+        let mut fitting = good.replacen(from, to, 1);
+        if to.contains("arm64") {
+            let both = "Devices,NTarm64.10.0...17763,NTamd64";
+            fitting = fitting.replacen("Devices,NTamd64", both, 1);
+        }
+        assert_eq!(found(&fitting), [""; 0], "{to}");
+    }
+}
+
+/// The self-test needs no more: only the system and administrators may open the device.
+#[test]
+fn the_device_of_this_repository_is_for_administrators_alone() {
+    let line = "HKR,,Security,,\"D:P(A;;GA;;;SY)(A;;GA;;;BA)\"";
+    assert_eq!(
+        stamped()
+            .lines()
+            .filter(|own| own.contains("D:"))
+            .collect::<Vec<_>>(),
+        [line]
+    );
 }
 
 #[test]

@@ -64,12 +64,7 @@ pub struct Copied {
 /// Every file that is copied.
 pub fn copied(context: &Context<'_>) -> Vec<Copied> {
     let mut files = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
-    for (_, section) in context.graph.used_as(context.inf, Role::FileList) {
-        if seen.contains(&section.name.as_str()) {
-            continue;
-        }
-        seen.push(&section.name);
+    for section in context.graph.used_as(context.inf, Role::FileList) {
         files.extend(section.entries.iter().map(|entry| Copied {
             destination: entry.value(0).to_owned(),
             source: match entry.value(1) {

@@ -31,7 +31,7 @@ static FLOOR: Rule = Rule {
 static ARCHITECTURE: Rule = Rule {
     id: "models.architecture",
     page: "INF Manufacturer Section",
-    explanation: "The models are for amd64, as the image is.",
+    explanation: "A manufacturer has models for amd64, as the image is.",
 };
 static IDENTIFIER: Rule = Rule {
     id: "models.identifier",
@@ -178,15 +178,27 @@ fn manufacturers(context: &Context<'_>, findings: &mut Findings) {
     }
     for entry in &section.entries {
         let base = context.inf.expand(entry.value(0));
-        for name in models_names(context.inf, entry) {
+        let names = models_names(context.inf, entry);
+        let architectures = names.iter().map(|name| {
             let decoration = name[base.len()..].trim_start_matches('.');
-            decorated(context, decoration, entry.line, findings);
+            decorated(context, decoration, entry.line, findings)
+        });
+        // A decoration that cannot be read is a finding of its own.
+        let others: Option<Vec<_>> = architectures.collect();
+        if let Some(others) = others.filter(|others| !others.iter().any(|own| own == "amd64")) {
+            let message = format!("the models are for {} alone", others.join(" and "));
+            findings.add(&ARCHITECTURE, entry.line, message);
         }
     }
 }
 
-/// Checks one decoration such as `NTamd64.10.0...17763`.
-fn decorated(context: &Context<'_>, decoration: &str, line: usize, findings: &mut Findings) {
+/// Checks one decoration such as `NTamd64.10.0...17763`, and returns its architecture.
+fn decorated(
+    context: &Context<'_>,
+    decoration: &str,
+    line: usize,
+    findings: &mut Findings,
+) -> Option<String> {
     let lower = decoration.to_ascii_lowercase();
     let fields: Vec<&str> = lower.split('.').collect();
     let architecture = fields[0].strip_prefix("nt");
@@ -202,19 +214,12 @@ fn decorated(context: &Context<'_>, decoration: &str, line: usize, findings: &mu
     let (Some(architecture), Some(numbers)) = (architecture, numbers) else {
         let message = format!("\"{decoration}\" is no decoration with an architecture");
         findings.add(&DECORATION, line, message);
-        return;
+        return None;
     };
     if numbers.len() > 5 {
         let message = format!("\"{decoration}\" has more fields than a decoration");
         findings.add(&DECORATION, line, message);
-        return;
-    }
-    if architecture != "amd64" {
-        findings.add(
-            &ARCHITECTURE,
-            line,
-            format!("the models are for {architecture}"),
-        );
+        return None;
     }
     let field = |index: usize| numbers.get(index).copied().flatten().unwrap_or_default();
     let floor = context.expectations.floor;
@@ -222,4 +227,5 @@ fn decorated(context: &Context<'_>, decoration: &str, line: usize, findings: &mu
         let message = format!("\"{decoration}\" reaches below 10.0...{floor}");
         findings.add(&FLOOR, line, message);
     }
+    Some(architecture.to_owned())
 }

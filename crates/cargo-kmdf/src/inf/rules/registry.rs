@@ -1,4 +1,4 @@
-//! Rules about what a driver package writes into the registry, and who may open its device.
+//! Rules about what a driver package writes into the registry, and its security descriptors.
 
 use super::super::graph::Role;
 use super::super::syntax::{Entry, Section};
@@ -27,14 +27,7 @@ static DESCRIPTOR: Rule = Rule {
     page: "Security Descriptor String Format",
     explanation: "A security descriptor is written in its definition language without a mistake.",
 };
-static ACCESS: Rule = Rule {
-    id: "security.access",
-    page: "SDDL for Device Objects",
-    explanation: "The descriptor is protected, gives the system and administrators all access, and \
-                  nobody below them the right to write.",
-};
-
-pub const RULES: &[&Rule] = &[&ROOT, &TYPE, &COINSTALLER, &DESCRIPTOR, &ACCESS];
+pub const RULES: &[&Rule] = &[&ROOT, &TYPE, &COINSTALLER, &DESCRIPTOR];
 
 /// The types of AddReg: string, list, expandable string, number, bytes, none.
 const TYPES: [u32; 6] = [0x0, 0x1_0000, 0x2_0000, 0x1_0001, 0x1, 0x2_0001];
@@ -46,21 +39,16 @@ const KEY_ONLY: u32 = 0x10;
 const NUMBER: u32 = 0x1_0001;
 
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
-    let mut seen: Vec<&str> = Vec::new();
-    for (_, section) in context.graph.used_as(context.inf, Role::Registry) {
-        if seen.contains(&section.name.as_str()) {
-            continue;
-        }
-        seen.push(&section.name);
+    for section in context.graph.used_as(context.inf, Role::Registry) {
         for entry in &section.entries {
             registry(context, entry, findings);
         }
         secured(context, &section.name, findings);
     }
-    for (_, section) in context.graph.used_as(context.inf, Role::FileList) {
+    for section in context.graph.used_as(context.inf, Role::FileList) {
         secured(context, &section.name, findings);
     }
-    for (_, section) in context.graph.used_as(context.inf, Role::Service) {
+    for section in context.graph.used_as(context.inf, Role::Service) {
         for entry in section.entries_of("Security") {
             descriptor(&context.inf.expand(entry.value(0)), entry.line, findings);
         }
@@ -101,12 +89,7 @@ fn secured(context: &Context<'_>, list: &str, findings: &mut Findings) {
 }
 
 fn descriptor(text: &str, line: usize, findings: &mut Findings) {
-    match sddl::parse(text) {
-        Err(error) => findings.add(&DESCRIPTOR, line, format!("\"{text}\": {error}")),
-        Ok(list) => {
-            if let Some(weakness) = list.weakness() {
-                findings.add(&ACCESS, line, format!("\"{text}\": {weakness}"));
-            }
-        }
+    if let Err(mistake) = sddl::check(text) {
+        findings.add(&DESCRIPTOR, line, format!("\"{text}\": {mistake}"));
     }
 }

@@ -37,13 +37,14 @@ static KIND: Rule = Rule {
 static START: Rule = Rule {
     id: "service.start",
     page: PAGE,
-    explanation: "The driver of a device that the system does not need to boot has StartType 3.",
+    explanation: "StartType is 3; 0 is for the driver of a device that the system boots from, 1 for \
+                  one that detects devices, and 2 and 4 for no driver of a device.",
 };
 static ERROR_CONTROL: Rule = Rule {
     id: "service.error-control",
     page: PAGE,
-    explanation: "ErrorControl is 0 or 1; what stops the system from booting is not for a device \
-                  that it boots without.",
+    explanation: "ErrorControl is 0 or 1; 2 and 3, which may stop the system from booting, are for \
+                  a driver with StartType 0.",
 };
 static BINARY: Rule = Rule {
     id: "service.binary",
@@ -104,12 +105,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         };
         functions(context, services, findings);
     }
-    let mut seen: Vec<&str> = Vec::new();
-    for (_, section) in context.graph.used_as(context.inf, Role::Service) {
-        if !seen.contains(&section.name.as_str()) {
-            seen.push(&section.name);
-            service(context, section, findings);
-        }
+    for section in context.graph.used_as(context.inf, Role::Service) {
+        service(context, section, findings);
     }
 }
 
@@ -151,12 +148,20 @@ fn service(context: &Context<'_>, section: &Section, findings: &mut Findings) {
             continue;
         };
         let value = context.inf.expand(entry.value(0));
+        let boots = section
+            .entry("StartType")
+            .map(|entry| context.inf.expand(entry.value(0)));
+        let boots = boots.and_then(|start| number(&start)) == Some(0);
         let (rule, fits, wanted) = match key {
             "ServiceType" => (&KIND, number(&value) == Some(1), "1, a kernel driver"),
-            "StartType" => (&START, number(&value) == Some(3), "3, on demand"),
+            "StartType" => (
+                &START,
+                matches!(number(&value), Some(0 | 1 | 3)),
+                "3, on demand",
+            ),
             "ErrorControl" => (
                 &ERROR_CONTROL,
-                matches!(number(&value), Some(0 | 1)),
+                number(&value).is_some_and(|value| value <= if boots { 3 } else { 1 }),
                 "0 or 1",
             ),
             _ => (

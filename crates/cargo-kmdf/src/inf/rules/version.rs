@@ -3,6 +3,7 @@
 use super::super::syntax::{Entry, Section};
 use super::super::{Findings, Rule};
 use super::Context;
+use x509_cert::der::DateTime;
 
 const PAGE: &str = "INF Version Section";
 
@@ -205,22 +206,9 @@ fn is_date(text: &str) -> bool {
     let [month, day, year] = fields[..] else {
         return false;
     };
-    let field = |text: &str, length: usize| {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u32>()
-            .ok()
-            .filter(|_| digits && text.len() == length)
-    };
-    let (Some(month), Some(day), Some(year)) = (field(month, 2), field(day, 2), field(year, 4))
-    else {
+    let fits = [month, day, year].map(str::len) == [2, 2, 4] && !text.contains('+');
+    let (Ok(month), Ok(day), Ok(year)) = (month.parse(), day.parse(), year.parse()) else {
         return false;
     };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 => 28 + u32::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=days).contains(&day)
+    fits && DateTime::new(year, month, day, 0, 0, 0).is_ok()
 }

@@ -46,12 +46,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         }
     }
     let (major, minor) = context.expectations.kmdf;
-    let mut seen: Vec<&str> = Vec::new();
-    for (_, section) in context.graph.used_as(context.inf, Role::Wdf) {
-        if seen.contains(&section.name.as_str()) {
-            continue;
-        }
-        seen.push(&section.name);
+    for section in context.graph.used_as(context.inf, Role::Wdf) {
         let entry = section.entry("KmdfLibraryVersion");
         let value = entry.map_or(String::new(), |entry| context.inf.expand(entry.value(0)));
         if value != format!("{major}.{minor}") {
