@@ -16,20 +16,27 @@ use cargo_kmdf::project;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Tasks of the wdfmem repository.
+/// Chores of the wdfmem repository. What any driver needs is in `cargo kmdf`.
 ///
-/// Exit code 0: all held. 1: something did not hold, and the last lines say what. 2: wrong usage.
+/// Exit code 0: all checks passed. 1: a check failed, and the last lines say which. 2: wrong usage.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                   everything, about an hour on two cores
+  cargo xtask test format lints      two steps of it; --list names them all
+  cargo xtask rules --write          after a test was renamed, or a rule added
+  cargo xtask unsafe --write         after unsafe code was added or removed";
+
 #[derive(Subcommand)]
 enum Task {
     /// The whole test run: everything below and the tests of the model, with one summary
-    Test,
+    Test(test::Options),
     /// Run the driver image in Wine's kernel, driven by the Windows client
     Wine(wine::Options),
     /// Run the tests in the model as Windows programs in Wine
@@ -67,7 +74,7 @@ fn main() -> ExitCode {
     // What a task prints for programs stays alone on standard output.
     let say = |said: String| eprintln!("{said}");
     let result = match Arguments::parse().task {
-        Task::Test => test::run(),
+        Task::Test(options) => test::run(&options),
         Task::Wine(options) => wine::run(&options).map(say),
         Task::WineTests => wine_tests::run().map(say),
         Task::WdkRoute => wdk_route::run().map(say),

@@ -4,60 +4,79 @@ use crate::{
     folding, interleavings, msrv, rules, sanitize, unsafe_code, wdk_route, wine, wine_tests,
 };
 use anyhow::{Context, Result, bail, ensure};
-use cargo_kmdf::{audit, build as image, package, project};
+use cargo_kmdf::{audit, build as image, package, process, project};
+use serde::Serialize;
 use serde_json::Value;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Runs every step, stops at the first that does not hold, and prints what each took.
-pub fn run() -> Result<()> {
+/// Which steps to run.
+#[derive(clap::Args, Default)]
+pub struct Options {
+    /// Run only these steps, in the order of the whole run
+    steps: Vec<String>,
+    /// List the steps and run none
+    #[arg(long)]
+    list: bool,
+    /// Write the summary to a file as JSON, also where a step fails
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// A step: its name, and what runs it and says how it went.
+type Step<'a> = (&'static str, &'a dyn Fn() -> Result<String>);
+
+/// How a step went.
+#[derive(Serialize)]
+struct Outcome {
+    step: &'static str,
+    ok: bool,
+    seconds: f64,
+    /// What the step found, or why it failed.
+    found: String,
+}
+
+/// Runs the steps, stops at the first that fails, and prints what each took.
+pub fn run(options: &Options) -> Result<()> {
     let root = project::root();
     let images = project::target(&root).join("image");
-    let steps: [(&str, &dyn Fn() -> Result<String>); 20] = [
-        ("format", &|| cargo(&root, &["fmt", "--all", "--check"])),
+    let steps: [Step<'_>; 20] = [
+        ("format", &|| cargo(&root, "fmt --all --check")),
         ("lints", &|| {
-            let arguments = [
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ];
-            cargo(&root, &arguments)
+            cargo(&root, "clippy --workspace --all-targets -- -D warnings")
         }),
-        ("tests", &|| cargo(&root, &["test", "--workspace"])),
+        ("tests", &|| cargo(&root, "test --workspace")),
         ("interleavings", &|| {
             interleavings::run(&interleavings::Options::default())
         }),
         ("documentation", &|| {
-            cargo(&root, &["doc", "--workspace", "--no-deps"])
+            cargo(&root, "doc --workspace --no-deps")
         }),
-        ("oldest Rust", &msrv::run),
-        ("publish, dry run", &|| {
-            // Uncommitted changes are no reason to stop a developer's own run.
-            let arguments = ["publish", "--workspace", "--dry-run", "--allow-dirty"];
-            cargo(&root, &arguments)
+        ("msrv", &msrv::run),
+        // Uncommitted changes are no reason to stop a developer's own run.
+        ("publish", &|| {
+            cargo(&root, "publish --workspace --dry-run --allow-dirty")
         }),
         ("rules", &|| rules::run(&root, rules::Options::default())),
-        ("framework rules", &|| {
+        ("framework-rules", &|| {
             rules::run(&root, rules::Options::FRAMEWORK)
         }),
-        ("unsafe code", &|| {
+        ("unsafe", &|| {
             unsafe_code::run(&root, unsafe_code::Options::default())
         }),
-        ("self-test", &|| cargo(&root, &["run", "--release"])),
-        ("self-test as JSON", &|| self_test_as_json(&root)),
-        ("WDK route", &wdk_route::run),
-        ("context types, folded", &folding::run),
-        ("image, built twice", &|| {
+        ("self-test", &|| cargo(&root, "run --release")),
+        ("self-test-json", &|| self_test_as_json(&root)),
+        ("wdk-route", &wdk_route::run),
+        ("folding", &folding::run),
+        ("image", &|| {
             image::run(&image::Options {
                 twice: true,
                 ..image::Options::default()
             })
         }),
-        ("audit of the images", &|| {
+        ("audit", &|| {
             let audit = |name| {
                 audit::run(&audit::Options {
                     file: images.join(name),
@@ -72,60 +91,98 @@ pub fn run() -> Result<()> {
                 audit(image::EXAMPLE)?
             ))
         }),
-        ("Wine", &|| {
+        ("wine", &|| {
             wine::run(&wine::Options {
                 images: Some(images.clone()),
                 ..wine::Options::default()
             })
         }),
-        ("tests in Wine", &wine_tests::run),
+        ("wine-tests", &wine_tests::run),
         ("package", &|| {
             package::run()?;
             Ok("made, signed and verified".to_owned())
         }),
-        ("sanitizers", &|| sanitize::run(None)),
+        ("sanitize", &|| sanitize::run(None)),
     ];
-    let mut summary: Vec<(&str, String, Duration)> = Vec::new();
+    let names = steps.map(|(name, _)| name);
+    for wanted in &options.steps {
+        ensure!(
+            names.contains(&wanted.as_str()),
+            "there is no step `{wanted}`; there are {}",
+            names.join(", ")
+        );
+    }
+    if options.list {
+        println!("{}", names.join("\n"));
+        return Ok(());
+    }
+    let is_wanted = |name| options.steps.is_empty() || options.steps.iter().any(|own| own == name);
+    let outcomes = run_steps(steps.iter().filter(|(name, _)| is_wanted(*name)));
+    println!("\n== summary");
+    for Outcome {
+        step,
+        ok,
+        seconds,
+        found,
+    } in &outcomes
+    {
+        let verdict = if *ok { "ok" } else { "FAILED" };
+        println!("{step:<16} {verdict:<6} {seconds:>7.1} s  {found}");
+    }
+    if let Some(file) = &options.json {
+        fs::write(file, serde_json::to_string_pretty(&outcomes)?)
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    match outcomes.last() {
+        Some(Outcome {
+            step, ok: false, ..
+        }) => {
+            bail!("the step {step} failed; `cargo xtask test {step}` runs it alone")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs the steps until one fails.
+fn run_steps<'a>(steps: impl Iterator<Item = &'a Step<'a>>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
     for (name, step) in steps {
         println!("\n== {name}");
         let start = Instant::now();
-        let outcome = step().with_context(|| format!("the step \"{name}\" did not hold"))?;
-        summary.push((name, outcome, start.elapsed()));
+        let result = step();
+        let ok = result.is_ok();
+        outcomes.push(Outcome {
+            step: name,
+            ok,
+            seconds: start.elapsed().as_secs_f64(),
+            found: result.unwrap_or_else(|error| format!("{error:#}")),
+        });
+        if !ok {
+            break;
+        }
     }
-    println!("\n== summary");
-    for (name, outcome, time) in summary {
-        println!("{name:<22} {:>6.1} s  {outcome}", time.as_secs_f64());
-    }
-    Ok(())
+    outcomes
 }
 
 /// A cargo command in the workspace; warnings of the documentation are errors.
-fn command(root: &Path, arguments: &[&str]) -> Command {
+fn command(root: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command
-        .args(arguments)
+        .args(arguments.split(' '))
         .current_dir(root)
         .env("RUSTDOCFLAGS", "-D warnings");
     command
 }
 
-fn cargo(root: &Path, arguments: &[&str]) -> Result<String> {
-    let said = format!("cargo {}", arguments.join(" "));
-    println!("{said}");
-    let status = command(root, arguments)
-        .status()
-        .with_context(|| format!("`{said}` could not be started"))?;
-    ensure!(
-        status.success(),
-        "`{said}` ended with {status}; its output is above"
-    );
-    Ok(said)
+fn cargo(root: &Path, arguments: &str) -> Result<String> {
+    println!("cargo {arguments}");
+    process::run(&mut command(root, arguments))?;
+    Ok(format!("cargo {arguments}"))
 }
 
 /// Runs the self-test for programs and reads its report as a program would.
 fn self_test_as_json(root: &Path) -> Result<String> {
-    let arguments = ["run", "--release", "--quiet", "--", "selftest", "--json"];
-    let output = command(root, &arguments)
+    let output = command(root, "run --release --quiet -- selftest --json")
         .output()
         .context("the self-test could not be started")?;
     let report: Value =
@@ -149,4 +206,24 @@ fn self_test_as_json(root: &Path) -> Result<String> {
         output.status
     );
     Ok(format!("{} rows, all held", rows.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step, run_steps};
+    use anyhow::bail;
+
+    #[test]
+    fn the_first_step_that_fails_is_the_last_that_runs() {
+        let steps: [Step<'_>; 3] = [
+            ("one", &|| Ok("found".to_owned())),
+            ("two", &|| bail!("broken")),
+            ("three", &|| panic!("it must not run")),
+        ];
+        let outcomes = run_steps(steps.iter());
+        let outcomes: Vec<_> = (outcomes.iter())
+            .map(|outcome| (outcome.step, outcome.ok, outcome.found.as_str()))
+            .collect();
+        assert_eq!(outcomes, [("one", true, "found"), ("two", false, "broken")]);
+    }
 }

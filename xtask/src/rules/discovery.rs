@@ -284,7 +284,7 @@ each! {
 
     #[test]
     fn what_is_compiled_and_runs_is_a_test() {
-        let tree = Scratch::new(&[
+        let tree = Scratch::for_cargo(&[
             ("crates/one/src/lib.rs", LIBRARY),
             ("crates/one/tests/all.rs", TESTS),
             (
@@ -297,6 +297,7 @@ each! {
                 "//! C6\nfn main() {}\n",
             ),
         ]);
+        let Some(tree) = tree else { return };
         let tests = find(tree.root()).expect("compiles");
         let found: Vec<_> = (tests.iter())
             .map(|test| (test.kind, test.line, test.name.as_str(), test.text.trim()))
