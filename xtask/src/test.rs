@@ -80,9 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
             let audit = |name| {
                 audit::run(&audit::Options {
                     file: images.join(name),
-                    json: false,
-                    skip: Vec::new(),
-                    page: None,
+                    ..audit::Options::default()
                 })
             };
             Ok(format!(

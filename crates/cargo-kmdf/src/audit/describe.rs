@@ -40,7 +40,10 @@ fn page(image: &Image<'_>, name: &str) -> Result<String> {
          | import | from | first Windows that exports it |\n| --- | --- | --- |\n",
     );
     for Import { library, name, .. } in pe::imports(&image.file)? {
-        let since = imports::since(&library, &name)?;
+        let since = imports::since(&library, &name);
+        let since = since.map_or("see its documentation".to_owned(), |since| {
+            since.to_string()
+        });
         writeln!(page, "| `{name}` | {library} | {since} |")?;
     }
     let depths = depth::measure(image)?;

@@ -10,6 +10,8 @@ pub struct Image<'data> {
     pub bytes: &'data [u8],
     pub file: PeFile64<'data>,
     pub pdb: Option<Vec<u8>>,
+    /// Imports that the driver's author has looked up: names, or names with their library.
+    pub allowed_imports: Vec<String>,
 }
 
 /// A section as the header gives it.
@@ -48,6 +50,7 @@ impl<'data> Image<'data> {
             bytes,
             file,
             pdb: None,
+            allowed_imports: Vec::new(),
         };
         image.sections()?;
         Ok(image)

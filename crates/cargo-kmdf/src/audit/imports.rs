@@ -2,6 +2,7 @@
 
 use super::image::Image;
 use super::places;
+use crate::pe::Import;
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 
@@ -42,7 +43,7 @@ struct Library {
 }
 
 /// Names that are not here are not refused by Windows, but nobody has looked up since when it has
-/// them: look it up and add them.
+/// them: the author of a driver does, and says so with `--allow-import`.
 const LIBRARIES: [Library; 3] = [
     Library {
         name: "WDFLDR.SYS",
@@ -62,6 +63,10 @@ const LIBRARIES: [Library; 3] = [
     },
 ];
 
+/// What to do about an import that is in none of the lists.
+const UNKNOWN: &str = "; see \"Minimum supported client\" in its documentation, and give it to \
+                       --allow-import";
+
 pub fn allowed(image: &Image<'_>) -> Result<String> {
     let imports = crate::pe::imports(&image.file)?;
     ensure!(
@@ -69,7 +74,12 @@ pub fn allowed(image: &Image<'_>) -> Result<String> {
         "it imports nothing, so it does nothing"
     );
     let mut newest = Seven;
-    for import in &imports {
+    let allowed = |import: &Import| {
+        let whole = format!("{}!{}", import.library, import.name);
+        let mut allowed = image.allowed_imports.iter();
+        allowed.any(|own| *own == import.name || own.eq_ignore_ascii_case(&whole))
+    };
+    for import in imports.iter().filter(|import| !allowed(import)) {
         let since = since(&import.library, &import.name).or_else(|error| {
             let callers = places::callers_through(image, import.pointer)?;
             let callers = places::places(image, "; called by ", &callers);
@@ -85,15 +95,18 @@ pub fn since(library: &str, name: &str) -> Result<Windows> {
     let known = LIBRARIES
         .iter()
         .find(|known| known.name.eq_ignore_ascii_case(library))
-        .with_context(|| format!("{name} is imported from {library}, which no driver needs"))?;
+        .with_context(|| {
+            format!("{name} is imported from {library}, which is not known{UNKNOWN}")
+        })?;
     let export = known.exports.iter().find(|export| export.0 == name);
     let Some(&(_, since)) = export else {
-        bail!("{library} is not known to export {name}");
+        bail!("{library} is not known to export {name}{UNKNOWN}");
     };
     ensure!(
         since <= FLOOR,
         "{library} exports {name} since {since}, and the floor is {FLOOR}: \
-         look it up with MmGetSystemRoutineAddress instead"
+         look it up with MmGetSystemRoutineAddress instead, or, in a driver for newer systems alone, \
+         give --allow-import {name}"
     );
     Ok(since)
 }

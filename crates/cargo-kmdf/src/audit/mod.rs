@@ -29,7 +29,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which image to check, and how to tell.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Options {
     /// The image; the PDB that it names is looked for beside it
     pub file: PathBuf,
@@ -39,6 +39,10 @@ pub struct Options {
     /// Leave out a check; may be given several times
     #[arg(long, value_name = "CHECK")]
     pub skip: Vec<String>,
+    /// Take an import that this program does not know, or that is newer than Windows 10 1809; may be
+    /// given several times, as `KeName` or `library.sys!Name`
+    #[arg(long, value_name = "NAME")]
+    pub allow_import: Vec<String>,
     /// Write a page with the image's size, sections and imports, in Markdown
     #[arg(long, value_name = "FILE")]
     pub page: Option<PathBuf>,
@@ -186,7 +190,11 @@ pub fn run(options: &Options) -> Result<String> {
     let image = Image::parse(&bytes)
         .with_context(|| format!("{} is not a whole kernel image", options.file.display()))?;
     let pdb = pdb_beside(&options.file, &image);
-    let image = Image { pdb, ..image };
+    let image = Image {
+        pdb,
+        allowed_imports: options.allow_import.clone(),
+        ..image
+    };
     let mut findings = examine(&image);
     findings.retain(|finding| !options.skip.iter().any(|skipped| skipped == finding.check));
     if options.json {

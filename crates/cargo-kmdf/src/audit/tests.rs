@@ -255,6 +255,32 @@ fn a_function_imported_to_probe_the_stack_is_found() {
 }
 
 #[test]
+fn an_import_that_the_author_has_looked_up_is_taken() {
+    for (library, name, allowed) in [
+        ("ntoskrnl.exe", "KeUnheardOf", "KeUnheardOf"),
+        ("ntoskrnl.exe", "ExAllocatePool2", "ExAllocatePool2"),
+        (
+            "NDIS.SYS",
+            "NdisMRegisterMiniportDriver",
+            "ndis.sys!NdisMRegisterMiniportDriver",
+        ),
+    ] {
+        let mut sample = Sample::new();
+        sample.import(library, name);
+        let found = broken(&sample);
+        assert_eq!(found[0].0, "imports", "{found:?}");
+        assert!(found[0].1.contains("--allow-import"), "{found:?}");
+        let bytes = sample.to_bytes();
+        let image = Image::parse(&bytes).unwrap();
+        let image = Image {
+            allowed_imports: vec![allowed.to_owned()],
+            ..image
+        };
+        super::imports::allowed(&image).expect(name);
+    }
+}
+
+#[test]
 fn a_pdb_that_is_not_there_or_is_named_with_its_folder_is_found() {
     let mut sample = Sample::new();
     sample.pdb = None;
