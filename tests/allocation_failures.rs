@@ -5,43 +5,25 @@
 mod common;
 
 use common::*;
-use nt_model::{Config, File, Kernel};
+use kmdf_test::{File, Test};
 use wdfmem_ioctl::*;
 
 const POOLS: [PoolKind; 2] = [PoolKind::NonPaged, PoolKind::Paged];
 
-/// Has each allocation of `act` fail in turn, until none is left to fail. Gives back how often `act` saw
-/// it, which is when it says `false`.
-fn sweep(kernel: &Kernel, mut act: impl FnMut(u64) -> bool) -> u64 {
-    let mut seen = 0;
-    for nth in 1..500 {
-        let before = kernel.verifier().faults_injected;
-        kernel.fail_nth_allocation(nth);
-        let held = act(nth);
-        kernel.fail_nth_allocation(0);
-        if kernel.verifier().faults_injected == before {
-            assert!(held, "it fails although no allocation did");
-            return seen;
-        }
-        seen += u64::from(!held);
-    }
-    panic!("there is no end to the allocations");
-}
-
 /// Sweeps a call: refused for want of memory, or done in spite of it; nothing else, and nothing changed
 /// by a refusal. `undo` undoes what was done.
 fn sweep_call(
-    kernel: &Kernel,
+    test: &Test,
     file: &File,
     it: Message<'_>,
     undo: impl Fn(Handle) -> Option<Message<'static>>,
 ) -> u64 {
     let world = World::new(file);
     let before = world.state(file);
-    let blocks = kernel.verifier().live_blocks;
-    let refusals = sweep(kernel, |nth| {
+    let blocks = test.kernel().verifier().live_blocks;
+    let refusals = test.each_allocation_fails(|nth| {
         let reply = call(file, it);
-        kernel.fail_nth_allocation(0);
+        test.kernel().fail_nth_allocation(0);
         let held = match reply.status {
             Status::SUCCESS => {
                 let made = if reply.output.len() == 16 && it.code() != Code::Transform {
@@ -95,7 +77,7 @@ fn sweep_call(
             list: world.other_ex_list,
         },
     );
-    let left = kernel.verifier().live_blocks;
+    let left = test.kernel().verifier().live_blocks;
     assert!(
         left <= blocks,
         "{it:?} left {left} blocks, of {blocks} before it"
@@ -106,8 +88,8 @@ fn sweep_call(
 /// C7, P4, L3, E2
 #[test]
 fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let delete = |handle| Some(Message::from(Delete { handle }));
         for pool in POOLS {
             for size in [100, 5000] {
@@ -121,14 +103,11 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                             tag,
                             size,
                         };
-                        assert_ne!(sweep_call(kernel, &file, ask.into(), delete), 0);
+                        assert_ne!(sweep_call(test, &file, ask.into(), delete), 0);
                     }
                 }
-                assert_ne!(
-                    sweep_call(kernel, &file, preallocated(pool, size), delete),
-                    0
-                );
-                assert_ne!(sweep_call(kernel, &file, list(pool, size), delete), 0);
+                assert_ne!(sweep_call(test, &file, preallocated(pool, size), delete), 0);
+                assert_ne!(sweep_call(test, &file, list(pool, size), delete), 0);
             }
             let handle = make(&file, preallocated(pool, 50));
             let assign = Message::from(AssignBuffer {
@@ -143,7 +122,7 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                     size: 50,
                 }))
             };
-            assert_ne!(sweep_call(kernel, &file, assign, back), 0);
+            assert_ne!(sweep_call(test, &file, assign, back), 0);
             succeed(&file, Delete { handle });
             for routines in [Routines::Inline, Routines::Exported] {
                 let tag = Tag::DEFAULT;
@@ -155,7 +134,7 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                 };
                 let undo = |list| Some(Message::from(DeleteExList { list }));
                 let call = Message::from(ask);
-                assert_ne!(sweep_call(kernel, &file, call, undo), 0);
+                assert_ne!(sweep_call(test, &file, call, undo), 0);
             }
         }
         for length in [1, 5000] {
@@ -165,7 +144,7 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
                 key: 1,
                 tag: Tag::DEFAULT,
             };
-            assert_ne!(sweep_call(kernel, &file, ask.with(&data), |_| None), 0);
+            assert_ne!(sweep_call(test, &file, ask.with(&data), |_| None), 0);
         }
     });
 }
@@ -173,15 +152,13 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
 /// L3, E2, E3
 #[test]
 fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             for size in [100, 5000] {
                 let list = make(&file, list(pool, size));
                 let take = Message::from(CreateFromLookaside { list });
-                sweep_taking(kernel, &file, take, |handle| {
-                    Message::from(Delete { handle })
-                });
+                sweep_taking(test, &file, take, |handle| Message::from(Delete { handle }));
                 succeed(&file, Delete { handle: list });
 
                 for routines in [Routines::Inline, Routines::Exported] {
@@ -194,7 +171,7 @@ fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
                     };
                     let list = make(&file, ask);
                     let take = Message::from(AllocateEntry { list });
-                    sweep_taking(kernel, &file, take, |entry| {
+                    sweep_taking(test, &file, take, |entry| {
                         Message::from(FreeEntry { list, entry })
                     });
                     succeed(&file, DeleteExList { list });
@@ -208,17 +185,17 @@ fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
 /// Sweeps a call that takes from a list. A success leaves its mark on the list: what it may keep is
 /// charged for.
 fn sweep_taking(
-    kernel: &Kernel,
+    test: &Test,
     file: &File,
     take: Message<'_>,
     give_back: impl Fn(Handle) -> Message<'static>,
 ) {
-    let refusals = sweep(kernel, |nth| {
-        kernel.fail_nth_allocation(0);
+    let refusals = test.each_allocation_fails(|nth| {
+        test.kernel().fail_nth_allocation(0);
         let before = statistics(file).file_charged;
-        kernel.fail_nth_allocation(nth);
+        test.kernel().fail_nth_allocation(nth);
         let reply = call(file, take);
-        kernel.fail_nth_allocation(0);
+        test.kernel().fail_nth_allocation(0);
         if reply.status == Status::SUCCESS {
             let answer: Created = reply.parse();
             succeed(file, give_back(answer.handle()));
@@ -233,15 +210,16 @@ fn sweep_taking(
 
 #[test]
 fn opening_the_device_is_refused_when_the_pool_is_out_of_memory() {
-    with_all_checks(|kernel| {
-        let refusals = sweep(kernel, |_| match kernel.open_interface(&interface()) {
+    scenario().run(|test| {
+        let refusals = test.each_allocation_fails(|_| match test.try_open(interface()) {
             Ok(file) => {
-                kernel.fail_nth_allocation(0);
+                test.kernel().fail_nth_allocation(0);
                 file.close();
                 true
             }
-            Err(nt_model::NtStatus(status)) => {
-                assert_eq!(Status::from_code(status), Status::INSUFFICIENT_RESOURCES);
+            Err(refused) => {
+                let status = Status::from_code(refused.status);
+                assert_eq!(status, Status::INSUFFICIENT_RESOURCES);
                 false
             }
         });
@@ -251,23 +229,6 @@ fn opening_the_device_is_refused_when_the_pool_is_out_of_memory() {
 
 #[test]
 fn loading_and_starting_are_refused_cleanly_when_the_pool_is_out_of_memory() {
-    nt_model::run(Config::default(), |kernel| {
-        let refusals = sweep(kernel, |_| {
-            let Ok(driver) = kernel.load_driver("wdfmem", wdfmem::fx_driver_entry) else {
-                return false;
-            };
-            let Ok(device) = driver.add_device(r"Root\wdfmem") else {
-                kernel.fail_nth_allocation(0);
-                driver.unload().unwrap();
-                return false;
-            };
-            kernel.fail_nth_allocation(0);
-            device.remove().unwrap();
-            driver.unload().unwrap();
-            true
-        });
-        assert!(refusals > 10, "{refusals}");
-        assert_eq!(kernel.verifier().live_blocks, 0);
-    })
-    .unwrap_or_else(|stop| panic!("{stop}\n{}", stop.debug_output.join("")));
+    let failures = scenario().each_allocation_fails(|_| ());
+    assert!(failures > 10, "{failures}");
 }

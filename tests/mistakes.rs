@@ -7,21 +7,17 @@
 use std::mem;
 use std::ptr::{null, null_mut};
 
-// The drivers' imports of the framework are defined there.
 use kmdf::{Device, DeviceInit, Driver, Passive, Result, Tag};
-use kmdf_model as _;
 use kmdf_sys::{call_unsafe_wdf_function_binding, ntddk};
-use nt_model::{Config, DriverEntryPoint, Stop, Verifier};
+use kmdf_test::{Config, DriverEntryPoint, Scenario, Stop, Verifier};
 
 const TAG: Tag = Tag::new(b"Oops");
 
 /// Loads a driver and unloads it again, in which it is stopped.
 fn stopped(config: Config, entry: DriverEntryPoint) -> Stop {
-    nt_model::run(config, move |kernel| {
-        let driver = kernel.load_driver("oops", entry).expect("it loads");
-        driver.unload().expect("it unloads");
-    })
-    .expect_err("the mistake stops the run")
+    let scenario = Scenario::new("oops", entry).config(config).without_device();
+    let failure = scenario.try_run(|_| ());
+    failure.expect_err("the mistake stops the run").stop
 }
 
 fn unverified() -> Config {

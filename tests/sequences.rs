@@ -10,7 +10,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
-use nt_model::{Config, File, Verifier};
+use kmdf_test::{Config, File, Verifier};
 use proptest::prelude::*;
 use wdfmem_ioctl::*;
 
@@ -623,12 +623,12 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 fn run(config: Config, steps: Vec<Step>) {
-    with_driver(config, move |kernel| {
+    scenario().config(config).run(move |test| {
         let mut model = Model::default();
         for step in steps {
             if model.files.is_empty() || matches!(step, Step::Open) && model.files.len() < 3 {
                 model.files.push(Opened {
-                    file: open(kernel),
+                    file: open(test),
                     objects: BTreeMap::new(),
                 });
             }

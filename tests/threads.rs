@@ -7,7 +7,7 @@ mod common;
 use std::thread;
 
 use common::*;
-use nt_model::File;
+use kmdf_test::File;
 use wdfmem_ioctl::*;
 
 /// What a thread may see: its objects are shared with the other threads of its file object, which may
@@ -89,8 +89,8 @@ fn hammer(file: &File, seed: u64, rounds: usize) {
 
 #[test]
 fn two_file_objects_are_used_by_several_threads_at_once() {
-    with_all_checks(|kernel| {
-        let files = [open(kernel), open(kernel)];
+    scenario().run(|test| {
+        let files = [open(test), open(test)];
         thread::scope(|scope| {
             for (file, seed) in files.iter().flat_map(|file| [(file, 3), (file, 77)]) {
                 scope.spawn(move || hammer(file, seed, 400));
@@ -102,7 +102,7 @@ fn two_file_objects_are_used_by_several_threads_at_once() {
             .map(|file| statistics(file).file_charged.objects.get());
         assert_eq!(charged, each.iter().sum::<u64>());
         drop(files);
-        let counted = statistics(&open(kernel));
+        let counted = statistics(&open(test));
         assert_eq!(counted.device, [Usage::default(); 7]);
         assert_eq!(counted.device_charged, Usage::default());
     });
@@ -110,13 +110,12 @@ fn two_file_objects_are_used_by_several_threads_at_once() {
 
 #[test]
 fn threads_of_different_file_objects_keep_their_bytes_apart() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         thread::scope(|scope| {
             for byte in 1..=4 {
-                let kernel = kernel.clone();
                 scope.spawn(move || {
                     for _ in 0..20 {
-                        let file = open(&kernel);
+                        let file = open(test);
                         let handle = make(&file, memory(PoolKind::Paged, 500));
                         for _ in 0..5 {
                             succeed(&file, span(handle, 0, 500).fill(byte));

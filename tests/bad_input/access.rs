@@ -1,6 +1,6 @@
 //! Addresses, control codes and callers that the driver does not serve.
 
-use nt_model::{Access, Caller, NtStatus};
+use kmdf_test::{Access, Caller, File, NtStatus};
 use wdfmem_ioctl::*;
 
 use crate::common::*;
@@ -8,17 +8,17 @@ use crate::{for_every_call, sample, wrong};
 
 #[test]
 fn buffers_may_lie_at_any_address() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         for row in CALLS {
             for shift in 0..9 {
-                let file = open(kernel);
+                let file = open(test);
                 let world = World::new(&file);
                 let message = sample(row.code, &world).message;
                 let mut request = vec![0; shift];
                 request.extend(encode(message));
                 let length = second_buffer(&message).len();
                 let mut output = vec![UNTOUCHED; shift + length + 8];
-                let outcome = file.ioctl(
+                let outcome = file.as_model().ioctl(
                     row.code.number(),
                     &request[shift..],
                     &mut output[shift..shift + length],
@@ -55,7 +55,7 @@ fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
         for address in bad {
             // SAFETY: The model refuses these addresses; the other range is a live buffer.
             let outcome = unsafe {
-                file.ioctl_raw(
+                file.as_model().ioctl_raw(
                     code.number(),
                     (std::ptr::without_provenance(address), request.len()),
                     (output.as_mut_ptr(), output.len()),
@@ -71,7 +71,7 @@ fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
             }
             // SAFETY: As above.
             let outcome = unsafe {
-                file.ioctl_raw(
+                file.as_model().ioctl_raw(
                     code.number(),
                     (request.as_ptr(), request.len()),
                     (std::ptr::without_provenance_mut(address), output.len()),
@@ -115,8 +115,8 @@ fn codes_that_no_call_has_are_refused_before_their_buffers_are_looked_at() {
 
 #[test]
 fn nobody_but_an_administrator_opens_the_device() {
-    with_all_checks(|kernel| {
-        let refused = kernel.open_interface_as(Caller::User, &interface());
+    scenario().run(|test| {
+        let refused = test.kernel().open_interface_as(Caller::User, &interface());
         let Err(NtStatus(status)) = refused else {
             panic!("a user opened the device")
         };
@@ -127,18 +127,20 @@ fn nobody_but_an_administrator_opens_the_device() {
 #[test]
 fn a_handle_serves_the_calls_that_it_was_opened_for() {
     for (access, bit) in [(Access::Read, 1), (Access::Write, 2)] {
-        with_all_checks(move |kernel| {
-            let file = open(kernel);
+        scenario().run(move |test| {
+            let file = open(test);
             let world = World::new(&file);
-            let link = &kernel.interfaces(&interface())[0];
-            let limited = kernel
+            let link = &test.kernel().interfaces(&interface())[0];
+            let limited = test
+                .kernel()
                 .open_for(Caller::Administrator, access, link)
+                .map(File::from)
                 .expect("the device opens");
             for row in CALLS {
                 let message = sample(row.code, &world).message;
                 let before = world.state(&file);
                 let output = second_buffer(&message);
-                let reply = send(&limited, row.code.number(), &encode(message), output);
+                let reply = send(&limited, row.code.number(), &encode(message), &output);
                 // The other handle's objects are not this one's.
                 let refused = row.code.access().bits() & !bit != 0;
                 assert_eq!(
@@ -156,10 +158,10 @@ fn a_handle_serves_the_calls_that_it_was_opened_for() {
 
 #[test]
 fn reading_and_writing_the_device_itself_is_no_request_of_its() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
-        let refusal = Status::INVALID_DEVICE_REQUEST;
-        assert_eq!(Status::from_code(file.read(&mut [0; 8], 0).status), refusal);
-        assert_eq!(Status::from_code(file.write(&[0; 8], 0).status), refusal);
+    scenario().run(|test| {
+        let file = open(test);
+        let refusal = kmdf_test::Reply::error(Status::INVALID_DEVICE_REQUEST.code());
+        assert_eq!(file.read(8), refusal);
+        assert_eq!(file.write(&[0; 8]), refusal);
     });
 }

@@ -56,9 +56,9 @@ fn naming(handle: Handle, world: &World) -> Vec<Message<'static>> {
 /// L4, E1, E4
 #[test]
 fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
-        let stranger = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
+        let stranger = open(test);
         let theirs = World::new(&stranger);
         let world = World::new(&file);
         let stale = make(&file, memory(PoolKind::Paged, 1));
@@ -99,8 +99,8 @@ fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
 /// L4, P5
 #[test]
 fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let before = world.state(&file);
         let mismatch = Status::OBJECT_TYPE_MISMATCH;
@@ -181,8 +181,8 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
 /// L5, E4
 #[test]
 fn a_list_is_not_deleted_while_something_of_it_is_out_nor_is_an_entry_freed_to_another() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let before = world.state(&file);
         refuse(&file, Delete { handle: world.list }, Status::DEVICE_BUSY);

@@ -16,7 +16,7 @@ mod sizes;
 mod samples;
 
 use common::*;
-use nt_model::File;
+use kmdf_test::File;
 use samples::{Objects, Sample};
 use wdfmem_ioctl::*;
 
@@ -62,20 +62,20 @@ pub(crate) fn wrong(
     expected: Status,
 ) {
     let before = world.state(file);
-    let reply = send(file, code, request, output);
+    let reply = send(file, code, request, &output);
     assert_eq!(reply, Reply::refused(expected), "{code:#x} {request:02x?}");
     assert_eq!(world.state(file), before, "{code:#x} {request:02x?}");
 }
 
 /// Runs a test on a [`World`], once for each call.
-pub(crate) fn for_every_call(test: impl Fn(&File, &World, &Sample) + Send + 'static) {
-    with_all_checks(move |kernel| {
-        let file = open(kernel);
+pub(crate) fn for_every_call(check: impl Fn(&File, &World, &Sample) + Send + 'static) {
+    scenario().run(move |test| {
+        let file = open(test);
         let world = World::new(&file);
         for row in CALLS {
             let sample = sample(row.code, &world);
             assert_eq!(sample.message.code(), row.code);
-            test(&file, &world, &sample);
+            check(&file, &world, &sample);
         }
     });
 }

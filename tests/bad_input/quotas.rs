@@ -1,14 +1,14 @@
 //! More than a file object or the device may have.
 
-use nt_model::{File, Kernel, NtStatus};
+use kmdf_test::{File, Test};
 use wdfmem_ioctl::*;
 
 use crate::common::*;
 
 #[test]
 fn a_file_objects_quota_of_objects_is_kept_by_every_call_that_makes_one() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let used = statistics(&file).file_charged.objects.get();
         for _ in used..u64::from(FILE_OBJECTS) {
@@ -46,8 +46,8 @@ fn a_file_objects_quota_of_objects_is_kept_by_every_call_that_makes_one() {
 
 #[test]
 fn a_file_objects_quota_of_bytes_is_kept_by_every_call_that_takes_some() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let wide_list = make(&file, list(PoolKind::Paged, 1000));
         let wide_ex_list = make(&file, ex_list(PoolKind::Paged, 1000));
@@ -81,9 +81,9 @@ fn a_file_objects_quota_of_bytes_is_kept_by_every_call_that_takes_some() {
 
 #[test]
 fn the_devices_quota_is_kept_by_all_its_file_objects_together() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         let files: Vec<File> = (0..=DEVICE_OBJECTS / FILE_OBJECTS)
-            .map(|_| open(kernel))
+            .map(|_| open(test))
             .collect();
         let one = memory(PoolKind::Paged, 1);
         let mut made = 0;
@@ -99,7 +99,7 @@ fn the_devices_quota_is_kept_by_all_its_file_objects_together() {
         refuse(last, one, Status::QUOTA_EXCEEDED);
         drop(files);
 
-        let files: Vec<File> = (0..3).map(|_| open(kernel)).collect();
+        let files: Vec<File> = (0..3).map(|_| open(test)).collect();
         let wide = memory(PoolKind::NonPaged, MAX_OBJECT_BYTES);
         let mut made = 0;
         for file in &files {
@@ -134,8 +134,8 @@ fn leave_of_the_file(file: &File, bytes: u64) {
 
 #[test]
 fn memory_of_a_request_counts_against_the_file_objects_quota() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         leave_of_the_file(&file, 500);
         let before = statistics(&file);
         refuse(&file, transform(&[1; 501]), Status::QUOTA_EXCEEDED);
@@ -150,12 +150,12 @@ fn memory_of_a_request_counts_against_the_file_objects_quota() {
 
 #[test]
 fn memory_of_a_request_counts_against_the_devices_quota() {
-    with_all_checks(|kernel| {
-        let files: Vec<File> = (0..3).map(|_| open(kernel)).collect();
+    scenario().run(|test| {
+        let files: Vec<File> = (0..3).map(|_| open(test)).collect();
         leave_of_the_file(&files[0], 0);
         leave_of_the_file(&files[1], 0);
         leave_of_the_file(&files[2], 2 * FILE_BYTES + FILE_BYTES - DEVICE_BYTES + 500);
-        let last = open(kernel);
+        let last = open(test);
         let before = statistics(&last);
         refuse(&last, transform(&[1; 501]), Status::QUOTA_EXCEEDED);
         succeed(&last, transform(&[1; 500]));
@@ -164,31 +164,31 @@ fn memory_of_a_request_counts_against_the_devices_quota() {
 }
 
 /// Opens the device as often as it lets one.
-fn open_all(kernel: &Kernel) -> (Vec<File>, NtStatus) {
+fn open_all(test: &Test) -> (Vec<File>, Status) {
     let mut files = Vec::new();
     loop {
         assert!(files.len() < 1000, "there is no end to the opens");
-        match kernel.open_interface(&interface()) {
+        match test.try_open(interface()) {
             Ok(file) => files.push(file),
-            Err(status) => return (files, status),
+            Err(refused) => return (files, Status::from_code(refused.status)),
         }
     }
 }
 
 #[test]
 fn the_device_is_open_so_many_times_and_no_more() {
-    with_all_checks(|kernel| {
-        let before = kernel.verifier().live_blocks;
-        let (mut files, refused) = open_all(kernel);
+    scenario().run(|test| {
+        let before = test.kernel().verifier().live_blocks;
+        let (mut files, refused) = open_all(test);
         assert_eq!(files.len(), DEVICE_OPENS as usize);
-        assert_eq!(Status::from_code(refused.0), Status::QUOTA_EXCEEDED);
-        let blocks = kernel.verifier().live_blocks - before;
+        assert_eq!(refused, Status::QUOTA_EXCEEDED);
+        let blocks = test.kernel().verifier().live_blocks - before;
         assert!(blocks <= 5 * u64::from(DEVICE_OPENS), "{blocks}");
         for _ in 0..3 {
             drop(files.pop());
-            let (more, refused) = open_all(kernel);
+            let (more, refused) = open_all(test);
             assert_eq!(more.len(), 1);
-            assert_eq!(Status::from_code(refused.0), Status::QUOTA_EXCEEDED);
+            assert_eq!(refused, Status::QUOTA_EXCEEDED);
             files.extend(more);
         }
         succeed(&files[0], QueryVersion {});
@@ -198,22 +198,23 @@ fn the_device_is_open_so_many_times_and_no_more() {
 /// C7: an open that fails for lack of memory is none.
 #[test]
 fn a_failed_open_does_not_count() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         let mut failures = 0;
         for nth in 1.. {
             assert!(nth < 100, "there is no end to the allocations of an open");
-            kernel.fail_nth_allocation(nth);
-            let opened = kernel.open_interface(&interface());
-            kernel.fail_nth_allocation(0);
+            test.kernel().fail_nth_allocation(nth);
+            let opened = test.try_open(interface());
+            test.kernel().fail_nth_allocation(0);
             match opened {
                 Ok(_) => break,
-                Err(status) => {
-                    assert_eq!(Status::from_code(status.0), Status::INSUFFICIENT_RESOURCES);
+                Err(refused) => {
+                    let status = Status::from_code(refused.status);
+                    assert_eq!(status, Status::INSUFFICIENT_RESOURCES);
                     failures += 1;
                 }
             }
         }
         assert!(failures > 0, "an open allocates");
-        assert_eq!(open_all(kernel).0.len(), DEVICE_OPENS as usize);
+        assert_eq!(open_all(test).0.len(), DEVICE_OPENS as usize);
     });
 }

@@ -24,11 +24,11 @@ const DOCUMENTED: [Status; 13] = [
 
 #[test]
 fn requests_changed_at_random_end_with_a_documented_status() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
         let mut seen = [0_u32; DOCUMENTED.len()];
         for _ in 0..60 {
-            let file = open(kernel);
+            let file = open(test);
             let world = World::new(&file);
             for _ in 0..100 {
                 let row = CALLS[numbers.index(CALLS.len())];
@@ -58,7 +58,7 @@ fn requests_changed_at_random_end_with_a_documented_status() {
                 }
                 let code =
                     row.code.number() ^ (u32::from(numbers.below(16) == 0) << numbers.below(31));
-                let reply = send(&file, code, &request, output);
+                let reply = send(&file, code, &request, &output);
                 let place = DOCUMENTED.iter().position(|status| *status == reply.status);
                 let place = place.unwrap_or_else(|| {
                     panic!("{}: {code:#x} {request:02x?}", reply.status);

@@ -1,6 +1,6 @@
 //! Requests and buffers that are not as their call wants them.
 
-use nt_model::File;
+use kmdf_test::File;
 use wdfmem_ioctl::*;
 
 use crate::common::*;
@@ -73,7 +73,7 @@ fn another_version_is_refused_by_every_call_but_the_one_that_asks_for_it() {
                     file,
                     code.number(),
                     &request,
-                    second_buffer(&sample.message),
+                    &second_buffer(&sample.message),
                 );
                 assert_eq!(reply.status, Status::SUCCESS);
             } else {
@@ -155,16 +155,16 @@ fn an_output_buffer_that_is_absent_or_short_is_too_small() {
 
 #[test]
 fn a_longer_output_buffer_is_fine_and_left_alone_beyond_the_reply() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         for row in CALLS {
-            let file = open(kernel);
+            let file = open(test);
             let world = World::new(&file);
             let sample = sample(row.code, &world);
             let mut output = second_buffer(&sample.message);
             if row.data != Data::SecondBuffer {
                 output.resize(output.len() + 100, UNTOUCHED);
             }
-            let reply = send(&file, row.code.number(), &encode(sample.message), output);
+            let reply = send(&file, row.code.number(), &encode(sample.message), &output);
             succeeds(&reply, &sample);
         }
     });
@@ -174,21 +174,21 @@ fn a_longer_output_buffer_is_fine_and_left_alone_beyond_the_reply() {
 /// included, the call is done all the same, or is refused and changes nothing.
 #[test]
 fn every_call_bears_a_pool_that_is_out_of_memory() {
-    with_all_checks(|kernel| {
+    scenario().run(|test| {
         for row in CALLS {
             let mut refusals = 0;
             for nth in 1.. {
                 assert!(nth < 100, "there is no end to the allocations of {row:?}");
-                let file = open(kernel);
+                let file = open(test);
                 let world = World::new(&file);
                 let sample = sample(row.code, &world);
                 let message = sample.message;
                 let before = world.state(&file);
-                let failed = kernel.verifier().faults_injected;
-                kernel.fail_nth_allocation(nth);
+                let failed = test.kernel().verifier().faults_injected;
+                test.kernel().fail_nth_allocation(nth);
                 let output = second_buffer(&message);
-                let reply = send(&file, row.code.number(), &encode(message), output);
-                kernel.fail_nth_allocation(0);
+                let reply = send(&file, row.code.number(), &encode(message), &output);
+                test.kernel().fail_nth_allocation(0);
                 if reply.status == Status::SUCCESS {
                     succeeds(&reply, &sample);
                 } else {
@@ -202,7 +202,7 @@ fn every_call_bears_a_pool_that_is_out_of_memory() {
                     assert_eq!(after, before, "{message:?}, allocation {nth}");
                     refusals += 1;
                 }
-                if kernel.verifier().faults_injected == failed {
+                if test.kernel().verifier().faults_injected == failed {
                     assert_eq!(reply.status, Status::SUCCESS, "{message:?}");
                     break;
                 }

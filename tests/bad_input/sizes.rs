@@ -49,8 +49,8 @@ fn sized(size: u64, world: &World) -> Vec<Message<'static>> {
 /// C5, P3, L3, E1
 #[test]
 fn a_size_of_zero_or_above_the_greatest_is_refused() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let before = world.state(&file);
         for call in sized(0, &world) {
@@ -80,8 +80,8 @@ fn a_size_of_zero_or_above_the_greatest_is_refused() {
 
 #[test]
 fn bytes_past_the_end_are_neither_read_nor_written() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let before = world.state(&file);
         let past = [
@@ -128,7 +128,7 @@ fn bytes_past_the_end_are_neither_read_nor_written() {
                     (Status::BUFFER_TOO_SMALL, Status::INVALID_BUFFER_SIZE)
                 };
                 let code = Code::Read.number();
-                let reply = send(&file, code, &encode(at.read()), vec![UNTOUCHED; 64]);
+                let reply = send(&file, code, &encode(at.read()), &[UNTOUCHED; 64]);
                 assert_eq!(reply, Reply::refused(read));
                 refuse(&file, at.checksum(Level::Passive), read);
                 refuse(&file, at.fill(0), write);
@@ -144,8 +144,8 @@ fn bytes_past_the_end_are_neither_read_nor_written() {
 
 #[test]
 fn a_transformation_of_nothing_or_with_a_key_that_means_nothing_is_refused() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let before = world.state(&file);
         let ask = |operation, key| Transform {
@@ -166,8 +166,8 @@ fn a_transformation_of_nothing_or_with_a_key_that_means_nothing_is_refused() {
 /// The contract's table: the upper of two faults is reported, and the first object's before the second's.
 #[test]
 fn of_two_faults_the_one_that_stands_first_in_the_contract_is_reported() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let world = World::new(&file);
         let copy = |source, source_offset, target, target_offset| {
             Message::from(CopyBytes {

@@ -8,8 +8,8 @@ use crate::common::*;
 /// C2, L6, E5, P9
 #[test]
 fn only_nonpaged_memory_is_touched_at_dispatch_level() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             let wdf = make(&file, list(pool, 64));
             let ex = make(&file, ex_list(pool, 64));
@@ -38,8 +38,8 @@ fn only_nonpaged_memory_is_touched_at_dispatch_level() {
 /// C2: no step of the work at DISPATCH_LEVEL takes more than 4,096 bytes, so none takes long.
 #[test]
 fn the_level_is_lowered_between_steps_of_the_work_at_dispatch_level() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let handle = make(&file, memory(PoolKind::NonPaged, MAX_DISPATCH_BYTES + 1));
         let data: Vec<u8> = (0..=250).cycle().take(4096).collect();
         for offset in (0..MAX_DISPATCH_BYTES).step_by(4096) {
@@ -48,15 +48,15 @@ fn the_level_is_lowered_between_steps_of_the_work_at_dispatch_level() {
         }
         for length in [1, 4095, 4096, 4097, 8192, 8193, MAX_DISPATCH_BYTES] {
             let checksum = |level| span(handle, 1, length).checksum(level);
-            let before = kernel.verifier().raise_irqls;
+            let before = test.kernel().verifier().raise_irqls;
             let passive = succeed(&file, checksum(Level::Passive));
-            assert_eq!(kernel.verifier().raise_irqls, before);
+            assert_eq!(test.kernel().verifier().raise_irqls, before);
             assert_eq!(
                 succeed(&file, checksum(Level::Dispatch)),
                 passive,
                 "{length}"
             );
-            let raised = kernel.verifier().raise_irqls - before;
+            let raised = test.kernel().verifier().raise_irqls - before;
             assert_eq!(raised, length.div_ceil(4096), "{length}");
         }
     });
@@ -64,8 +64,8 @@ fn the_level_is_lowered_between_steps_of_the_work_at_dispatch_level() {
 
 #[test]
 fn a_checksum_is_the_crc_32_of_the_bytes() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let handle = make(&file, memory(PoolKind::Paged, 9));
         succeed(&file, Write { handle, offset: 0 }.with(b"123456789"));
         let call = span(handle, 0, 9).checksum(Level::Passive);
@@ -76,8 +76,8 @@ fn a_checksum_is_the_crc_32_of_the_bytes() {
 
 #[test]
 fn copies_are_those_of_the_standard_library_between_all_kinds_and_within_one() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let wdf = make(&file, list(PoolKind::NonPaged, 1000));
         let ex = make(&file, ex_list(PoolKind::Paged, 1000));
         let objects = [
@@ -131,8 +131,8 @@ fn copies_are_those_of_the_standard_library_between_all_kinds_and_within_one() {
 
 #[test]
 fn bulk_data_goes_in_and_out_by_direct_io() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             let handle = make(&file, memory(pool, 300_000));
             let data: Vec<u8> = (0..=250).cycle().take(200_000).collect();

@@ -6,8 +6,8 @@ use crate::common::*;
 
 #[test]
 fn the_version_and_the_limits_are_those_of_the_contract() {
-    with_all_checks(|kernel| {
-        let answer: VersionReply = succeed(&open(kernel), QueryVersion {}).parse();
+    scenario().run(|test| {
+        let answer: VersionReply = succeed(&open(test), QueryVersion {}).parse();
         assert_eq!(answer.version.get(), VERSION);
         assert_eq!(answer.max_object_bytes.get(), MAX_OBJECT_BYTES);
         assert_eq!(answer.file_objects.get(), FILE_OBJECTS);
@@ -17,9 +17,9 @@ fn the_version_and_the_limits_are_those_of_the_contract() {
 
 #[test]
 fn statistics_tell_what_is_alive_of_each_kind() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
-        let other = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
+        let other = open(test);
         let world = World::new(&file);
         make(&other, memory(PoolKind::Paged, 36));
         let counted = statistics(&file);
@@ -70,11 +70,11 @@ fn statistics_tell_what_is_alive_of_each_kind() {
 /// C9, P6, L5, E4
 #[test]
 fn what_a_file_object_leaves_behind_is_deleted_when_it_is_closed() {
-    with_all_checks(|kernel| {
-        let watcher = open(kernel);
-        let before = kernel.verifier();
+    scenario().run(|test| {
+        let watcher = open(test);
+        let before = test.kernel().verifier();
         for _ in 0..3 {
-            let file = open(kernel);
+            let file = open(test);
             World::new(&file);
             assert_ne!(statistics(&watcher).device_charged.objects.get(), 0);
             file.close();
@@ -82,7 +82,7 @@ fn what_a_file_object_leaves_behind_is_deleted_when_it_is_closed() {
             assert_eq!(counted.device_charged, Usage::default());
             assert_eq!(counted.device, [Usage::default(); 7]);
         }
-        let after = kernel.verifier();
+        let after = test.kernel().verifier();
         assert_eq!(after.live_lookaside_lists, before.live_lookaside_lists);
         assert_eq!(after.live_bytes, before.live_bytes, "{before:?}\n{after:?}");
     });

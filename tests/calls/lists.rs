@@ -1,6 +1,6 @@
 //! Lookaside lists, the framework's and the kernel's.
 
-use nt_model::Windows;
+use kmdf_test::Windows;
 use wdfmem_ioctl::*;
 
 use crate::common::*;
@@ -9,8 +9,8 @@ use crate::{POOLS, created};
 /// L1, L2, L5
 #[test]
 fn memory_from_a_lookaside_list_is_zero_whatever_its_former_owner_left() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             for size in [1, 100, 4095, 4096, 10_000] {
                 let list = make(&file, list(pool, size));
@@ -31,8 +31,8 @@ fn memory_from_a_lookaside_list_is_zero_whatever_its_former_owner_left() {
 /// E1, E2, E3, E4
 #[test]
 fn entries_of_an_ex_list_are_zero_and_go_back_to_their_own_list() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             for size in [8, 100, 4096, 10_000] {
                 let list = make(&file, ex_list(pool, size));
@@ -63,12 +63,12 @@ fn one_driver_loads_on_every_windows_and_uses_the_exports_only_where_they_are() 
         (Windows::V11_22H2, true),
         (Windows::V11_23H2, true),
     ] {
-        let config = nt_model::Config {
+        let config = kmdf_test::Config {
             windows,
-            ..nt_model::Config::default()
+            ..kmdf_test::Config::default()
         };
-        with_driver(config, move |kernel| {
-            let file = open(kernel);
+        scenario().config(config).run(move |test| {
+            let file = open(test);
             let answer: VersionReply = succeed(&file, QueryVersion {}).parse();
             let found = answer.capabilities();
             assert_eq!(

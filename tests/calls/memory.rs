@@ -8,8 +8,8 @@ use crate::{POOLS, created};
 /// C1, C2, C6, C8, C9, C10
 #[test]
 fn memory_of_either_pool_and_any_parent_holds_what_is_written_to_it() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             for parent in Parent::ALL {
                 let ask = CreateMemory {
@@ -40,8 +40,8 @@ fn memory_of_either_pool_and_any_parent_holds_what_is_written_to_it() {
 /// C11, C12
 #[test]
 fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             for (size, expected) in [(1, Traits::ALIGNED), (4095, Traits::ALIGNED)]
                 .into_iter()
@@ -65,8 +65,8 @@ fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
 /// C8
 #[test]
 fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for pool in POOLS {
             let ask = CreateMemory {
                 pool,
@@ -107,11 +107,11 @@ fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
 /// P2, P5, P8
 #[test]
 fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         let blocks = |tag: &[u8; 4]| {
             let tag = u32::from_le_bytes(*tag);
-            kernel
+            test.kernel()
                 .verifier()
                 .tags
                 .iter()
@@ -154,8 +154,8 @@ fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one()
 /// C9, P2, P6, P10
 #[test]
 fn a_request_has_its_data_transformed_in_memory_of_its_own_that_goes_with_it() {
-    with_all_checks(|kernel| {
-        let file = open(kernel);
+    scenario().run(|test| {
+        let file = open(test);
         for length in [1, 2, 100, 5000, 100_000_usize] {
             let data: Vec<u8> = (0..=250).cycle().take(length).collect();
             let mut reversed = data.clone();
@@ -172,7 +172,7 @@ fn a_request_has_its_data_transformed_in_memory_of_its_own_that_goes_with_it() {
                     tag,
                 };
                 assert_eq!(succeed(&file, ask.with(&data)).output, expected);
-                let left = kernel.verifier().tags;
+                let left = test.kernel().verifier().tags;
                 let tag = tag.number();
                 assert!(
                     !left

@@ -2,72 +2,26 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-// The driver's imports of the framework are defined there.
-use kmdf_model as _;
 use kmdf_sys::GUID;
-use nt_model::{Config, Device, Driver, File, Kernel, VerifierReport};
+use kmdf_test::{File, Scenario, Test};
 use wdfmem_ioctl::*;
 use zerocopy::FromBytes;
 
-/// What output buffers hold before a call, so that a byte that was not written is seen.
-pub const UNTOUCHED: u8 = 0xCC;
+pub use kmdf_test::UNTOUCHED;
 
-/// Loads the driver.
-pub fn load(kernel: &Kernel) -> Driver {
-    kernel
-        .load_driver("wdfmem", wdfmem::fx_driver_entry)
-        .expect("the driver loads")
-}
-
-/// Adds its device.
-pub fn add(driver: &Driver) -> Device {
-    driver
-        .add_device(r"Root\wdfmem")
-        .expect("the device starts")
+/// A machine with the driver and its device.
+pub fn scenario() -> Scenario {
+    Scenario::new("wdfmem", wdfmem::fx_driver_entry)
 }
 
 /// Opens the device.
-pub fn open(kernel: &Kernel) -> File {
-    kernel
-        .open_interface(&interface())
-        .expect("the device opens")
+pub fn open(test: &Test) -> File {
+    test.open(interface())
 }
 
 /// The driver's interface class.
 pub fn interface() -> GUID {
-    GUID {
-        Data1: (INTERFACE_GUID >> 96) as u32,
-        Data2: (INTERFACE_GUID >> 80) as u16,
-        Data3: (INTERFACE_GUID >> 64) as u16,
-        Data4: (INTERFACE_GUID as u64).to_be_bytes(),
-    }
-}
-
-/// Runs a test with the driver loaded and its device started; then removes, unloads, and checks that
-/// nothing is left. Gives back what the test gave and what the verifier saw.
-pub fn with_driver<T: Send + 'static>(
-    config: Config,
-    test: impl FnOnce(&Kernel) -> T + Send + 'static,
-) -> (T, VerifierReport) {
-    nt_model::run(config, move |kernel| {
-        let driver = load(kernel);
-        let device = add(&driver);
-        let result = test(kernel);
-        device.remove().expect("the device goes");
-        driver.unload().expect("the driver unloads");
-        let report = kernel.verifier();
-        assert_eq!(report.live_blocks, 0, "{report:?}");
-        assert_eq!(report.live_lookaside_lists, 0, "{report:?}");
-        (result, report)
-    })
-    .unwrap_or_else(|stop| panic!("{stop}\n{}", stop.debug_output.join("")))
-}
-
-/// With every check on.
-pub fn with_all_checks<T: Send + 'static>(
-    test: impl FnOnce(&Kernel) -> T + Send + 'static,
-) -> (T, VerifierReport) {
-    with_driver(Config::default(), test)
+    kmdf::Guid::from_u128(INTERFACE_GUID).get()
 }
 
 /// What came back.
@@ -133,7 +87,7 @@ pub fn call<'a>(file: &File, it: impl Into<Message<'a>>) -> Reply {
     if message.info().data != Data::SecondBuffer {
         second.resize(second.len() + 16, UNTOUCHED);
     }
-    send(file, message.code().number(), &encode(message), second)
+    send(file, message.code().number(), &encode(message), &second)
 }
 
 /// Sends a call that must succeed.
@@ -156,26 +110,17 @@ pub fn refuse<'a>(file: &File, it: impl Into<Message<'a>>, status: Status) {
     assert_eq!(call(file, message), Reply::refused(status), "{message:?}");
 }
 
-/// Sends bytes, and checks that the output buffer is left alone beyond what the driver says it wrote.
-pub fn send(file: &File, code: u32, request: &[u8], mut output: Vec<u8>) -> Reply {
-    let before = output.clone();
-    let outcome = file.ioctl(code, request, &mut output);
-    assert!(
-        outcome.information <= output.len(),
-        "{code:#x} claims more than there is room for"
-    );
-    let is_input = code & 3 == Method::InDirect as u32;
-    let written = if is_input { 0 } else { outcome.information };
-    assert_eq!(
-        output.get(written..),
-        before.get(written..),
-        "{code:#x} wrote beyond its reply"
-    );
-    output.truncate(written);
+/// Sends bytes, with `second` as the data of a method that has it as input, or as much room for output.
+pub fn send(file: &File, code: u32, request: &[u8], second: &[u8]) -> Reply {
+    let reply = if code & 3 == Method::InDirect as u32 {
+        file.ioctl_in_direct(code, request, second)
+    } else {
+        file.ioctl(code, request, second.len())
+    };
     Reply {
-        status: Status::from_code(outcome.status),
-        information: outcome.information,
-        output,
+        status: Status::from_code(reply.status),
+        information: reply.information,
+        output: reply.output,
     }
 }
 
