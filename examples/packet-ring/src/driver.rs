@@ -181,7 +181,7 @@ impl Requests {
     /// routines.
     fn deliver(&self, device: Device<'_>, irql: &mut Dispatch) -> Result<()> {
         let waiting = self.waiting.of(device)?;
-        if !self.ring.with(irql, |ring, _| ring.start_delivery())? {
+        if !self.ring.with(irql, |ring, _| ring.delivery.start())? {
             return Ok(());
         }
         while let Some(packet) = self.ring.with(irql, |ring, _| ring.next())? {
@@ -199,7 +199,7 @@ impl Requests {
             if let Some(packet) = packet {
                 let (ends, _dropped) = self.ring.with(irql, |ring, _| {
                     let dropped = ring.put_back(packet);
-                    (taken.is_err() && ring.end_delivery(), dropped)
+                    (taken.is_err() && ring.delivery.end(), dropped)
                 })?;
                 if ends {
                     break;

@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod contract;
+mod delivery;
 mod driver;
 mod ring;
 

@@ -3,6 +3,7 @@
 use kmdf::{Dispatch, LookasideList, Memory, NonPagedNx, PoolBox, Result, Tag};
 
 use crate::contract::PACKETS;
+use crate::delivery::Delivery;
 
 /// A packet, in memory of the lookaside list.
 pub struct Packet {
@@ -30,16 +31,6 @@ impl Packet {
     }
 }
 
-/// Who gives packets to requests: one thread at a time, so that both keep their order.
-enum Delivery {
-    /// No thread does.
-    Idle,
-    /// One does.
-    Running,
-    /// One does, and must look again before it stops: a packet or a request has come meanwhile.
-    LookAgain,
-}
-
 /// A bounded queue of packets, the oldest first, in nonpaged memory.
 ///
 /// # Invariants
@@ -50,7 +41,8 @@ pub struct Ring {
     slots: PoolBox<[Option<Packet>; PACKETS]>,
     first: usize,
     count: usize,
-    delivery: Delivery,
+    /// Whose turn it is to give packets to requests.
+    pub delivery: Delivery,
     arrived: u64,
     delivered: u64,
     dropped: u64,
@@ -111,21 +103,6 @@ impl Ring {
         Some(packet)
     }
 
-    /// Whether the caller is to give packets to requests: not if another thread does so already, which looks
-    /// again then.
-    pub fn start_delivery(&mut self) -> bool {
-        match self.delivery {
-            Delivery::Idle => {
-                self.delivery = Delivery::Running;
-                true
-            }
-            Delivery::Running | Delivery::LookAgain => {
-                self.delivery = Delivery::LookAgain;
-                false
-            }
-        }
-    }
-
     /// The oldest packet, for a request. Without one the delivery is over.
     pub fn next(&mut self) -> Option<Packet> {
         let packet = self.remove_first();
@@ -147,16 +124,5 @@ impl Ring {
         self.first = (self.first + PACKETS - 1) % PACKETS;
         self.count += 1;
         self.slots.get_mut(self.first)?.replace(packet)
-    }
-
-    /// Ends the delivery, unless something has come since the caller looked.
-    pub fn end_delivery(&mut self) -> bool {
-        let ends = matches!(self.delivery, Delivery::Running);
-        self.delivery = if ends {
-            Delivery::Idle
-        } else {
-            Delivery::Running
-        };
-        ends
     }
 }
