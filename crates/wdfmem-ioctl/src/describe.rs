@@ -1,4 +1,4 @@
-//! What a description of a call is made into: its structure, its checks, its bytes and its row of [`CALLS`].
+//! What the description of a call is made into: its structure, its checks, its bytes and its row of [`CALLS`].
 //!
 //! [`CALLS`]: crate::CALLS
 
@@ -280,6 +280,10 @@ macro_rules! calls {
     )*) => {
         $(
             $(#[$doc])*
+            #[doc = concat!(
+                "\n\nFunction ", stringify!($function), ", [`Method::", stringify!($method), "`](crate::Method), ",
+                "[`Access::", stringify!($access), "`](crate::Access); `", $command, "` in the client.",
+            )]
             #[derive(Clone, Copy, Debug, PartialEq, Eq)]
             pub struct $name {
                 $(
@@ -411,4 +415,19 @@ macro_rules! calls {
         }
     };
 }
-pub(crate) use calls;
+/// Makes the structures of replies: little-endian, without padding, of alignment one.
+macro_rules! replies {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+            #[derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::Unaligned)]
+            #[repr(C)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+        )*
+    };
+}
+
+pub(crate) use {calls, replies};

@@ -14,7 +14,7 @@
 //! #pragma pack(push, 1)
 //! struct wdfmem_delete {              // IOCTL 0x0022A054
 //!     uint32_t size;                  // 24
-//!     uint32_t version;               // 0x00010000
+//!     uint32_t version;               // VERSION, here 0x00010000
 //!     uint64_t reserved;              // 0
 //!     uint32_t handle;                // bytes 16..24: the handle,
 //!     uint32_t handle_reserved;       // and 0
@@ -94,7 +94,6 @@ mod code;
 mod describe;
 mod handle;
 mod limits;
-mod replies;
 mod span;
 mod status;
 mod values;
@@ -105,10 +104,8 @@ pub use describe::{Call, CallInfo, Data, Header, Message};
 pub use handle::Handle;
 pub use limits::{
     DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID,
-    MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES, VERSION,
-    VERSION_MAJOR, VERSION_MINOR,
+    MAX_DISPATCH_BYTES, MAX_OBJECT_BYTES, MAX_TRANSFER_BYTES, MIN_ENTRY_BYTES,
 };
-pub use replies::{Bytes, Checksummed, Created, StatisticsReply, Taken, Usage, VersionReply};
 pub use span::Span;
 pub use status::{DecodeError, Status};
 pub use values::{

@@ -1,18 +1,8 @@
-//! The interface's identity, its version, and what a caller may have of it.
+//! The interface's identity, and what a caller may have of it.
 
 /// The device interface class under which a client finds the driver's devices:
 /// `{72e12438-3c9b-4498-8316-6e5467b64285}`.
 pub const INTERFACE_GUID: u128 = 0x72e12438_3c9b_4498_8316_6e5467b64285;
-
-/// Changes when a call means something else than before.
-pub const VERSION_MAJOR: u16 = 1;
-
-/// Changes when calls are added. A driver still takes requests of its own version alone: query-version,
-/// which every version takes, tells a client which that is.
-pub const VERSION_MINOR: u16 = 0;
-
-/// The version that every request states: the major number in the upper half.
-pub const VERSION: u32 = (VERSION_MAJOR as u32) << 16 | VERSION_MINOR as u32;
 
 /// The size in bytes above which no object is made.
 pub const MAX_OBJECT_BYTES: u64 = 1 << 20;

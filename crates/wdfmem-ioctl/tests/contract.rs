@@ -66,7 +66,8 @@ fn the_code_and_the_bytes_of_each_call_are_those_of_its_documentation() {
         };
         let rest: Vec<u8> = fields.chain(data.iter().copied()).collect();
         let mut expected = vec![16 + u8::try_from(rest.len()).unwrap(), 0, 0, 0];
-        expected.extend([0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend(VERSION.to_le_bytes());
+        expected.extend([0; 8]);
         expected.extend(rest);
         assert_eq!(encoded(&message), expected, "{message:?}");
     }
@@ -227,7 +228,8 @@ proptest! {
         let mut request = fields;
         let length = u8::try_from(request.len()).unwrap();
         if let Some(header) = request.get_mut(..8) {
-            header.copy_from_slice(&[length, 0, 0, 0, 0, 0, 1, 0]);
+            header[..4].copy_from_slice(&[length, 0, 0, 0]);
+            header[4..].copy_from_slice(&VERSION.to_le_bytes());
         }
         if let Ok(message) = Message::decode(code.number(), &request) {
             prop_assert_eq!(encoded(&message), request);
