@@ -3,70 +3,90 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
-use crate::{calls::CallCommand, vm::VmCommand};
+use crate::{calls::CallCommand, selftest::Chapter, vm::VmCommand};
 
-/// Drives the wdfmem driver: four ways of getting memory in a Windows kernel driver, tried from user
-/// mode.
+/// Test client of the wdfmem driver: makes the driver allocate memory in each of the four ways that KMDF and the
+/// kernel offer, and checks every result.
 ///
-/// On Windows this is the installed driver, if its device is present. Otherwise, and with --model, the driver
-/// runs inside this process, over a model of the NT kernel and of KMDF with every check of Driver Verifier on.
-/// On Windows, standard error says so when no driver is installed and the model is used instead.
+/// Where the driver runs: on Windows, if a device of the driver is present, the calls go to the installed driver.
+/// Everywhere else, and with --model, they go to the same driver inside this process, over models of the NT kernel
+/// and of KMDF with the checks of Driver Verifier on. If no driver is installed on Windows, a note on standard error
+/// says that the model is used. With --driver, the model is never used.
 ///
-/// Without a command this is `wdfmem selftest`.
+/// Without a command, `wdfmem` runs the self-test.
 #[derive(Debug, Parser)]
-#[command(name = "wdfmem", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+#[command(
+    name = "wdfmem",
+    bin_name = "wdfmem",
+    version,
+    after_help = AFTER_HELP,
+    disable_help_subcommand = true,
+    max_term_width = 120,
+)]
 pub struct Arguments {
-    /// Print JSON instead of text: one object for the tour, one on each line for calls.
-    #[arg(long, global = true)]
-    pub json: bool,
-
-    /// Which driver to use.
     #[command(flatten)]
-    pub system: SystemChoice,
+    pub context: Context,
 
-    /// What to do.
+    /// The command; without one, the self-test.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// Which driver to use, and the system that it runs on.
+/// The options that every command takes: which driver to use, and how to print.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct SystemChoice {
-    /// Run the driver inside this process, over the model: the default where no driver is installed.
+#[command(next_help_heading = "Options of every command")]
+pub struct Context {
+    /// Use the driver inside this process, over the models: the default where no driver is installed.
     #[arg(long, global = true, conflicts_with = "driver")]
     pub model: bool,
 
-    /// Use the installed driver or fail, never the model.
+    /// Use the installed driver, or fail if there is none.
     #[arg(long, global = true)]
     pub driver: bool,
 
-    /// The Windows that the model plays.
-    #[arg(long, global = true, value_enum, default_value_t = Windows::Windows11)]
-    pub windows: Windows,
+    /// The version of Windows that the model emulates; implies --model [default: 11-23h2].
+    #[arg(long, global = true, value_enum, conflicts_with = "driver")]
+    pub windows: Option<Windows>,
+
+    /// Print JSON instead of text: one object, or one on each line for calls.
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
 const AFTER_HELP: &str = "\
-Try:
-  wdfmem                                            the whole tour
-  wdfmem --model                                    the whole tour in the model
-  wdfmem --driver                                   the whole tour on the installed driver, or a failure
-  wdfmem do 'm = create --size 64' 'write m hello' 'read m --length 5'
-  wdfmem do 'm = create --pool paged --size 64' 'checksum m --level dispatch'
-  printf 'l = list --size 100\\nm = take l\\ndelete l\\n' | wdfmem script -
+Examples:
+  The self-test:                                    wdfmem
+  The same, only on the installed driver:           wdfmem --driver selftest
+  One chapter of it, printing only failed checks:   wdfmem selftest memory --failed
+  One call:                                         wdfmem create --size 64
+  Several calls, where `m` names the new handle:
+    wdfmem do 'm = create --size 64' 'write m hello' 'read m --length 5'
+  A call that the driver rejects, with exit code 1:
+    wdfmem do 'm = create --size 64 --pool paged' 'checksum m --level dispatch'
+  A million calls, with the result as JSON:         wdfmem --json stress --calls 1000000
 
-Exit codes: 0 all held; 1 a check did not hold or a call was refused; 2 the command line or the
-script makes no sense; 3 the driver could not be reached, or stopped the system, or Windows refused a
-step; 4 done, and takes effect when Windows is restarted. The commands for a virtual machine say what
-each means for them: `wdfmem install --help`.";
+Exit codes:
+  0    all checks passed, or the calls ended as expected
+  1    a check failed, or a call was rejected
+  2    usage or environment: an unknown option, a malformed script,
+       a file that cannot be read, a command that needs Windows
+  3    the driver cannot be reached, it stopped the system, or Windows
+       rejected a step
+  4    done, but Windows must be restarted for it to take effect
+  130  stopped with Ctrl-C
 
-/// The Windows that the model plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+The commands for a Windows machine list their own: `wdfmem install --help`.";
+
+/// The version of Windows that the model emulates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Windows {
     /// Windows 10 1809, whose kernel has no exported lookaside calls and no ExAllocatePool2.
     #[value(name = "10-1809")]
     Windows10,
     /// Windows 11 23H2.
+    #[default]
     #[value(name = "11-23h2")]
     Windows11,
 }
@@ -74,38 +94,130 @@ pub enum Windows {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The whole tour: every call, what must succeed and what must be refused.
-    Selftest,
-    /// Runs commands from a file, one on each line.
+    /// Self-test: makes every call and checks what must succeed and what must be rejected.
+    Selftest(SelfTest),
+    /// Makes calls from a file, one on each line.
     ///
-    /// A line is one of the calls below as it stands on the command line, with three additions. `name =`
-    /// before it keeps the handle that it makes under that name; in a call a handle is such a name, `it`
-    /// for the newest, or a number. `expect STATUS_NAME` before it says with which status it must end,
-    /// where none is given it must succeed. And `file NAME` goes on with another file object, `close
-    /// NAME` closes one; the first is called `main`. `#` begins a comment.
+    /// A line is a call as on the command line (`create --size 64`), with these additions:
+    ///
+    /// `NAME = CALL` names the handle of the new object. Where a call takes a handle, give such a name, `it` for the
+    /// newest handle, or a number.
+    ///
+    /// `expect STATUS_NAME CALL` says which status the call must end with; without it, the call must succeed. The
+    /// script ends at the first call that does not end as expected.
+    ///
+    /// `file NAME` makes the following calls on another file object, which it opens if it is new; `close NAME` closes
+    /// one. The first is called `main`.
+    ///
+    /// `#` begins a comment.
     Script {
-        /// The file; `-` is standard input.
+        /// The file, in UTF-8; `-` is standard input.
         #[arg(default_value = "-")]
         file: PathBuf,
     },
-    /// Runs commands given as arguments, each one line of a script.
+    /// Makes calls given as arguments, each one line of a script.
+    ///
+    /// `wdfmem script --help` describes the lines.
     Do {
         /// The lines.
         #[arg(required = true, value_name = "LINE")]
         lines: Vec<String>,
     },
-    /// Sends rounds of calls that make, use and delete everything.
+    /// Stress test: repeats calls that create, use and delete every kind of object.
+    ///
+    /// Stops at the first call that does not end as expected, and checks that the driver's memory is freed at the
+    /// end. Exit codes: 0 all calls ended as expected; 1 one did not; 130 stopped with Ctrl-C.
     Stress {
-        /// How many calls, at least.
+        /// The minimum number of calls: rounds are always completed.
         #[arg(long, default_value_t = 100_000, value_parser = number)]
         calls: u64,
     },
-    /// Something on the virtual machine.
+    /// Prints a completion script for a shell.
+    ///
+    /// bash: `wdfmem completions bash > ~/.local/share/bash-completion/completions/wdfmem`
+    ///
+    /// zsh: `wdfmem completions zsh > ~/.zfunc/_wdfmem`, with ~/.zfunc in fpath
+    ///
+    /// fish: `wdfmem completions fish > ~/.config/fish/completions/wdfmem.fish`
+    ///
+    /// PowerShell: `wdfmem completions powershell >> $PROFILE`
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Something on a Windows machine.
     #[command(flatten)]
     Vm(VmCommand),
     /// One call.
     #[command(flatten)]
     Call(CallCommand),
+}
+
+/// What the self-test runs and prints.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelfTest {
+    /// The chapters to run; without any, all of them.
+    #[arg(value_enum, value_name = "CHAPTER")]
+    pub chapters: Vec<Chapter>,
+
+    /// Print only the checks that failed, and the verdict.
+    #[arg(long)]
+    pub failed: bool,
+
+    /// Print only the verdict.
+    #[arg(long, short, conflicts_with = "failed")]
+    pub quiet: bool,
+}
+
+impl SelfTest {
+    /// The chapters to run, in their own order and once each.
+    pub fn chapters(&self) -> Vec<Chapter> {
+        let is_selected =
+            |chapter: &Chapter| self.chapters.is_empty() || self.chapters.contains(chapter);
+        let all = Chapter::value_variants().iter().copied();
+        all.filter(is_selected).collect()
+    }
+}
+
+/// The call in a command line as a line of a script: without the options of [`Context`], which say nothing about
+/// the call.
+pub fn line(arguments: impl IntoIterator<Item = String>) -> String {
+    let command = Context::augment_args(clap::Command::new("context"));
+    let is_option = |word: &str| {
+        command
+            .get_arguments()
+            .filter_map(|argument| Some((argument, argument.get_long()?)))
+            .find(|(_, long)| {
+                let name = word.strip_prefix("--").unwrap_or_default();
+                name.split('=').next() == Some(long)
+            })
+            .map(|(argument, _)| argument.get_action().takes_values() && !word.contains('='))
+    };
+    let mut arguments = arguments.into_iter();
+    let mut line = Vec::new();
+    while let Some(word) = arguments.next() {
+        if word == "--" {
+            line.push(word);
+            line.extend(arguments.by_ref());
+        } else if let Some(has_value) = is_option(&word) {
+            if has_value {
+                arguments.next();
+            }
+        } else {
+            line.push(word);
+        }
+    }
+    let quoted = line.iter().map(|word| {
+        let is_special = |c: char| c.is_whitespace() || "#'\"".contains(c);
+        let is_plain = !word.is_empty() && !word.contains(is_special);
+        let quote = if word.contains('\'') { '"' } else { '\'' };
+        if is_plain {
+            word.clone()
+        } else {
+            format!("{quote}{word}{quote}")
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// One line of a script, without what stands before the call.

@@ -1,30 +1,33 @@
-//! Why the client could not do what it was asked, with the exit code and the way on.
+//! Why a command could not be carried out, what to do about it, and the exit codes.
 
 use std::fmt;
 
-/// The exit code when all held.
+/// Exit code: all checks passed.
 pub const EXIT_OK: u8 = 0;
-/// The exit code when a check did not hold or a call was refused.
-pub const EXIT_REFUSED: u8 = 1;
-/// The exit code when the request made no sense.
+/// Exit code: a check failed, or a call was rejected.
+pub const EXIT_FAILED: u8 = 1;
+/// Exit code: the command line, a script or another input is wrong, or the command needs Windows.
 pub const EXIT_USAGE: u8 = 2;
-/// The exit code when the driver could not be reached, or stopped, or Windows refused a step.
+/// Exit code: the driver cannot be reached, it stopped the system, or Windows rejected a step.
 pub const EXIT_DEVICE: u8 = 3;
-/// The exit code when the work is done and takes effect after a restart of Windows.
+/// Exit code: done, but Windows must be restarted for it to take effect.
 #[cfg(windows)]
 pub const EXIT_RESTART: u8 = 4;
+
+/// Exit code: stopped with Ctrl-C, the usual 128 + SIGINT.
+pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// What standard error says on Windows when neither the model nor the installed driver was asked for and no
 /// driver is installed.
 #[cfg(windows)]
-pub const MODEL_INSTEAD: &str = "no installed driver answers, so this is the driver in the model\n  \
+pub const MODEL_INSTEAD: &str = "no driver is installed, so the driver in the model is used\n  \
      to use the installed driver: install its package as an administrator (`wdfmem install FOLDER`)\n  \
      to choose the model without this note: `wdfmem --model`";
 
-/// Why the client could not do what it was asked.
+/// Why a command could not be carried out.
 #[derive(Debug)]
 pub enum Failure {
-    /// The request made no sense: what, and what would.
+    /// The command line, a script or another input is wrong.
     Usage {
         /// What is wrong.
         what: String,
@@ -38,13 +41,13 @@ pub enum Failure {
         /// What to do.
         help: String,
     },
-    /// The driver did something that stops Windows.
+    /// The driver did something that would stop Windows with a bug check.
     #[cfg_attr(
         wdk,
         expect(dead_code, reason = "without the model, the whole system stops")
     )]
     Stop {
-        /// The stop.
+        /// The bug check.
         what: String,
         /// What the driver and the framework printed before.
         debug_output: Vec<String>,
@@ -54,7 +57,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A request that made no sense.
+    /// A wrong input.
     pub fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage {
             what: what.into(),
@@ -70,12 +73,12 @@ impl Failure {
         }
     }
 
-    /// The installed driver was asked for, and there is none.
+    /// `--driver` was given, and no driver is installed.
     pub fn no_driver() -> Self {
         let what = if cfg!(windows) {
             "no device of the driver is present: the driver is not installed, or its device does not work"
         } else {
-            "the driver can be installed on Windows alone"
+            "the driver can be installed only on Windows"
         };
         let install = if cfg!(windows) {
             "install the driver package as an administrator (`wdfmem install FOLDER`; if it is installed, \

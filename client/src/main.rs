@@ -27,12 +27,13 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 
 use crate::{
-    arguments::{Arguments, Command, SystemChoice},
+    arguments::{Arguments, Command, Context, SelfTest},
     calls::CallCommand,
-    failure::{EXIT_OK, EXIT_REFUSED, Failure},
+    failure::{EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, Failure},
     platform::Setup,
     script::{Script, Step},
 };
@@ -50,65 +51,76 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked. The exit code.
+/// Carries out a command. The exit code.
 fn run(arguments: Arguments) -> Result<u8, Failure> {
-    let Arguments {
-        json,
-        system,
-        command,
-    } = arguments;
-    let held = match command.unwrap_or(Command::Selftest) {
-        Command::Vm(command) => return vm::run(command, json),
-        Command::Selftest => {
-            let (results, verdict) = selftest::run(system)?;
-            report::results(&results, &verdict, json)?;
-            Ok(results.held() && verdict.is_clean())
-        }
-        Command::Script { file } => run_lines(system, Lines::File(file), json),
-        Command::Do { lines } => run_lines(system, Lines::Given(lines), json),
-        Command::Stress { calls } => run_stress(system, calls, json),
-        Command::Call(call) => run_lines(system, Lines::Call(call), json),
-    }?;
-    Ok(if held { EXIT_OK } else { EXIT_REFUSED })
-}
-
-/// Sends many calls; whether all held.
-fn run_stress(system: SystemChoice, calls: u64, json: bool) -> Result<bool, Failure> {
-    let setup = Setup::choose(system)?;
-    let (outcome, verdict) = platform::on_system(setup, move |system| stress::run(system, calls))?;
-    match outcome? {
-        Ok(sent) => {
-            report::say(&format!("{sent} calls, all as they should be"))?;
-            report::after_steps(&verdict)?;
-            Ok(verdict.is_clean())
-        }
-        Err(step) => {
-            report::step(&step, json)?;
-            Ok(false)
-        }
+    let Arguments { context, command } = arguments;
+    match command.unwrap_or_else(|| Command::Selftest(SelfTest::default())) {
+        Command::Selftest(options) => self_test(context, &options),
+        Command::Script { file } => run_lines(context, Lines::File(file)),
+        Command::Do { lines } => run_lines(context, Lines::Given(lines)),
+        Command::Stress { calls } => stress_test(context, calls),
+        Command::Completions { shell } => completions(shell),
+        Command::Vm(command) => vm::run(command, context.json),
+        Command::Call(call) => run_lines(context, Lines::Call(call)),
     }
 }
 
-/// Where lines come from.
+fn self_test(context: Context, options: &SelfTest) -> Result<u8, Failure> {
+    let setup = Setup::choose(context)?;
+    let progress = report::self_test_progress(options);
+    let report = selftest::run(setup, &options.chapters(), progress)?;
+    report::self_test(&report, options, context.json)?;
+    let code = exit_code(report.passed());
+    report.stop.map_or(Ok(code), Err)
+}
+
+fn stress_test(context: Context, calls: u64) -> Result<u8, Failure> {
+    let setup = Setup::choose(context)?;
+    let progress = report::stress_progress(calls);
+    stress::end_on_interrupt();
+    let (outcome, verdict) =
+        platform::on_system(setup, move |system| stress::run(system, calls, &progress))?;
+    let outcome = outcome?;
+    report::stress(&outcome, &verdict, context.json)?;
+    let passed = outcome.passed() && verdict.is_clean();
+    Ok(if passed && outcome.interrupted {
+        EXIT_INTERRUPTED
+    } else {
+        exit_code(passed)
+    })
+}
+
+fn completions(shell: Shell) -> Result<u8, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "wdfmem", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(EXIT_OK)
+}
+
+const fn exit_code(passed: bool) -> u8 {
+    if passed { EXIT_OK } else { EXIT_FAILED }
+}
+
+/// Where the lines of a script come from.
 enum Lines {
     File(PathBuf),
     Given(Vec<String>),
     Call(CallCommand),
 }
 
-/// Runs lines until one does not end as it should; whether all did.
-fn run_lines(system: SystemChoice, lines: Lines, json: bool) -> Result<bool, Failure> {
-    let (outcome, verdict) = platform::on_system(Setup::choose(system)?, move |system| {
+/// Makes the calls of these lines, until one does not end as expected.
+fn run_lines(context: Context, lines: Lines) -> Result<u8, Failure> {
+    let (outcome, verdict) = platform::on_system(Setup::choose(context)?, move |system| {
         let mut script = Script::new(system)?;
         let show = |step: Option<Step>| {
             step.map_or(Ok(true), |step| {
-                report::step(&step, json)?;
+                report::step(&step, context.json)?;
                 Ok::<bool, Failure>(step.ok)
             })
         };
         match lines {
             Lines::Call(call) => {
-                let line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+                let line = arguments::line(std::env::args().skip(1));
                 let step = script.call(&line, &call, None, wdfmem_ioctl::Status::SUCCESS)?;
                 show(Some(step))
             }
@@ -116,9 +128,9 @@ fn run_lines(system: SystemChoice, lines: Lines, json: bool) -> Result<bool, Fai
             Lines::File(path) => all(reader(&path)?.lines(), |line| show(script.line(&line)?)),
         }
     })?;
-    let held = outcome?;
+    let passed = outcome?;
     report::after_steps(&verdict)?;
-    Ok(held && verdict.is_clean())
+    Ok(exit_code(passed && verdict.is_clean()))
 }
 
 fn all(

@@ -1,16 +1,16 @@
-//! Where the driver is used: installed on this Windows, or in this process over the models.
+//! Chooses between the installed driver and the driver in this process, over the models.
 
 #[cfg(windows)]
 use crate::installed;
 #[cfg(not(wdk))]
 use crate::model;
 use crate::{
-    arguments::SystemChoice,
+    arguments::Context,
     failure::Failure,
     system::{System, Verdict},
 };
 
-/// A system to use the driver on.
+/// The system that the driver is used on.
 #[derive(Clone, Copy, Debug)]
 pub enum Setup {
     /// The driver in this process, over the models.
@@ -22,39 +22,47 @@ pub enum Setup {
 }
 
 impl Setup {
-    /// The system that was asked for. If none was, the installed driver where its device is present, else the
-    /// model; on Windows standard error then says so.
-    pub fn choose(choice: SystemChoice) -> Result<Self, Failure> {
-        if choice.model {
-            return Self::model(choice);
+    /// The system that the options name. Without such an option, the installed driver if its device is present,
+    /// otherwise the model; on Windows a note on standard error says so.
+    pub fn choose(context: Context) -> Result<Self, Failure> {
+        if context.model || context.windows.is_some() {
+            // clap sees it only if both stand on the same side of the command.
+            if context.driver {
+                return Err(Failure::usage(
+                    "`--driver` cannot be combined with `--model` or `--windows`, which use the driver in the model",
+                    "give one of them",
+                ));
+            }
+            return Self::model(context);
         }
         #[cfg(windows)]
-        if choice.driver || cfg!(wdk) || installed::is_present()? {
+        if context.driver || cfg!(wdk) || installed::is_present()? {
             return Ok(Self::Installed);
         }
         #[cfg(windows)]
         anstream::eprintln!("wdfmem: {}", crate::failure::MODEL_INSTEAD);
         #[cfg(not(windows))]
-        if choice.driver {
+        if context.driver {
             return Err(Failure::no_driver());
         }
-        Self::model(choice)
+        Self::model(context)
     }
 
     #[cfg(not(wdk))]
-    fn model(choice: SystemChoice) -> Result<Self, Failure> {
-        Ok(Self::Model(model::Setup::for_windows(choice.windows)))
+    fn model(context: Context) -> Result<Self, Failure> {
+        let windows = context.windows.unwrap_or_default();
+        Ok(Self::Model(model::Setup::for_windows(windows)))
     }
 
     #[cfg(wdk)]
-    fn model(_: SystemChoice) -> Result<Self, Failure> {
+    fn model(_: Context) -> Result<Self, Failure> {
         Err(Failure::usage(
-            "this client was built with `--cfg wdk`, as the driver is with the WDK, and holds no model",
-            "build it by itself and without that flag: `cargo build --release --package wdfmem-client`",
+            "this client was built with `--cfg wdk`, like a driver for the WDK, and does not contain the model",
+            "build the client without that flag: `cargo build --release --package wdfmem-client`",
         ))
     }
 
-    /// The other systems on which the self-test shows what differs between systems.
+    /// The other systems on which the self-test repeats the chapter that differs between systems.
     pub fn others(self) -> Vec<Self> {
         match self {
             #[cfg(not(wdk))]

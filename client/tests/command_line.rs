@@ -54,17 +54,17 @@ fn code(output: &Output) -> i32 {
     output.status.code().expect("an exit code")
 }
 
-fn tour(arguments: &[&str]) -> Value {
+fn self_test(arguments: &[&str]) -> Value {
     let output = run(arguments, "");
-    let told = text(&output.stderr);
-    assert_eq!(code(&output), 0, "{told}");
-    assert_eq!(told, "");
+    let printed = text(&output.stderr);
+    assert_eq!(code(&output), 0, "{printed}");
+    assert_eq!(printed, "");
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 #[test]
-fn the_tour_holds_with_every_check_on_and_leaves_nothing() {
-    let report = tour(&["selftest", "--json"]);
+fn the_self_test_passes_with_every_verifier_check_on_and_leaves_nothing_allocated() {
+    let report = self_test(&["selftest", "--json"]);
     assert_eq!(report["ok"], true);
     let rows = report["rows"].as_array().expect("rows");
     for row in rows {
@@ -76,6 +76,8 @@ fn the_tour_holds_with_every_check_on_and_leaves_nothing() {
         }
         assert_eq!(row["ok"], true, "{row}");
     }
+    assert_eq!(report["total"], rows.len());
+    assert_eq!(report["failed"], 0);
     let verifier = &report["verifier"];
     assert_eq!(verifier["ok"], true);
     assert_eq!(verifier["findings"], Value::Array(Vec::new()));
@@ -89,8 +91,8 @@ fn the_tour_holds_with_every_check_on_and_leaves_nothing() {
 }
 
 #[test]
-fn the_tour_shows_every_rule() {
-    let report = tour(&["--json"]);
+fn the_self_test_covers_every_documented_rule() {
+    let report = self_test(&["--json"]);
     let rows = report["rows"].as_array().expect("rows");
     let shown: Vec<&str> = rows
         .iter()
@@ -108,24 +110,24 @@ fn the_tour_shows_every_rule() {
 }
 
 #[test]
-fn the_tour_begins_on_an_older_windows_too() {
-    let report = tour(&["selftest", "--json", "--windows", "10-1809"]);
+fn the_self_test_passes_on_an_older_windows_too() {
+    let report = self_test(&["selftest", "--json", "--windows", "10-1809"]);
     assert_eq!(report["ok"], true);
 }
 
 #[test]
-fn without_a_command_people_get_the_tour_as_plain_text_when_there_is_no_terminal() {
+fn without_a_command_the_self_test_is_printed_as_plain_text_in_a_pipe() {
     let output = run(&[], "");
     assert_eq!(code(&output), 0);
-    let told = text(&output.stdout);
-    assert!(told.contains("WdfMemoryCreateFromLookaside"));
-    assert!(told.contains("checks held"));
-    assert!(told.contains("0 blocks with 0 bytes are left"));
-    assert!(!told.contains('\u{1b}'), "no colours in a pipe");
+    let printed = text(&output.stdout);
+    assert!(printed.contains("WdfMemoryCreateFromLookaside"));
+    assert!(printed.contains("checks passed"));
+    assert!(printed.contains("0 blocks with 0 bytes were still allocated"));
+    assert!(!printed.contains('\u{1b}'), "no colours in a pipe");
 }
 
 #[test]
-fn single_calls_succeed_or_are_refused() {
+fn single_calls_succeed_or_are_rejected() {
     let cases: [(&[&str], i32, &str); 6] = [
         (&["version"], 0, "STATUS_SUCCESS"),
         (
@@ -216,17 +218,20 @@ fn a_script_comes_from_standard_input_or_a_file() {
 }
 
 #[test]
-fn a_script_ends_at_the_first_line_that_does_not_end_as_it_should() {
+fn a_script_ends_at_the_first_call_that_does_not_end_as_expected() {
     let script = "expect STATUS_INVALID_HANDLE create --size 8\nversion\n";
     let output = run(&["script"], script);
     assert_eq!(code(&output), 1);
-    let told = text(&output.stdout);
-    assert!(told.contains("expected STATUS_INVALID_HANDLE"), "{told}");
-    assert!(!told.contains("> version"), "{told}");
+    let printed = text(&output.stdout);
+    assert!(
+        printed.contains("expected STATUS_INVALID_HANDLE"),
+        "{printed}"
+    );
+    assert!(!printed.contains("> version"), "{printed}");
 }
 
 #[test]
-fn the_exit_code_tells_how_it_went_even_if_nobody_reads_the_output() {
+fn the_exit_code_reports_the_result_even_if_nobody_reads_the_output() {
     for (script, expected) in [("version\nread 0x100\n", 1), ("version\n", 0)] {
         let mut child = start(&["script"]);
         // Before there is a script, nothing is printed.
@@ -241,7 +246,7 @@ fn the_exit_code_tells_how_it_went_even_if_nobody_reads_the_output() {
 }
 
 #[test]
-fn a_call_that_is_refused_gives_its_status_even_if_its_handle_was_to_have_a_name() {
+fn a_rejected_call_reports_its_status_even_if_its_handle_was_to_be_named() {
     let output = run(&["do", "m = create --size 0"], "");
     assert_eq!(code(&output), 1, "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("STATUS_INVALID_PARAMETER"));
@@ -252,7 +257,7 @@ fn a_call_that_is_refused_gives_its_status_even_if_its_handle_was_to_have_a_name
 }
 
 #[test]
-fn without_a_length_all_bytes_are_meant_whatever_the_handle_is_called_by() {
+fn without_a_length_all_bytes_are_read_by_name_or_by_number() {
     let lines = [
         "do",
         "m = create --size 4",
@@ -266,7 +271,7 @@ fn without_a_length_all_bytes_are_meant_whatever_the_handle_is_called_by() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_a_way_on() {
+fn wrong_usage_is_rejected_with_what_to_do_instead() {
     let cases: [(&[&str], &str); 17] = [
         (&["script", "."], "name a file"),
         (&["do", "m ="], "no call follows"),
@@ -295,31 +300,31 @@ fn what_makes_no_sense_is_refused_with_a_way_on() {
     for (arguments, help) in cases {
         let output = run(arguments, "");
         assert_eq!(code(&output), 2, "{arguments:?}");
-        let told = text(&output.stderr);
-        assert!(told.contains(help), "{arguments:?}: {told}");
+        let printed = text(&output.stderr);
+        assert!(printed.contains(help), "{arguments:?}: {printed}");
         assert_eq!(text(&output.stdout), "", "{arguments:?}");
     }
 }
 
 #[test]
-fn a_script_that_is_no_text_is_refused() {
+fn a_script_that_is_not_utf8_is_rejected() {
     let output = run(&["script"], [0xFF, 0xFE, b'\n']);
     assert_eq!(code(&output), 2);
     assert!(text(&output.stderr).contains("UTF-8"));
 }
 
 #[test]
-fn help_teaches_every_call() {
+fn help_lists_every_call_with_its_values() {
     let output = run(&["--help"], "");
     assert_eq!(code(&output), 0);
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     for name in [
         "WdfMemoryCreate",
         "ExAllocateFromPagedLookasideList",
         "Exit codes",
         "script",
     ] {
-        assert!(told.contains(name), "{name}");
+        assert!(printed.contains(name), "{name}");
     }
     for (call, said) in [
         ("create", "[possible values: nonpaged, paged]"),
@@ -329,14 +334,14 @@ fn help_teaches_every_call() {
         ("write", "<HANDLE> <TEXT|"),
         ("bulk-write", "<HANDLE> <TEXT|"),
     ] {
-        let told = text(&run(&[call, "--help"], "").stdout);
-        assert!(told.contains(said), "{call}: {told}");
+        let printed = text(&run(&[call, "--help"], "").stdout);
+        assert!(printed.contains(said), "{call}: {printed}");
     }
 }
 
 #[test]
 #[cfg(not(windows))]
-fn what_needs_windows_says_so_and_what_to_do() {
+fn commands_that_need_windows_say_so_and_what_to_do() {
     for arguments in [
         &["install"] as &[&str],
         &["remove"],
@@ -347,9 +352,9 @@ fn what_needs_windows_says_so_and_what_to_do() {
     ] {
         let output = run(arguments, "");
         assert_eq!(code(&output), 2, "{arguments:?}");
-        let told = text(&output.stderr);
-        assert!(told.contains("Windows"), "{arguments:?}: {told}");
-        assert!(told.contains("what to do: "), "{arguments:?}: {told}");
+        let printed = text(&output.stderr);
+        assert!(printed.contains("Windows"), "{arguments:?}: {printed}");
+        assert!(printed.contains("what to do: "), "{arguments:?}: {printed}");
         assert_eq!(text(&output.stdout), "", "{arguments:?}");
     }
 }
@@ -365,14 +370,14 @@ fn copies_of_a_windows_machines_logs_are_explained_on_any_system() {
     let events = recorded("events.xml");
     let output = run(&["logs", "--setup-log", &setup, "--events", &events], "");
     assert_eq!(code(&output), 1, "{}", text(&output.stderr));
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     for said in [
         "FAILURE(0xe0000247)",
         "ERROR_DRIVER_STORE_ADD_FAILED",
         "0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION",
         "dump: C:\\Windows\\Minidump\\010226-12453-01.dmp",
     ] {
-        assert!(told.contains(said), "{said} in {told}");
+        assert!(printed.contains(said), "{said} in {printed}");
     }
     let output = run(&["logs", "--json", "--events", &events], "");
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -383,7 +388,7 @@ fn copies_of_a_windows_machines_logs_are_explained_on_any_system() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_read_is_refused_with_a_way_on() {
+fn a_log_that_cannot_be_read_is_rejected_with_what_to_do() {
     let log = recorded("setupapi.dev.log");
     for (arguments, help) in [
         (
@@ -394,56 +399,321 @@ fn a_copy_that_cannot_be_read_is_refused_with_a_way_on() {
     ] {
         let output = run(&arguments, "");
         assert_eq!(code(&output), 2, "{arguments:?}");
-        let told = text(&output.stderr);
-        assert!(told.contains(help), "{arguments:?}: {told}");
+        let printed = text(&output.stderr);
+        assert!(printed.contains(help), "{arguments:?}: {printed}");
     }
 }
 
 #[test]
 fn the_commands_for_a_virtual_machine_say_what_their_exit_codes_mean() {
-    let told = text(&run(&["--help"], "").stdout);
+    let printed = text(&run(&["--help"], "").stdout);
     for command in ["install", "remove", "status", "verify", "logs"] {
-        assert!(told.contains(&format!("  {command} ")), "{command}: {told}");
-        let told = text(&run(&[command, "--help"], "").stdout);
-        assert!(told.contains("Exit codes: 0 "), "{command}: {told}");
+        assert!(
+            printed.contains(&format!("  {command} ")),
+            "{command}: {printed}"
+        );
+        let printed = text(&run(&[command, "--help"], "").stdout);
+        assert!(printed.contains("Exit codes: 0 "), "{command}: {printed}");
     }
 }
 
 #[test]
-fn the_model_can_be_asked_for_everywhere() {
+fn the_option_model_works_everywhere() {
     let output = end(start_on(&["--model"], &["version"]), "");
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
 }
 
 #[test]
-fn where_no_driver_is_installed_asking_for_it_fails_with_both_ways_on() {
+fn without_an_installed_driver_the_option_driver_fails_and_names_both_alternatives() {
     let output = end(start_on(&["--driver"], &["version"]), "");
-    let told = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert_eq!(
         (code(&output), text(&output.stdout).as_str()),
         (3, ""),
-        "{told}"
+        "{printed}"
     );
-    assert!(told.contains("driver package"), "{told}");
-    assert!(told.contains("`wdfmem --model`"), "{told}");
+    assert!(printed.contains("driver package"), "{printed}");
+    assert!(printed.contains("`wdfmem --model`"), "{printed}");
 }
 
 #[test]
-fn where_no_driver_is_installed_the_model_is_used_and_windows_users_are_told() {
+fn without_an_installed_driver_the_model_is_used_with_a_note_on_windows() {
     let output = end(start_on(&[], &["version"]), "");
-    let told = text(&output.stderr);
-    assert_eq!(code(&output), 0, "{told}");
+    let printed = text(&output.stderr);
+    assert_eq!(code(&output), 0, "{printed}");
     if cfg!(windows) {
-        assert!(told.contains("no installed driver answers"), "{told}");
-        assert!(told.contains("`wdfmem install"), "{told}");
-        assert!(told.contains("`wdfmem --model`"), "{told}");
+        assert!(printed.contains("no driver is installed"), "{printed}");
+        assert!(printed.contains("`wdfmem install"), "{printed}");
+        assert!(printed.contains("`wdfmem --model`"), "{printed}");
     } else {
-        assert_eq!(told, "");
+        assert_eq!(printed, "");
     }
 }
 
 #[test]
-fn the_model_and_the_driver_cannot_both_be_asked_for() {
+fn the_options_model_and_driver_exclude_each_other() {
     let output = end(start_on(&["--model", "--driver"], &["version"]), "");
     assert_eq!(code(&output), 2);
+}
+
+fn run_with(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wdfmem-client"))
+        .arg("--model")
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .output()
+        .expect("the client starts")
+}
+
+#[test]
+fn the_self_test_fits_every_width_and_breaks_no_status_and_no_name() {
+    let report = self_test(&["selftest", "--json"]);
+    let rows = report["rows"].as_array().expect("rows");
+    for width in [40, 60, 80, 100, 120, 200] {
+        let output = run_with(&[("COLUMNS", &width.to_string())], &["selftest"]);
+        assert_eq!(code(&output), 0);
+        let printed = text(&output.stdout);
+        for line in printed.lines() {
+            assert!(line.chars().count() <= width, "in {width}: {line}");
+        }
+        let words: Vec<&str> = printed
+            .split_whitespace()
+            .map(|word| word.trim_matches([',', ':', '(', ')']))
+            .collect();
+        let count = |name: &str| words.iter().filter(|word| **word == name).count();
+        for row in rows {
+            let status = row["status"].as_str().expect("a status");
+            let with_it = rows.iter().filter(|row| row["status"] == status).count();
+            if status.starts_with("STATUS_") {
+                assert!(count(status) >= with_it, "{status} is broken in {width}");
+            }
+            for name in row["call"]
+                .as_str()
+                .expect("a call")
+                .split([',', ' ', '(', ')'])
+            {
+                assert!(
+                    name.is_empty() || count(name) > 0,
+                    "{name} is broken in {width}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chapter_can_be_run_by_itself() {
+    let report = self_test(&["selftest", "memory", "ex-lookaside", "--json"]);
+    let rows = report["rows"].as_array().expect("rows");
+    let mut chapters: Vec<&str> = rows
+        .iter()
+        .map(|row| row["chapter"].as_str().expect("a chapter"))
+        .collect();
+    chapters.dedup();
+    assert_eq!(
+        chapters,
+        [
+            "WdfMemoryCreate",
+            "ExAllocateFromPagedLookasideList",
+            "ExAllocateFromPagedLookasideList, on another system",
+            "After the driver was unloaded",
+        ]
+    );
+    // The order asked for makes no difference, and neither does asking twice.
+    let same = ["selftest", "ex-lookaside", "memory", "memory", "--json"];
+    assert_eq!(self_test(&same)["total"], rows.len());
+}
+
+#[test]
+fn every_chapter_passes_alone_and_together_they_are_the_self_test() {
+    let whole = self_test(&["selftest", "--json"])["total"].as_u64();
+    let chapters = [
+        "interface",
+        "malformed",
+        "memory",
+        "preallocated",
+        "lookaside",
+        "ex-lookaside",
+        "bytes",
+        "request",
+        "files",
+    ];
+    // The two checks after the unload belong to every run.
+    let after_unload = 2;
+    let alone = chapters.map(|chapter| {
+        let total = self_test(&["selftest", chapter, "--json"])["total"].as_u64();
+        total.expect("a number") - after_unload
+    });
+    assert_eq!(Some(alone.iter().sum::<u64>() + after_unload), whole);
+}
+
+#[test]
+fn a_wrong_chapter_is_rejected_with_the_names_of_all() {
+    let output = run(&["selftest", "memori"], "");
+    assert_eq!(code(&output), 2);
+    let printed = text(&output.stderr);
+    for chapter in ["interface", "malformed", "memory", "ex-lookaside", "files"] {
+        assert!(printed.contains(chapter), "{chapter} in {printed}");
+    }
+}
+
+#[test]
+fn the_verdict_is_the_last_line_and_quiet_prints_nothing_else() {
+    let total = self_test(&["selftest", "--json"])["total"].to_string();
+    let verdict = format!("All {total} checks passed.");
+    let printed = text(&run(&["selftest"], "").stdout);
+    assert_eq!(printed.lines().last(), Some(verdict.as_str()));
+    let output = run(&["selftest", "--quiet"], "");
+    assert_eq!(code(&output), 0);
+    assert_eq!(text(&output.stdout), format!("{verdict}\n"));
+}
+
+#[test]
+fn only_failed_checks_are_printed_on_request() {
+    let output = run(&["selftest", "--failed"], "");
+    assert_eq!(code(&output), 0);
+    let printed = text(&output.stdout);
+    assert!(!printed.contains("STATUS_"), "{printed}");
+    assert!(printed.contains("checks passed"), "{printed}");
+    let report = self_test(&["selftest", "--failed", "--json"]);
+    assert_eq!(report["rows"], Value::Array(Vec::new()));
+    assert!(report["total"].as_u64() > Some(100));
+    assert_eq!(code(&run(&["selftest", "--failed", "--quiet"], "")), 2);
+}
+
+#[test]
+fn colours_follow_the_usual_variables() {
+    let is_coloured = |variables| {
+        let output = run_with(variables, &["selftest", "memory"]);
+        text(&output.stdout).contains('\u{1b}')
+    };
+    assert!(!is_coloured(&[]));
+    assert!(is_coloured(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!is_coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn the_stress_test_reports_calls_time_and_memory() {
+    let output = run(&["stress", "--calls", "100"], "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(printed.starts_with("Passed: 120 calls in "), "{printed}");
+    assert!(printed.contains("calls per second"), "{printed}");
+
+    let output = run(&["stress", "--calls", "100", "--json"], "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(report["ok"], true);
+    // Whole rounds of 24 calls.
+    assert_eq!(report["calls"], 120);
+    assert_eq!(report["errors"], 0);
+    assert_eq!(report["interrupted"], false);
+    assert_eq!(report["memory"]["before"]["bytes"], 0);
+    assert_eq!(report["memory"]["after"]["bytes"], 0);
+    assert_eq!(report["verifier"]["left"]["blocks"], 0);
+    let (seconds, rate) = (report["seconds"].as_f64(), report["rate"].as_f64());
+    let (Some(seconds), Some(rate)) = (seconds, rate) else {
+        panic!("numbers in {report}");
+    };
+    assert!(
+        seconds > 0.0 && (rate * seconds - 120.0).abs() < 0.01,
+        "{report}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_stress_test_reports_what_it_did_before_it_was_interrupted() {
+    let child = start(&["stress", "--calls", "1000000000", "--json"]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.expect("kill starts").success());
+    let output = end(child, "");
+    assert_eq!(code(&output), 130, "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(report["interrupted"], true);
+    assert_eq!(report["ok"], true);
+    assert!(report["calls"].as_u64() > Some(0), "{report}");
+}
+
+#[test]
+fn options_of_every_command_are_no_part_of_a_call() {
+    let output = run_with(
+        &[],
+        &["--json", "transform", "two words", "--windows", "10-1809"],
+    );
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let step: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(step["line"], "transform 'two words'");
+    // The line can be given to `do` as it is.
+    let output = run(&["do", "transform 'two words'"], "");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_version_of_windows_implies_the_model() {
+    let output = end(start_on(&[], &["version", "--windows", "10-1809"]), "");
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
+    assert!(text(&output.stdout).contains("does not export"));
+    let with_driver = [
+        ["--driver", "version", "--windows=10-1809"],
+        ["--driver", "--windows=10-1809", "version"],
+        ["--model", "version", "--driver"],
+    ];
+    for arguments in with_driver {
+        let output = end(start_on(&[], &arguments), "");
+        assert_eq!(code(&output), 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn completions_name_every_command_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let output = run(&["completions", shell], "");
+        assert_eq!(code(&output), 0, "{shell}");
+        let script = text(&output.stdout);
+        for word in [
+            "wdfmem",
+            "selftest",
+            "ex-initialize",
+            "preallocated",
+            "windows",
+        ] {
+            assert!(script.contains(word), "{word} for {shell}");
+        }
+    }
+    let output = run(&["completions", "command.com"], "");
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("powershell"));
+}
+
+#[test]
+fn help_says_where_the_driver_runs_and_what_the_exit_codes_mean() {
+    let printed = text(&run_with(&[("COLUMNS", "80")], &["--help"]).stdout);
+    for line in printed.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let words: Vec<&str> = printed.split_whitespace().collect();
+    let printed = words.join(" ");
+    for said in [
+        "Usage: wdfmem ",
+        "the calls go to the installed driver",
+        "with --model, they go to the same driver inside this process",
+        "0 all checks passed",
+        "1 a check failed, or a call was rejected",
+        "2 usage or environment",
+        "3 the driver cannot be reached",
+        "4 done, but Windows must be restarted",
+        "130 stopped with Ctrl-C",
+        "Examples:",
+    ] {
+        assert!(printed.contains(said), "{said} in {printed}");
+    }
+}
+
+#[test]
+fn a_script_may_begin_with_a_byte_order_mark() {
+    let output = run(&["script"], "\u{FEFF}version\r\nstatistics\r\n");
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
 }

@@ -20,7 +20,7 @@ pub struct Checker<'a> {
     pub system: &'a dyn System,
     /// The file object that the calls are made on.
     pub file: &'a dyn File,
-    results: &'a mut Results,
+    results: &'a Results,
     chapter: &'static str,
     /// Overrides the Windows call that the contract's table names.
     call: Option<&'static str>,
@@ -55,7 +55,7 @@ pub fn delete(handle: Handle) -> Message<'static> {
 
 impl<'a> Checker<'a> {
     /// A checker that adds to these results.
-    pub fn new(system: &'a dyn System, file: &'a dyn File, results: &'a mut Results) -> Self {
+    pub fn new(system: &'a dyn System, file: &'a dyn File, results: &'a Results) -> Self {
         Self {
             system,
             file,
@@ -174,7 +174,7 @@ impl<'a> Checker<'a> {
         } else {
             None
         };
-        self.results.rows.push(Row {
+        self.results.record(Row {
             chapter: self.chapter,
             rule,
             what: what.into(),
@@ -195,7 +195,7 @@ impl<'a> Checker<'a> {
         ok: bool,
         detail: impl Into<String>,
     ) {
-        self.results.rows.push(Row {
+        self.results.record(Row {
             chapter: self.chapter,
             rule,
             what: what.into(),
@@ -237,7 +237,7 @@ impl<'a> Checker<'a> {
         expected: u64,
     ) {
         if let Some(Allocated { blocks, bytes }) = self.system.allocated(tag) {
-            let detail = format!("{blocks} × '{tag}', {bytes} bytes");
+            let detail = format!("{blocks} blocks, {bytes} bytes");
             self.check(rule, what, windows_call, blocks == expected, detail);
         }
     }

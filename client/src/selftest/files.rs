@@ -25,7 +25,7 @@ fn memory(parent: Parent, size: u64) -> Message<'static> {
 }
 
 /// Runs this chapter.
-pub fn run(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
+pub fn run(system: &dyn System, results: &Results) -> Result<(), Failure> {
     let mine = system.open()?;
     let other = system.open()?;
     other_file(system, results, mine.as_ref(), other.as_ref());
@@ -36,7 +36,7 @@ pub fn run(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
     close_with_objects(system, results)
 }
 
-fn other_file(system: &dyn System, results: &mut Results, mine: &dyn File, other: &dyn File) {
+fn other_file(system: &dyn System, results: &Results, mine: &dyn File, other: &dyn File) {
     let made = {
         let mut checker = Checker::new(system, mine, results);
         checker.chapter(CHAPTER);
@@ -90,7 +90,7 @@ fn fill_up(file: &dyn File, call: Message<'_>) -> (u32, Status) {
     }
 }
 
-fn quotas(system: &dyn System, results: &mut Results, file: &dyn File) {
+fn quotas(system: &dyn System, results: &Results, file: &dyn File) {
     let mut checker = Checker::new(system, file, results);
     checker.chapter(CHAPTER);
     let quota = Status::QUOTA_EXCEEDED;
@@ -126,7 +126,7 @@ fn quotas(system: &dyn System, results: &mut Results, file: &dyn File) {
     );
 }
 
-fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
+fn device_quota(system: &dyn System, results: &Results) -> Result<(), Failure> {
     let files = (0..=DEVICE_OBJECTS / FILE_OBJECTS)
         .map(|_| system.open())
         .collect::<Result<Vec<_>, _>>()?;
@@ -156,7 +156,7 @@ fn device_quota(system: &dyn System, results: &mut Results) -> Result<(), Failur
     Ok(())
 }
 
-fn close_with_objects(system: &dyn System, results: &mut Results) -> Result<(), Failure> {
+fn close_with_objects(system: &dyn System, results: &Results) -> Result<(), Failure> {
     let closed = system.open()?;
     let leave = |call: Message<'_>| {
         let reply = session::call(closed.as_ref(), call);

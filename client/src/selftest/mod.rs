@@ -11,121 +11,198 @@ mod memory;
 mod preallocated;
 mod request;
 
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use clap::ValueEnum;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::{
-    arguments::SystemChoice,
     failure::Failure,
     platform::{self, Setup},
     system::{System, Verdict},
 };
 use checker::Checker;
 
-/// One thing that was tried.
+/// A chapter of the self-test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Chapter {
+    /// The driver's own interface: version, access, malformed requests.
+    Interface,
+    /// Malformed requests to every call.
+    Malformed,
+    /// WdfMemoryCreate.
+    Memory,
+    /// WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer.
+    Preallocated,
+    /// WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
+    Lookaside,
+    /// ExAllocateFromPagedLookasideList with Initialize, Free and Delete.
+    ExLookaside,
+    /// Reading, writing, copying and filling memory.
+    Bytes,
+    /// Memory whose parent is a request.
+    Request,
+    /// File objects: private handles, quotas, and what closing one frees.
+    Files,
+}
+
+/// One check: a call and how it ended, or an expectation and whether it was met.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The chapter that the check belongs to.
     pub chapter: &'static str,
-    /// The documented rules that it shows, or `contract` for one of this interface's own.
+    /// The documented rules that it checks, or `contract` for one of the driver's own interface.
     pub rule: &'static str,
     /// What was done.
     pub what: String,
     /// The Windows call that it is about.
     pub call: &'static str,
-    /// The status that it should end with.
+    /// The expected status.
     pub expected: String,
     /// The status that it ended with.
     pub status: String,
-    /// Whether all was as it should be.
+    /// Whether the check passed.
     pub ok: bool,
-    /// What else was seen.
+    /// What else was observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// What was tried so far.
-#[derive(Clone, Debug, Default)]
+/// The checks made so far. Shared with the thread that makes them, so that they are kept when the model stops.
+#[derive(Clone, Debug)]
 pub struct Results {
-    rows: Vec<Row>,
+    rows: Arc<Mutex<Vec<Row>>>,
+    progress: ProgressBar,
 }
 
 impl Results {
-    /// Everything that was tried.
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
+    fn new(progress: ProgressBar) -> Self {
+        Self {
+            rows: Arc::default(),
+            progress,
+        }
     }
 
-    /// Whether all was as it should be, and anything was tried.
-    pub fn held(&self) -> bool {
-        !self.rows.is_empty() && self.rows.iter().all(|row| row.ok)
-    }
-
-    /// The rows of each chapter.
-    pub fn chapters(&self) -> impl Iterator<Item = (&'static str, &[Row])> {
+    fn record(&self, row: Row) {
+        self.progress.set_message(row.chapter);
+        self.progress.inc(1);
         self.rows
-            .chunk_by(|one, next| one.chapter == next.chapter)
-            .filter_map(|rows| rows.first().map(|row| (row.chapter, rows)))
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(row);
+    }
+
+    fn take(&self) -> Vec<Row> {
+        mem::take(&mut self.rows.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Runs the self-test on this system, and its chapter that differs between systems on the others there are.
-pub fn run(system: SystemChoice) -> Result<(Results, Verdict), Failure> {
-    let setup = Setup::choose(system)?;
-    let (results, mut verdict) = platform::on_system(setup, whole)?;
-    let mut results = results?;
-    for other in setup.others() {
-        let (more, seen) = platform::on_system(other, ex_list_alone)?;
-        results.rows.extend(more?.rows);
-        verdict = verdict.with(seen);
-    }
-    closing(&mut results, &verdict);
-    Ok((results, verdict))
+/// What the self-test found.
+#[derive(Debug)]
+pub struct Report {
+    /// The checks, in the order in which they were made.
+    pub rows: Vec<Row>,
+    /// What the system observed from outside the driver.
+    pub verdict: Verdict,
+    /// Why the self-test ended early: the driver stopped the system.
+    pub stop: Option<Failure>,
 }
 
-fn whole(system: &dyn System) -> Result<Results, Failure> {
-    let mut results = Results::default();
-    {
-        let file = system.open()?;
-        let mut checker = Checker::new(system, file.as_ref(), &mut results);
-        interface::run(&mut checker);
-        bad_input::run(&mut checker);
-        memory::run(&mut checker);
-        preallocated::run(&mut checker);
-        lookaside::run(&mut checker);
-        ex_list::run(&mut checker, "ExAllocateFromPagedLookasideList");
-        bytes::run(&mut checker);
-        request::run(&mut checker);
+impl Report {
+    /// Whether every check passed, and any was made.
+    pub fn passed(&self) -> bool {
+        self.stop.is_none()
+            && self.verdict.is_clean()
+            && !self.rows.is_empty()
+            && self.rows.iter().all(|row| row.ok)
     }
-    files::run(system, &mut results)?;
-    Ok(results)
 }
 
-fn ex_list_alone(system: &dyn System) -> Result<Results, Failure> {
-    let mut results = Results::default();
+/// Runs these chapters on this system, and the one that differs between systems on the other systems.
+pub fn run(setup: Setup, chapters: &[Chapter], progress: ProgressBar) -> Result<Report, Failure> {
+    let results = Results::new(progress);
+    let mut systems = vec![(setup, chapters.to_vec())];
+    if chapters.contains(&Chapter::ExLookaside) {
+        let others = setup.others().into_iter();
+        systems.extend(others.map(|other| (other, vec![Chapter::ExLookaside])));
+    }
+    let mut verdict = Verdict::default();
+    let mut stop = None;
+    for (number, (setup, chapters)) in systems.into_iter().enumerate() {
+        let shared = results.clone();
+        let outcome = platform::on_system(setup, move |system| {
+            run_on(system, &chapters, number > 0, &shared)
+        });
+        match outcome {
+            Ok((outcome, seen)) => {
+                outcome?;
+                verdict = verdict.with(seen);
+            }
+            Err(failure @ Failure::Stop { .. }) => {
+                verdict.findings.push(failure.to_string());
+                stop = Some(failure);
+                break;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if stop.is_none() {
+        after_unload(&results, &verdict);
+    }
+    results.progress.finish_and_clear();
+    Ok(Report {
+        rows: results.take(),
+        verdict,
+        stop,
+    })
+}
+
+fn run_on(
+    system: &dyn System,
+    chapters: &[Chapter],
+    is_other: bool,
+    results: &Results,
+) -> Result<(), Failure> {
     let file = system.open()?;
-    let mut checker = Checker::new(system, file.as_ref(), &mut results);
-    ex_list::run(
-        &mut checker,
-        "ExAllocateFromPagedLookasideList, on another system",
-    );
-    Ok(results)
+    let mut checker = Checker::new(system, file.as_ref(), results);
+    for chapter in chapters {
+        match chapter {
+            Chapter::Interface => interface::run(&mut checker),
+            Chapter::Malformed => bad_input::run(&mut checker),
+            Chapter::Memory => memory::run(&mut checker),
+            Chapter::Preallocated => preallocated::run(&mut checker),
+            Chapter::Lookaside => lookaside::run(&mut checker),
+            Chapter::ExLookaside if is_other => ex_list::run(
+                &mut checker,
+                "ExAllocateFromPagedLookasideList, on another system",
+            ),
+            Chapter::ExLookaside => {
+                ex_list::run(&mut checker, "ExAllocateFromPagedLookasideList");
+            }
+            Chapter::Bytes => bytes::run(&mut checker),
+            Chapter::Request => request::run(&mut checker),
+            Chapter::Files => {}
+        }
+    }
+    // It fills the device's quota, so what the other chapters may have left behind is freed first.
+    drop(file);
+    if chapters.contains(&Chapter::Files) {
+        files::run(system, results)?;
+    }
+    Ok(())
 }
 
 /// Checks that are possible only after the driver was unloaded.
-fn closing(results: &mut Results, verdict: &Verdict) {
+fn after_unload(results: &Results, verdict: &Verdict) {
     if !verdict.watched {
         return;
     }
-    let compliance_status = || {
-        if verdict.findings.is_empty() {
-            "no violations"
-        } else {
-            "violations"
-        }
-    };
-    let compliance = verdict.checks.iter().any(|check| check == "DDI compliance");
-    let mut close = |rule, what: &str, ok: bool, status: String, expected: &str| {
-        results.rows.push(Row {
+    let record = |rule, what: &str, ok: bool, status: String, expected: &str| {
+        results.record(Row {
             chapter: "After the driver was unloaded",
             rule,
             what: what.to_owned(),
@@ -136,15 +213,23 @@ fn closing(results: &mut Results, verdict: &Verdict) {
             detail: None,
         });
     };
-    close(
+    let compliance = verdict.checks.iter().any(|check| check == "DDI compliance");
+    let violations = if !compliance {
+        "not checked"
+    } else if verdict.findings.is_empty() {
+        "no violations"
+    } else {
+        "violations"
+    };
+    record(
         "C13, P10, L7",
         "DDI compliance checks were on and reported no violation",
-        compliance && verdict.findings.is_empty(),
-        compliance_status().to_owned(),
+        violations == "no violations",
+        violations.to_owned(),
         "no violations",
     );
     let left = verdict.left;
-    close(
+    record(
         "C9, P8, L5, E4",
         "all pool memory is freed",
         left.blocks == 0,

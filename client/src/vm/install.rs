@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     devices::{self, DeviceSet, HARDWARE_ID, empty_device, refused, refused_with, wide},
-    failure::{EXIT_OK, EXIT_REFUSED, EXIT_RESTART, Failure},
+    failure::{EXIT_FAILED, EXIT_OK, EXIT_RESTART, Failure},
     report,
 };
 
@@ -116,7 +116,7 @@ pub fn remove() -> Result<u8, Failure> {
         return Ok(EXIT_RESTART);
     }
     let nothing = removed.devices == 0 && removed.packages.is_empty();
-    Ok(if nothing { EXIT_REFUSED } else { EXIT_OK })
+    Ok(if nothing { EXIT_FAILED } else { EXIT_OK })
 }
 
 /// What was removed.

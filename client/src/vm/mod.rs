@@ -31,7 +31,7 @@ use std::{fs, path::PathBuf};
 use clap::{Subcommand, ValueEnum};
 
 use crate::{
-    failure::{EXIT_OK, EXIT_REFUSED, Failure},
+    failure::{EXIT_FAILED, EXIT_OK, Failure},
     report,
 };
 
@@ -123,7 +123,7 @@ pub fn run(command: VmCommand, json: bool) -> Result<u8, Failure> {
             } else {
                 report::status(&rows)?;
             }
-            Ok(if ok { EXIT_OK } else { EXIT_REFUSED })
+            Ok(if ok { EXIT_OK } else { EXIT_FAILED })
         }
         #[cfg(windows)]
         VmCommand::Verify { switch, now } => verify::switch(switch, now),
@@ -181,11 +181,7 @@ fn show_logs(
     } else {
         report::lines(&logs.lines())?;
     }
-    Ok(if logs.is_good() {
-        EXIT_OK
-    } else {
-        EXIT_REFUSED
-    })
+    Ok(if logs.is_good() { EXIT_OK } else { EXIT_FAILED })
 }
 
 #[cfg(windows)]

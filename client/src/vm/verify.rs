@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     devices::DeviceSet,
-    failure::{EXIT_OK, EXIT_REFUSED, EXIT_RESTART, Failure},
+    failure::{EXIT_FAILED, EXIT_OK, EXIT_RESTART, Failure},
     report::say,
 };
 
@@ -45,7 +45,7 @@ fn on(now: bool) -> Result<u8, Failure> {
     )?;
     let plan = verifier::on(now, machine::build().unwrap_or(0), &settings);
     let ended = carry_out(&plan, &settings)?;
-    if now && ended != EXIT_REFUSED {
+    if now && ended != EXIT_FAILED {
         restart_device()?;
     }
     Ok(ended)
@@ -66,7 +66,7 @@ fn off() -> Result<u8, Failure> {
         &activity,
     );
     let ended = carry_out(&plan, &settings)?;
-    if ended != EXIT_REFUSED {
+    if ended != EXIT_FAILED {
         machine::keep_before(None).map_err(registry)?;
     }
     Ok(ended)
@@ -84,7 +84,7 @@ fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
                     "Driver Verifier was not changed: {why}\n  what to do: only Windows has Driver Verifier; on another \
                      system the framework's verifier is all there is"
                 ))?;
-                return Ok(EXIT_REFUSED);
+                return Ok(EXIT_FAILED);
             }
         };
         match Ended::with(code) {
