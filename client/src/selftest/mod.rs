@@ -130,28 +130,39 @@ pub fn run(setup: Setup, chapters: &[Chapter], progress: ProgressBar) -> Result<
         let others = setup.others().into_iter();
         systems.extend(others.map(|other| (other, vec![Chapter::ExLookaside])));
     }
+    let runs = systems
+        .into_iter()
+        .enumerate()
+        .map(|(number, (setup, chapters))| {
+            let results = results.clone();
+            let (outcome, verdict) = platform::on_system(setup, move |system| {
+                run_on(system, &chapters, number > 0, &results)
+            })?;
+            outcome.map(|()| verdict)
+        });
+    collect(&results, runs)
+}
+
+/// What these runs found, each on a system of its own. A stop of one ends the self-test, with the checks made before.
+fn collect(
+    results: &Results,
+    runs: impl Iterator<Item = Result<Verdict, Failure>>,
+) -> Result<Report, Failure> {
     let mut verdict = Verdict::default();
     let mut stop = None;
-    for (number, (setup, chapters)) in systems.into_iter().enumerate() {
-        let shared = results.clone();
-        let outcome = platform::on_system(setup, move |system| {
-            run_on(system, &chapters, number > 0, &shared)
-        });
-        match outcome {
-            Ok((outcome, seen)) => {
-                outcome?;
-                verdict = verdict.with(seen);
-            }
-            Err(failure @ Failure::Stop { .. }) => {
-                verdict.findings.push(failure.to_string());
-                stop = Some(failure);
+    for run in runs {
+        match run {
+            Ok(seen) => verdict = verdict.with(seen),
+            Err(Failure::Stop { what, debug_output }) => {
+                verdict.findings.push(what.clone());
+                stop = Some(Failure::Stop { what, debug_output });
                 break;
             }
             Err(failure) => return Err(failure),
         }
     }
     if stop.is_none() {
-        after_unload(&results, &verdict);
+        after_unload(results, &verdict);
     }
     results.progress.finish_and_clear();
     Ok(Report {
@@ -236,4 +247,60 @@ fn after_unload(results: &Results, verdict: &Verdict) {
         format!("{} blocks", left.blocks),
         "0 blocks",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results_with_a_row() -> Results {
+        let results = Results::new(ProgressBar::hidden());
+        results.record(Row {
+            chapter: "WdfMemoryCreate",
+            rule: "C1",
+            what: "create".to_owned(),
+            call: "WdfMemoryCreate",
+            expected: "STATUS_SUCCESS".to_owned(),
+            status: "STATUS_SUCCESS".to_owned(),
+            ok: true,
+            detail: None,
+        });
+        results
+    }
+
+    #[test]
+    fn a_stop_is_reported_with_the_checks_made_before_it() {
+        let stop = Failure::Stop {
+            what: "bug check 0xC4".to_owned(),
+            debug_output: Vec::new(),
+        };
+        let after_the_stop = Ok(Verdict::default());
+        let runs = [Ok(Verdict::default()), Err(stop), after_the_stop];
+        let report = collect(&results_with_a_row(), runs.into_iter()).expect("a report");
+        assert!(!report.passed());
+        assert_eq!(report.rows.len(), 1);
+        assert_eq!(report.verdict.findings, ["bug check 0xC4"]);
+        assert!(matches!(report.stop, Some(Failure::Stop { .. })));
+    }
+
+    #[test]
+    fn memory_left_after_the_unload_is_a_failed_check() {
+        let mut verdict = Verdict {
+            checks: vec!["DDI compliance".to_owned()],
+            watched: true,
+            ..Verdict::default()
+        };
+        let runs = [Ok(verdict.clone())];
+        let report = collect(&results_with_a_row(), runs.into_iter()).expect("a report");
+        assert!(report.passed());
+
+        verdict.left.blocks = 1;
+        let report = collect(&results_with_a_row(), [Ok(verdict)].into_iter()).expect("a report");
+        assert!(!report.passed());
+        let failed = report.rows.iter().filter(|row| !row.ok);
+        assert_eq!(
+            failed.map(|row| row.rule).collect::<Vec<_>>(),
+            ["C9, P8, L5, E4"]
+        );
+    }
 }
