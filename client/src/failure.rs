@@ -29,16 +29,16 @@ pub const MODEL_INSTEAD: &str = "no driver is installed, so the driver in the mo
 pub enum Failure {
     /// The command line, a script or another input is wrong.
     Usage {
-        /// What is wrong.
+        /// The problem, as a sentence for the user.
         what: String,
-        /// What to do.
+        /// What the user can do about it.
         help: String,
     },
     /// The driver could not be reached.
     Device {
-        /// What is wrong.
+        /// The problem, as a sentence for the user.
         what: String,
-        /// What to do.
+        /// What the user can do about it.
         help: String,
     },
     /// The driver did something that would stop Windows with a bug check.
@@ -47,7 +47,7 @@ pub enum Failure {
         expect(dead_code, reason = "without the model, the whole system stops")
     )]
     Stop {
-        /// The bug check.
+        /// The bug check, with its code and parameters.
         what: String,
         /// What the driver and the framework printed before.
         debug_output: Vec<String>,
@@ -57,7 +57,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A wrong input.
+    /// A failure because of a wrong command line, script or file.
     pub fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage {
             what: what.into(),

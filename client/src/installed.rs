@@ -33,14 +33,14 @@ unsafe extern "system" {
     fn RtlGetLastNtStatus() -> i32;
 }
 
-/// Whether a device of the driver is there: whether its interface is present.
+/// Whether a device of the driver is present, with its interface enabled.
 pub fn is_present() -> Result<bool, Failure> {
     Ok(devices::interface_path()?.is_some())
 }
 
-/// Runs `work` on the system that there is.
+/// Runs `work` on the installed driver.
 pub fn on_system<R>(work: impl FnOnce(&dyn System) -> R) -> Result<(R, Verdict), Failure> {
-    // It ends in a zero.
+    // The path ends in a zero.
     let path = devices::interface_path()?.ok_or_else(Failure::no_driver)?;
     let system = Installed { path };
     let result = work(&system);
@@ -63,13 +63,14 @@ impl System for Installed {
         format!("the installed driver, on {kernel}")
     }
 
-    /// It may: that cannot be asked without further rights.
+    /// Unknown: querying Driver Verifier takes administrator rights.
     fn is_verified(&self) -> bool {
         true
     }
 
     fn open(&self) -> Result<Box<dyn File>, Failure> {
-        // SAFETY: The path ends in a zero, and the other pointers may be null.
+        // SAFETY: `self.path` ends in a zero, as `interface_path` returns it; `CreateFileW` accepts null for its two
+        // other pointers.
         let handle = unsafe {
             CreateFileW(
                 self.path.as_ptr(),
@@ -84,7 +85,7 @@ impl System for Installed {
         if handle == INVALID_HANDLE_VALUE {
             let error = io::Error::last_os_error();
             let help = if error.raw_os_error() == Some(ERROR_ACCESS_DENIED as i32) {
-                "run this as an administrator: the device is open to nobody else"
+                "run this as an administrator: the device admits only administrators and the system"
             } else {
                 "`wdfmem status` says whether the device works, and if not, why"
             };
@@ -93,7 +94,7 @@ impl System for Installed {
                 help,
             ));
         }
-        // SAFETY: The handle was just opened and is nobody else's.
+        // SAFETY: `CreateFileW` has just returned this valid handle, and nothing else owns it.
         let handle = unsafe { OwnedHandle::from_raw_handle(handle) };
         Ok(Box::new(Device { handle }))
     }
@@ -115,11 +116,11 @@ impl System for Installed {
     }
 }
 
-/// Whether this is Wine, whose `ntdll` says so.
+/// Whether this is Wine: its `ntdll` exports `wine_get_version`.
 fn is_wine() -> bool {
-    // SAFETY: The name ends in a zero.
+    // SAFETY: `w!` ends the name in a zero.
     let ntdll = unsafe { GetModuleHandleW(w!("ntdll.dll")) };
-    // SAFETY: The module is loaded for as long as the process lives, and the name ends in a zero.
+    // SAFETY: `ntdll` stays loaded for the life of the process, and a C string literal ends in a zero.
     !ntdll.is_null()
         && unsafe { GetProcAddress(ntdll, c"wine_get_version".as_ptr().cast()) }.is_some()
 }
@@ -139,8 +140,8 @@ impl File for Device {
             };
         };
         let mut information = 0;
-        // SAFETY: The buffers are as long as is said and stay until the call returns: the handle was
-        // opened for synchronous use.
+        // SAFETY: Pointers and lengths come from the same slices, which outlive the call: the handle was opened without
+        // FILE_FLAG_OVERLAPPED, so the call returns after the request is completed.
         let done = unsafe {
             DeviceIoControl(
                 self.handle.as_raw_handle(),
@@ -156,7 +157,7 @@ impl File for Device {
         let status = if done != 0 {
             Status::SUCCESS
         } else {
-            // SAFETY: Reads this thread's last status.
+            // SAFETY: The function takes no arguments and only reads the thread environment block.
             Status::from_code(unsafe { RtlGetLastNtStatus() })
         };
         Completion {
@@ -166,7 +167,7 @@ impl File for Device {
     }
 }
 
-/// Null for an absent buffer.
+/// The buffer's address; null if it is empty, as `DeviceIoControl` expects.
 fn pointer_of(bytes: &[u8]) -> *const u8 {
     if bytes.is_empty() {
         null()
@@ -175,7 +176,7 @@ fn pointer_of(bytes: &[u8]) -> *const u8 {
     }
 }
 
-/// Null for an absent buffer.
+/// The buffer's address; null if it is empty, as `DeviceIoControl` expects.
 fn pointer_of_mut(bytes: &mut [u8]) -> *mut u8 {
     if bytes.is_empty() {
         null_mut()

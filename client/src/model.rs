@@ -18,7 +18,7 @@ const SERVICE: &str = "wdfmem";
 /// The hardware identifier of its root-enumerated device, as in the INF.
 const HARDWARE_ID: &str = r"Root\wdfmem";
 
-/// How the system is set up.
+/// How the modelled system is configured.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     windows: Windows,
@@ -26,7 +26,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A system that plays this Windows, with every check on.
+    /// A system that emulates this version of Windows, with every check on.
     pub const fn for_windows(windows: Windows) -> Self {
         Self {
             windows,
@@ -34,8 +34,8 @@ impl Setup {
         }
     }
 
-    /// The other systems that a tour beginning here should see: another Windows, and this one without
-    /// Driver Verifier, whose special pool leaves a lookaside list nothing to keep.
+    /// The other systems for the self-test: the other version of Windows, and this one without Driver Verifier. With
+    /// special pool a lookaside list keeps no freed entries, so that it never hands one out again.
     pub fn others(self) -> Vec<Self> {
         let other = match self.windows {
             Windows::Windows10 => Windows::Windows11,
@@ -77,8 +77,8 @@ impl Setup {
     }
 }
 
-/// Boots a system, loads the driver, adds its device, and runs `work`; then removes the device,
-/// unloads the driver, and says what the verifier saw.
+/// Boots a system, loads the driver, adds its device, and runs `work`; then removes the device and unloads the
+/// driver. Returns what the verifier observed.
 pub fn on_system<R: Send + 'static>(
     setup: Setup,
     work: impl FnOnce(&dyn System) -> R + Send + 'static,
@@ -86,20 +86,20 @@ pub fn on_system<R: Send + 'static>(
     let outcome = nt_model::run(setup.config(), move |kernel| {
         let driver = kernel
             .load_driver(SERVICE, wdfmem::fx_driver_entry)
-            .map_err(|status| unreachable_driver("the driver did not load", status))?;
+            .map_err(|status| defect("the driver could not be loaded", status))?;
         let device = driver
             .add_device(HARDWARE_ID)
-            .map_err(|status| unreachable_driver("the device did not start", status))?;
+            .map_err(|status| defect("the device could not be started", status))?;
         let result = work(&Model {
             kernel: kernel.clone(),
             setup,
         });
         device
             .remove()
-            .map_err(|status| unreachable_driver("the device did not go", status))?;
+            .map_err(|status| defect("the device could not be removed", status))?;
         driver
             .unload()
-            .map_err(|status| unreachable_driver("the driver did not unload", status))?;
+            .map_err(|status| defect("the driver could not be unloaded", status))?;
         Ok((result, kernel.verifier()))
     });
     match outcome {
@@ -112,7 +112,7 @@ pub fn on_system<R: Send + 'static>(
     }
 }
 
-fn unreachable_driver(what: &str, status: NtStatus) -> Failure {
+fn defect(what: &str, status: NtStatus) -> Failure {
     Failure::device(
         format!("{what} in the model: {status}"),
         "this is a defect of the driver or of the model; please report it",
@@ -143,7 +143,7 @@ fn verdict(setup: Setup, report: &VerifierReport) -> Verdict {
             .filter(|(on, _)| *on)
             .map(|(_, name)| name.to_owned())
             .collect(),
-        // A finding stops the machine, and is told as the failure that a stop is.
+        // A violation stops the system and is reported as `Failure::Stop`.
         findings: Vec::new(),
         allocations: report.allocations,
         failed_on_purpose: report.faults_injected,
@@ -172,7 +172,7 @@ impl System for Model {
     fn open(&self) -> Result<Box<dyn File>, Failure> {
         match self.kernel.open_interface(&interface()) {
             Ok(file) => Ok(Box::new(ModelFile(file))),
-            Err(status) => Err(unreachable_driver("the device could not be opened", status)),
+            Err(status) => Err(defect("the device could not be opened", status)),
         }
     }
 
@@ -216,7 +216,7 @@ impl File for ModelFile {
     }
 }
 
-/// The interface's GUID as the kernel's calls take it.
+/// The interface's GUID in the kernel's layout.
 fn interface() -> GUID {
     GUID {
         Data1: (INTERFACE_GUID >> 96) as u32,

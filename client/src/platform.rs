@@ -16,7 +16,7 @@ pub enum Setup {
     /// The driver in this process, over the models.
     #[cfg(not(wdk))]
     Model(model::Setup),
-    /// The installed driver.
+    /// The driver that is installed on this Windows.
     #[cfg(windows)]
     Installed,
 }

@@ -1,88 +1,86 @@
-//! What the client needs of the system that the driver runs on, whichever it is.
+//! The system that the driver runs on: what the client needs of Windows and of the model alike.
 
 use serde::Serialize;
 use wdfmem_ioctl::{Status, Tag};
 
 use crate::failure::Failure;
 
-/// How a request ended.
+/// How a device control request was completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// Its status.
+    /// The `NTSTATUS` in its I/O status block.
     pub status: Status,
-    /// How many bytes were transferred: of output, or from the second buffer with
-    /// `METHOD_IN_DIRECT`.
+    /// How many bytes were transferred: to the output buffer, or from it with `METHOD_IN_DIRECT`.
     pub information: usize,
 }
 
 /// A handle to the driver's device; dropping it closes it.
 pub trait File {
-    /// `DeviceIoControl`.
+    /// Sends a control code, as `DeviceIoControl` does.
     fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Completion;
 }
 
 /// A running system with the driver in it.
 pub trait System {
-    /// What it is, in a few words.
+    /// A name for the system, as shown in the results.
     fn describe(&self) -> String;
 
-    /// Whether Driver Verifier, or its model, watches the driver, as far as the client can tell.
+    /// Whether Driver Verifier may be on for the driver: `false` only where the client knows that it is off.
     fn is_verified(&self) -> bool;
 
     /// Opens the driver's device by its interface.
     fn open(&self) -> Result<Box<dyn File>, Failure>;
 
-    /// How an attempt ends to open the device as somebody who is no administrator, where that can be
-    /// tried.
+    /// The status of opening the device without administrator rights. `None` where that cannot be tried.
     fn open_as_user(&self) -> Option<Status>;
 
-    /// Whether what the kernel exports under a name can be called: Wine has names for stubs that end the
-    /// driver's process.
+    /// Whether functions that the kernel exports can be called: Wine also exports stubs that terminate the driver's
+    /// process.
     fn exports_work(&self) -> bool;
 
-    /// What is allocated in the pools under this tag now, where that can be seen.
+    /// What is allocated in the pools under this tag now. `None` where that cannot be seen.
     fn allocated(&self, tag: Tag) -> Option<Allocated>;
 
-    /// Has the n-th allocation from now fail, counted from 1, or none for 0. Says how many were made to
-    /// fail so far, where that can be done at all.
+    /// Makes the n-th allocation from now fail, counted from 1; 0 makes none fail. Returns how many allocations were
+    /// made to fail so far, or `None` on a system without fault injection.
     fn fail_allocation(&self, nth: u64) -> Option<u64>;
 }
 
-/// What is allocated in the pools under a tag.
+/// Blocks that are allocated in the pools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Allocated {
-    /// Live blocks.
+    /// The number of allocated blocks.
     pub blocks: u64,
-    /// Their bytes.
+    /// The sum of their sizes, in bytes.
     pub bytes: u64,
 }
 
-/// What was seen of the driver from outside, when it is gone.
+/// What the system observed of the driver from outside, up to its unload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The systems that it ran on.
+    /// The systems that the driver ran on.
     pub systems: Vec<String>,
-    /// The checks that were on.
+    /// The checks of Driver Verifier that were on.
     pub checks: Vec<String>,
-    /// What they found.
+    /// The violations that these checks reported.
     pub findings: Vec<String>,
-    /// How many allocations were watched.
+    /// How many pool allocations the verifier tracked.
     pub allocations: u64,
-    /// How many of them were made to fail.
+    /// How many of them fault injection made fail.
     pub failed_on_purpose: u64,
-    /// What is left of them.
+    /// What was still allocated after the driver was unloaded.
     pub left: Allocated,
-    /// Whether the system could watch at all.
+    /// Whether the system can observe the driver at all.
     pub watched: bool,
 }
 
 impl Verdict {
-    /// Whether nothing was found and nothing is left.
+    /// Whether no violation was reported and nothing is left allocated.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.left == Allocated::default()
     }
 
-    /// This and what was seen on another system.
+    /// Adds what another system observed.
     pub fn with(mut self, other: Self) -> Self {
         self.systems.extend(other.systems);
         for check in other.checks {

@@ -142,7 +142,7 @@ fn print_self_test(report: &Report, options: &SelfTest, json: bool) -> io::Resul
     }
     let mut text = format!("{} of {total} checks failed.", failed.len());
     if report.stop.is_some() {
-        text = format!("The driver stopped the system after {total} checks. {text}");
+        text = format!("{text} Then the driver stopped the system.");
     }
     print_text(&mut out, BAD, &text)
 }
@@ -161,7 +161,13 @@ fn print_text(out: &mut impl Write, style: Style, text: &str) -> io::Result<()> 
 /// Prints what the system observed from outside the driver.
 fn print_verdict(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
     let plain = Style::new();
+    for finding in &verdict.findings {
+        print_text(out, BAD, &format!("Violation: {finding}"))?;
+    }
     if !verdict.watched {
+        if !verdict.findings.is_empty() {
+            return Ok(());
+        }
         let text = "Nothing observed the driver from outside. On Windows, Driver Verifier can: `wdfmem verify on`.";
         return print_text(out, plain, text);
     }
@@ -174,9 +180,6 @@ fn print_verdict(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
     print_text(out, plain, &text)?;
     if verdict.findings.is_empty() {
         print_text(out, GOOD, "It reported no violation.")?;
-    }
-    for finding in &verdict.findings {
-        print_text(out, BAD, &format!("Violation: {finding}"))?;
     }
     let left = verdict.left;
     let style = if left.blocks == 0 { GOOD } else { BAD };
@@ -288,7 +291,7 @@ fn print_json(value: &impl Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Prints one line.
+/// Prints one line of text on standard output.
 #[cfg(windows)]
 pub fn say(line: &str) -> io::Result<()> {
     writeln!(anstream::stdout().lock(), "{line}")

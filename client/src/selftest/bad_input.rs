@@ -9,7 +9,7 @@ use crate::session::{UNTOUCHED, send};
 /// Longer than the reply of any call whose request has no length field.
 const OUTPUT: usize = 512;
 
-/// Runs this chapter.
+/// Runs the chapter about malformed requests to every call.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("Malformed requests to every call");
     let before = checker.send(Statistics {}).output;

@@ -18,7 +18,7 @@ fn memory(pool: PoolKind, size: u64) -> Message<'static> {
     })
 }
 
-/// Runs this chapter.
+/// Runs the chapter about reading, writing, copying and filling memory.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("Bytes");
     let one = checker

@@ -26,7 +26,7 @@ pub struct Checker<'a> {
     call: Option<&'static str>,
 }
 
-/// A created object.
+/// An object that the driver created, from its reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Made {
     /// Its handle; [`Handle::NONE`] if it could not be created, so that later calls on it fail too.
@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Begins a chapter.
+    /// Sets the chapter of the following checks.
     pub fn chapter(&mut self, chapter: &'static str) {
         self.chapter = chapter;
         self.call = None;

@@ -44,7 +44,7 @@ fn allocate(list: Handle) -> Message<'static> {
     Message::from(AllocateEntry { list })
 }
 
-/// Runs this chapter.
+/// Runs the chapter about Ex lookaside lists.
 pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
     checker.chapter(chapter);
     which_way(checker);

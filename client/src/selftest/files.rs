@@ -24,7 +24,7 @@ fn memory(parent: Parent, size: u64) -> Message<'static> {
     })
 }
 
-/// Runs this chapter.
+/// Runs the chapter about file objects.
 pub fn run(system: &dyn System, results: &Results) -> Result<(), Failure> {
     let mine = system.open()?;
     let other = system.open()?;

@@ -5,7 +5,7 @@ use wdfmem_ioctl::*;
 use super::checker::{CONTRACT, Checker};
 use crate::session::encode;
 
-/// Runs this chapter.
+/// Runs the chapter about the driver's own interface.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("The interface");
     let reply = checker.succeed(CONTRACT, "query the version", QueryVersion {});

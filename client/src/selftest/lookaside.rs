@@ -1,4 +1,4 @@
-//! WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
+//! Chapter: memory from framework lookaside lists, by WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
 
 use wdfmem_ioctl::*;
 
@@ -19,7 +19,7 @@ fn create(pool: PoolKind, size: u64) -> Message<'static> {
     })
 }
 
-/// Runs this chapter.
+/// Runs the chapter about framework lookaside lists.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter(CALL);
     checker.reject(

@@ -1,4 +1,4 @@
-//! WdfMemoryCreate.
+//! Chapter: memory objects with a buffer of their own, by WdfMemoryCreate.
 
 use wdfmem_ioctl::*;
 
@@ -24,7 +24,7 @@ fn create(size: u64) -> CreateMemory {
     }
 }
 
-/// Runs this chapter.
+/// Runs the chapter about `WdfMemoryCreate`.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter(CALL);
     attributes_and_parents(checker);

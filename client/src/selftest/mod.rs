@@ -34,11 +34,11 @@ pub enum Chapter {
     Interface,
     /// Malformed requests to every call.
     Malformed,
-    /// WdfMemoryCreate.
+    /// WdfMemoryCreate: parents, pools, tags, sizes and contents.
     Memory,
-    /// WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer.
+    /// WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer: memory over the driver's buffer.
     Preallocated,
-    /// WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
+    /// WdfLookasideListCreate and WdfMemoryCreateFromLookaside: memory from a list.
     Lookaside,
     /// ExAllocateFromPagedLookasideList with Initialize, Free and Delete.
     ExLookaside,
@@ -57,11 +57,11 @@ pub struct Row {
     pub chapter: &'static str,
     /// The documented rules that it checks, or `contract` for one of the driver's own interface.
     pub rule: &'static str,
-    /// What was done.
+    /// What was done, as shown in the table.
     pub what: String,
     /// The Windows call that it is about.
     pub call: &'static str,
-    /// The expected status.
+    /// The status that the call should end with.
     pub expected: String,
     /// The status that it ended with.
     pub status: String,

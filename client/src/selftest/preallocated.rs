@@ -1,4 +1,4 @@
-//! WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer.
+//! Chapter: memory objects over a buffer of the driver, by WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer.
 
 use wdfmem_ioctl::*;
 
@@ -21,7 +21,7 @@ fn create(size: u64) -> CreatePreallocated {
     }
 }
 
-/// Runs this chapter.
+/// Runs the chapter about `WdfMemoryCreatePreallocated`.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter(CALL);
     let parents = [

@@ -4,7 +4,7 @@ use wdfmem_ioctl::*;
 
 use super::checker::{CONTRACT, Checker};
 
-/// Runs this chapter.
+/// Runs the chapter about memory whose parent is a request.
 pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("Memory of a request");
     let tag = Tag::parse("Requ").unwrap_or(Tag::DEFAULT);

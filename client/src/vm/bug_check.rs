@@ -1,13 +1,12 @@
-//! The bug checks that a driver like this one can end in, in words.
+//! The bug checks that a driver like this one can cause, explained.
 
 use serde::Serialize;
 
 /// A bug check as Windows records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct BugCheck {
-    /// The code.
     pub code: u32,
-    /// The four parameters.
+    /// Its parameters; what each means depends on the code.
     pub parameters: [u64; 4],
 }
 
@@ -32,7 +31,7 @@ impl BugCheck {
     /// What happened, with what the first parameter adds.
     pub fn meaning(&self) -> String {
         let Some((_, meaning)) = row(BUG_CHECKS, self.code) else {
-            return "not one that a driver like this is known to cause".to_owned();
+            return "not known to be caused by a driver like this one".to_owned();
         };
         let case = u32::try_from(self.parameters[0]).ok();
         let detail = match self.code {
@@ -71,21 +70,21 @@ fn row(
 const BUG_CHECKS: &[(u32, &str, &str)] = &[
     (0x1, "APC_INDEX_MISMATCH", "a critical region was entered and not left, or left twice"),
     (0x9, "IRQL_NOT_GREATER_OR_EQUAL", "the IRQL was raised to a lower level"),
-    (0xA, "IRQL_NOT_LESS_OR_EQUAL", "pageable or invalid memory was touched at DISPATCH_LEVEL or above, in a kernel routine"),
+    (0xA, "IRQL_NOT_LESS_OR_EQUAL", "pageable or invalid memory was accessed at DISPATCH_LEVEL or above, in a kernel routine"),
     (0xF, "SPIN_LOCK_ALREADY_OWNED", "a spin lock was acquired twice by its owner"),
     (0x10, "SPIN_LOCK_NOT_OWNED", "a spin lock was released that was not held"),
     (0x18, "REFERENCE_BY_POINTER", "an object's reference count does not fit its use: released once too often"),
     (0x19, "BAD_POOL_HEADER", "a pool block's header was overwritten, by its neighbour in most cases"),
     (0x1A, "MEMORY_MANAGEMENT", "the memory manager found its own data damaged; a malformed image section does it, too"),
-    (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "an exception that nobody handled; 0x80000003 is a break without a debugger"),
+    (0x1E, "KMODE_EXCEPTION_NOT_HANDLED", "an unhandled exception; 0x80000003 is a break without a debugger"),
     (0x35, "NO_MORE_IRP_STACK_LOCATIONS", "a request was sent to more drivers than it has stack locations for"),
     (0x36, "DEVICE_REFERENCE_COUNT_NOT_ZERO", "a device was deleted while it was in use"),
     (0x3B, "SYSTEM_SERVICE_EXCEPTION", "an exception in a system service that called the driver"),
     (0x44, "MULTIPLE_IRP_COMPLETE_REQUESTS", "a request was completed twice"),
     (0x48, "CANCEL_STATE_IN_COMPLETED_IRP", "a request was completed that could still be cancelled"),
     (0x4A, "IRQL_GT_ZERO_AT_SYSTEM_SERVICE", "the driver returned to user mode with the IRQL raised"),
-    (0x50, "PAGE_FAULT_IN_NONPAGED_AREA", "memory was touched that is not there: freed, or never allocated"),
-    (0x7E, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", "an exception in a system thread that nobody handled"),
+    (0x50, "PAGE_FAULT_IN_NONPAGED_AREA", "an access to invalid memory: freed, or never allocated"),
+    (0x7E, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", "an unhandled exception in a system thread"),
     (0x7F, "UNEXPECTED_KERNEL_MODE_TRAP", "a processor exception; 0x8 is a double fault, a kernel stack overflow in most cases"),
     (0x9F, "DRIVER_POWER_STATE_FAILURE", "a power request was not completed in time"),
     (0xB8, "ATTEMPTED_SWITCH_FROM_DPC", "a wait at DISPATCH_LEVEL"),
@@ -99,8 +98,8 @@ const BUG_CHECKS: &[(u32, &str, &str)] = &[
     (0xC9, "DRIVER_VERIFIER_IOMANAGER_VIOLATION", "Driver Verifier's I/O checks found a violation"),
     (0xCC, "PAGE_FAULT_IN_FREED_SPECIAL_POOL", "use after free: the block is in special pool"),
     (0xCD, "PAGE_FAULT_BEYOND_END_OF_ALLOCATION", "an access past the end of a block in special pool"),
-    (0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", "the driver was unloaded while a callback of it was still to come"),
-    (0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL", "the driver touched pageable or invalid memory at DISPATCH_LEVEL or above"),
+    (0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", "the driver was unloaded while a callback was still pending"),
+    (0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL", "the driver accessed pageable or invalid memory at DISPATCH_LEVEL or above"),
     (0xD5, "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL", "the driver used a block of special pool after its free"),
     (0xD6, "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", "the driver accessed memory past the end of a block in special pool"),
     (0xE1, "WORKER_THREAD_RETURNED_AT_BAD_IRQL", "a work item returned with the IRQL raised"),
@@ -121,7 +120,7 @@ fn violation(case: u32) -> Option<&'static str> {
         0x0 => "an allocation of zero bytes",
         0x1 => "a paged allocation above APC_LEVEL",
         0x2 => "a nonpaged allocation above DISPATCH_LEVEL",
-        0x10 => "a free of what was not allocated",
+        0x10 => "a free of memory that was not allocated",
         0x11 => "a free of paged pool above APC_LEVEL",
         0x12 => "a free of nonpaged pool above DISPATCH_LEVEL",
         0x13 | 0x14 => "a block was freed twice",
@@ -208,14 +207,14 @@ mod tests {
             code,
             parameters: [first, 0, 0, 0],
         };
-        assert!(stop(0xFFFF, 0).meaning().contains("not one that"));
+        assert!(stop(0xFFFF, 0).meaning().contains("not known to be caused"));
         assert_eq!(
             stop(0x10D, 0x99).meaning(),
             "the framework found a violation"
         );
     }
 
-    /// Whatever the models stop with is explained, under the same name.
+    /// Every bug check of the models is explained, under the same name.
     #[cfg(not(wdk))]
     #[test]
     fn every_bug_check_of_the_models_is_known_by_the_same_name() {

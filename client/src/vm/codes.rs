@@ -1,13 +1,12 @@
-//! Error codes that installing and loading a driver ends with, in words.
+//! Error codes of installing and loading a driver, explained.
 //!
 //! The codes are of four kinds, whose numbers do not overlap: Win32 errors, the SetupAPI errors of
 //! setupapi.h (0xE0000000 and up), the HRESULTs of signature checks, and the `NTSTATUS` values of
 //! a driver that was not loaded.
 
-/// An error code in words.
+/// An error code, explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// The code.
     pub code: u32,
     /// Its name in the Windows headers.
     pub name: &'static str,
@@ -20,9 +19,9 @@ pub struct Code {
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// This.
+    /// One action, whatever the state of the machine.
     Do(&'static str),
-    /// What `refusal` finds by the state of the machine: the signature was not accepted.
+    /// The signature was not accepted: `refusal` decides by the state of the machine.
     Signature,
 }
 
@@ -53,7 +52,7 @@ codes! {
     // Win32.
     2 ERROR_FILE_NOT_FOUND "a file that the INF names is not in the package" Do(REBUILD);
     3 ERROR_PATH_NOT_FOUND "a folder that the INF names does not exist" Do(REBUILD);
-    5 ERROR_ACCESS_DENIED "this needs an administrator's rights" Do(ELEVATE);
+    5 ERROR_ACCESS_DENIED "this needs administrator rights" Do(ELEVATE);
     13 ERROR_INVALID_DATA "the device has a malformed setting, or the INF a malformed line" Do(LOG);
     31 ERROR_GEN_FAILURE "the device did not start" Do(LOG);
     87 ERROR_INVALID_PARAMETER "Windows does not accept an argument of the call" Do("install the package's own INF with its own client: they belong together");
@@ -143,7 +142,7 @@ codes! {
     0xC000_0605 STATUS_IMAGE_CERT_EXPIRED "the driver file's certificate has expired, or the clock is wrong" Do("set the machine's clock; if it is right, make and sign a new package");
 }
 
-/// The words for a code, if it is one that drivers end with.
+/// The explanation of a code, if it is a known one.
 pub fn explain(code: u32) -> Option<&'static Code> {
     CODES.iter().find(|known| known.code == code)
 }
@@ -178,7 +177,7 @@ mod tests {
         assert_eq!(codes.len(), CODES.len());
     }
 
-    /// The numbers, held against Microsoft's metadata, from which `windows-sys` is generated.
+    /// Compares the numbers with Microsoft's metadata, from which `windows-sys` is generated.
     #[test]
     fn the_codes_are_those_of_the_windows_headers() {
         use windows_sys::Win32::Foundation;

@@ -1,18 +1,18 @@
-//! Events of Windows' log that concern the driver, read from their XML.
+//! Events of Windows' event logs that concern the driver, read from XML.
 
 use roxmltree::{Document, Node};
 use serde::Serialize;
 
 use super::{bug_check::BugCheck, codes};
 
-/// One event.
+/// An event of a Windows event log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// When, in UTC, as the log says.
     pub time: String,
     /// The log that it is in.
     pub channel: String,
-    /// Who wrote it.
+    /// The provider that logged it.
     pub provider: String,
     /// Its number among those of the provider.
     pub id: u32,
@@ -27,7 +27,7 @@ impl Event {
         Some(&found.1)
     }
 
-    /// Whether it tells of the driver, or of a bug check.
+    /// Whether it concerns the driver or records a bug check.
     pub fn concerns_us(&self) -> bool {
         self.bug_check().is_some()
             || self
@@ -74,7 +74,7 @@ impl Event {
     /// What it means, in a sentence.
     pub fn meaning(&self) -> String {
         if let Some(stop) = self.bug_check() {
-            let name = stop.name().unwrap_or("of unknown name");
+            let name = stop.name().unwrap_or("(unknown bug check)");
             return format!("bug check {:#X} {name}: {}", stop.code, stop.meaning());
         }
         let status = self

@@ -28,10 +28,10 @@ use crate::{
 
 /// The INF in a driver package.
 const INF: &str = "wdfmem.inf";
-/// How long the device may take to start or to go.
+/// How long the device may take to start or to be removed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Makes a root-enumerated device, and has Windows install the package's driver for it.
+/// Creates a root-enumerated device and installs the package's driver for it.
 ///
 /// `package` is the folder of the driver package, or its INF. If the device does not start, it is
 /// removed again. The exit code.
@@ -45,7 +45,7 @@ pub fn install(package: &Path) -> Result<u8, Failure> {
     if !inf.is_file() {
         return Err(Failure::usage(
             format!("there is no {}", inf.display()),
-            format!("give the folder of the driver package, in which {INF} lies"),
+            format!("give the folder of the driver package, which contains {INF}"),
         ));
     }
     let trust = machine::trust(inf.parent());
@@ -54,7 +54,7 @@ pub fn install(package: &Path) -> Result<u8, Failure> {
     if let Some(device) = set.ours().next() {
         let row = status::device(&set.state(&device), &trust);
         return Err(Failure::device(
-            format!("the device is there already: {}", row.found),
+            format!("the device exists already: {}", row.found),
             "run `wdfmem remove`, then install again; to go on with what is installed, `wdfmem status` shows how it \
              stands",
         ));
@@ -80,11 +80,11 @@ pub fn install(package: &Path) -> Result<u8, Failure> {
     }
 }
 
-/// Fails without an administrator's rights.
+/// Fails without administrator rights.
 pub fn needs_rights(trust: &Trust, what: &str) -> Result<(), Failure> {
     if trust.elevated == Some(false) {
         return Err(Failure::device(
-            format!("{what} needs an administrator's rights"),
+            format!("{what} needs administrator rights"),
             NOT_ELEVATED,
         ));
     }
@@ -98,35 +98,37 @@ pub fn remove() -> Result<u8, Failure> {
     report::say(&format!("{} device(s) removed", removed.devices))?;
     for name in &removed.packages {
         report::say(&format!(
-            "{name}, the driver package, is deleted from the driver store"
+            "the driver package {name} is deleted from the driver store"
         ))?;
     }
     for name in &removed.left {
         report::say(&format!(
-            "{name}, the driver package, is still there\n  what to do: pnputil /delete-driver {name} /uninstall /force"
+            "the driver package {name} could not be deleted\n  what to do: pnputil /delete-driver {name} /uninstall /force"
         ))?;
     }
     if machine::verifier_is_set() {
         report::say(
-            "Driver Verifier is still set to verify the driver, should it come back\n  what to do: `wdfmem verify off`",
+            "Driver Verifier is still set to verify the driver if it is installed again\n  what to do: `wdfmem verify off`",
         )?;
     }
     if removed.restart {
-        report::say("Windows must be restarted to end the removal\n  what to do: restart Windows")?;
+        report::say(
+            "Windows must be restarted to complete the removal\n  what to do: restart Windows",
+        )?;
         return Ok(EXIT_RESTART);
     }
     let nothing = removed.devices == 0 && removed.packages.is_empty();
     Ok(if nothing { EXIT_FAILED } else { EXIT_OK })
 }
 
-/// What was removed.
+/// The result of removing the driver.
 struct Removed {
     devices: usize,
     /// Packages, by the names of their INFs in `C:\Windows\INF`.
     packages: Vec<String>,
-    /// Packages that Windows said to have deleted and that are still there.
+    /// Packages that Windows reported as deleted but that still exist.
     left: Vec<String>,
-    /// Whether a restart ends it.
+    /// Whether a restart is needed to complete it.
     restart: bool,
 }
 
@@ -150,7 +152,7 @@ fn take_out() -> Result<Removed, Failure> {
         || !is_running(),
         || {
             Failure::device(
-                format!("the device is still there after {} s", PATIENCE.as_secs()),
+                format!("the device still exists after {} s", PATIENCE.as_secs()),
                 "close every program that uses the driver, then run `wdfmem remove` again; if that does not help, restart \
              Windows",
             )
@@ -186,7 +188,7 @@ fn installed_packages() -> Vec<String> {
         .collect()
 }
 
-/// A device node that Windows knows as `root\wdfmem`, without a driver yet.
+/// A device node with the hardware ID `root\wdfmem`, without a driver yet.
 fn make_device() -> Result<(), Failure> {
     // SAFETY: the class is a constant, and no window is given.
     let set = unsafe { SetupDiCreateDeviceInfoList(&GUID_DEVCLASS_SYSTEM, null_mut()) };
@@ -234,8 +236,8 @@ fn make_device() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has the driver installed for the device, and waits until it takes requests. Whether Windows must be
-/// restarted before it does.
+/// Installs the driver for the device and waits until its interface is enabled. Returns whether Windows must be
+/// restarted first.
 fn start(inf: &Path, trust: &Trust) -> Result<bool, Failure> {
     let inf = wide(inf);
     let identifier = wide(HARDWARE_ID);
@@ -260,14 +262,16 @@ fn start(inf: &Path, trust: &Trust) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Why the device of an installed driver takes no requests.
+/// Why the device of an installed driver did not start.
 fn did_not_start(trust: &Trust) -> Failure {
     let state = DeviceSet::all().ok().and_then(|set| {
         let device = set.ours().next()?;
         Some(set.state(&device))
     });
     let row = state.map(|state| status::device(&state, trust));
-    let found = row.as_ref().map_or("it is gone", |row| &row.found);
+    let found = row
+        .as_ref()
+        .map_or("it does not exist any more", |row| &row.found);
     let next = row.as_ref().and_then(|row| row.next.as_deref());
     Failure::device(
         format!("the driver was installed, but its device did not start: {found}"),
@@ -275,7 +279,7 @@ fn did_not_start(trust: &Trust) -> Failure {
     )
 }
 
-/// Whether a device of the driver takes requests.
+/// Whether a device of the driver is started.
 fn is_running() -> bool {
     matches!(devices::interface_path(), Ok(Some(_)))
 }

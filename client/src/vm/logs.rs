@@ -1,4 +1,4 @@
-//! What Windows wrote about the driver: its installation, its events, the last bug check.
+//! Windows' logs about the driver, explained: its installation, its events, the last bug check.
 
 use serde::{Serialize, Serializer};
 
@@ -12,7 +12,7 @@ use super::{
 /// How many sections and events are shown: the newest.
 const SHOWN: usize = 5;
 
-/// Everything that `wdfmem logs` found. What could not be read is a sentence instead.
+/// Everything that `wdfmem logs` found; for what could not be read, the reason.
 #[derive(Debug, Serialize)]
 pub struct Logs {
     /// The sections of setupapi.dev.log, oldest first.
@@ -28,7 +28,7 @@ pub struct Logs {
     pub dumps: Option<Dumps>,
 }
 
-/// What was found, or an object that says why there is nothing.
+/// Serializes what was found, or an object with the reason why there is nothing.
 fn found_or_why<T: Serialize, S: Serializer>(
     found: &Result<T, String>,
     serializer: S,
@@ -42,10 +42,10 @@ fn found_or_why<T: Serialize, S: Serializer>(
 /// An event with what it means.
 #[derive(Debug, Serialize)]
 pub struct Explained {
-    /// The event.
+    /// The event as the log has it.
     #[serde(flatten)]
     pub event: Event,
-    /// What it means.
+    /// What the event means, in a sentence.
     pub meaning: String,
 }
 
@@ -54,25 +54,25 @@ pub struct Explained {
 pub struct LastBugCheck {
     /// When Windows recorded it.
     pub time: String,
-    /// Code and parameters.
+    /// The bug check's code and parameters.
     #[serde(flatten)]
     pub stop: BugCheck,
     /// The name of the code.
     pub name: Option<&'static str>,
-    /// What happened.
+    /// What the bug check means, in a sentence.
     pub meaning: String,
-    /// The dump.
+    /// The path of the dump, if the event names one.
     pub dump: Option<String>,
 }
 
 /// The values of `HKLM\SYSTEM\CurrentControlSet\Control\CrashControl`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Dumps {
-    /// `CrashDumpEnabled`.
+    /// The kind of dump: the value `CrashDumpEnabled`.
     pub kind: Option<u32>,
-    /// `DumpFile`.
+    /// The file for the kernel's memory: the value `DumpFile`.
     pub file: Option<String>,
-    /// `MinidumpDir`.
+    /// The folder for small dumps: the value `MinidumpDir`.
     pub small_dumps: Option<String>,
     /// Files in the folder of small dumps, newest last.
     pub found: Vec<String>,
@@ -95,7 +95,7 @@ impl Dumps {
             Some(3) => format!("a bug check writes a small dump to {folder}"),
             Some(7) => format!("a bug check writes the kernel's memory to {file} and a small dump to {folder}"),
             Some(kind) => format!("a bug check writes a dump of kind {kind}"),
-            None => "how Windows writes dumps is not known".to_owned(),
+            None => "the settings for dumps could not be read".to_owned(),
         }
     }
 }
@@ -140,12 +140,10 @@ impl Logs {
 
     /// The text for people, a line each.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec!["Installation, by setupapi.dev.log".to_owned()];
+        let mut lines = vec!["Installation (setupapi.dev.log)".to_owned()];
         match &self.setup {
             Err(why) => lines.push(format!("  {why}")),
-            Ok(sections) if sections.is_empty() => {
-                lines.push("  nothing about the driver".to_owned())
-            }
+            Ok(sections) if sections.is_empty() => lines.push("  none of the driver".to_owned()),
             Ok(sections) => sections[sections.len().saturating_sub(SHOWN)..]
                 .iter()
                 .for_each(|section| section_lines(section, &mut lines)),
@@ -171,7 +169,7 @@ impl Logs {
         lines.push("Last bug check".to_owned());
         match &self.bug_check {
             None if self.events.is_err() => {
-                lines.push("  not known: the events could not be read".to_owned())
+                lines.push("  unknown: the events could not be read".to_owned())
             }
             None => lines.push("  none is recorded".to_owned()),
             Some(last) => {
@@ -180,10 +178,10 @@ impl Logs {
                     "  {} {:#X} {} ({one:#X}, {two:#X}, {three:#X}, {four:#X})",
                     last.time,
                     last.stop.code,
-                    last.name.unwrap_or("of unknown name")
+                    last.name.unwrap_or("(unknown bug check)")
                 ));
                 lines.push(format!("  {}", last.meaning));
-                let dump = last.dump.as_deref().unwrap_or("none is named in the event");
+                let dump = last.dump.as_deref().unwrap_or("the event names none");
                 lines.push(format!("  dump: {dump}"));
                 lines.push(format!("  what to do: {}", bug_check::NEXT));
             }
@@ -200,7 +198,7 @@ impl Logs {
 
 fn section_lines(section: &Section, lines: &mut Vec<String>) {
     let status = if section.status.is_empty() {
-        "the log ends before it does"
+        "the log ends before the section does"
     } else {
         &section.status
     };
@@ -244,7 +242,7 @@ fn last_bug_check(events: &[Event]) -> Option<LastBugCheck> {
     })
 }
 
-/// Text of a log, which may be UTF-16 with a mark at its start, as PowerShell writes what it redirects.
+/// The text of a log, which may be UTF-16 with a byte order mark, as PowerShell writes redirected output.
 pub fn text(bytes: &[u8]) -> String {
     match bytes {
         [0xFF, 0xFE, rest @ ..] => {
@@ -296,7 +294,7 @@ mod tests {
             "not in the machine's Root store",
             "Microsoft-Windows-Kernel-PnP 219: Windows could not load the driver",
             r"FailureName = \Driver\wdfmem",
-            "the log ends before it does",
+            "the log ends before the section does",
             r"found: C:\Windows\Minidump",
         ] {
             assert!(text.contains(part), "{part} in:\n{text}");
@@ -309,9 +307,7 @@ mod tests {
     fn what_cannot_be_read_is_said_and_is_not_good() {
         let logs = Logs::new(Err("no log".to_owned()), Err("no events".to_owned()), None);
         let text = logs.lines().join("\n");
-        assert!(
-            text.contains("no log") && text.contains("no events") && text.contains("not known")
-        );
+        assert!(text.contains("no log") && text.contains("no events") && text.contains("unknown"));
         assert!(!logs.is_good());
         let empty = Logs::new(Ok(Vec::new()), Ok(Vec::new()), None);
         assert!(empty.is_good());

@@ -1,8 +1,7 @@
-//! What a person does with the driver on a Windows virtual machine: install it, see how it stands, have
-//! it verified, read what Windows wrote about it, remove it.
+//! Commands for a Windows machine: install the driver, show its status, verify it, explain Windows' logs, remove it.
 //!
-//! What is decided is apart from the calls of Windows, which are in `machine`, `install` and
-//! `verify`, and is tested on any system against what Windows' tools print.
+//! The calls of Windows are in `machine`, `install` and `verify`. Everything else is plain logic, tested on any system
+//! against the output of Windows' tools.
 
 mod bug_check;
 mod codes;
@@ -35,52 +34,56 @@ use crate::{
     report,
 };
 
-/// What is done on a Windows virtual machine.
+/// The commands for a Windows machine.
 #[derive(Debug, Subcommand)]
 pub enum VmCommand {
-    /// On Windows: makes a device and has Windows install the driver package for it.
+    /// Windows only: creates a root-enumerated device and installs the driver package for it.
     ///
-    /// Exit codes: 0 the device works; 2 there is no such package; 3 Windows refused; 4 Windows must be
+    /// Needs administrator rights.
+    ///
+    /// Exit codes: 0 the device works; 2 no such package; 3 Windows rejected the installation; 4 Windows must be
     /// restarted first.
     Install {
         /// The folder of the driver package, or its INF.
         #[arg(default_value = ".")]
         package: PathBuf,
     },
-    /// On Windows: removes every device of the driver, and its package from the driver store.
+    /// Windows only: removes every device of the driver, and its package from the driver store.
     ///
-    /// Exit codes: 0 removed; 1 there was nothing to remove; 3 Windows refused; 4 Windows must be
-    /// restarted to end it.
+    /// Needs administrator rights.
+    ///
+    /// Exit codes: 0 removed; 1 nothing to remove; 3 Windows rejected the removal; 4 Windows must be restarted to
+    /// complete it.
     Remove,
-    /// On Windows: the device, the driver, the framework, and what decides whether Windows loads it.
+    /// Windows only: shows the state of the device, the driver, the framework, signature checks and verifiers.
     ///
-    /// Exit codes: 0 the device works; 1 something is not as it should be: what to do stands below it.
+    /// Exit codes: 0 the device works; 1 it does not, or something prevents it: the table says what to do.
     Status {
-        /// The folder of the driver package, whose certificate is looked for when no driver is installed.
+        /// The folder of the driver package, whose certificate is checked when no driver is installed.
         #[arg(long, default_value = ".", value_name = "FOLDER")]
         package: PathBuf,
     },
-    /// On Windows: switches Driver Verifier and the framework's verifier on or off for the driver.
+    /// Windows only: switches Driver Verifier and the framework's verifier on or off for the driver.
     ///
-    /// `on` sets the standard checks for the driver and for the framework, which allocates on its behalf,
-    /// from the next start of Windows on; with --now, only those that need no restart. `off` brings back
-    /// what was set before.
+    /// `on` selects the standard checks for the driver and for the framework, which allocates on its behalf, from
+    /// the next start of Windows on; with --now, only the checks that need no restart. `off` restores the settings
+    /// from before. Needs administrator rights.
     ///
-    /// Exit codes: 0 done; 1 only a part could be done; 3 Windows refused; 4 done, and takes effect when
-    /// Windows is restarted.
+    /// Exit codes: 0 done; 1 only partly done; 3 Windows rejected the change; 4 done, but Windows must be restarted
+    /// for it to take effect.
     Verify {
-        /// On or off.
+        /// Whether to switch the verifiers on or off.
         switch: Switch,
-        /// Only what needs no restart, until the next one.
+        /// Only the checks that need no restart; they end with the next restart.
         #[arg(long)]
         now: bool,
     },
-    /// What Windows wrote about the driver: its installation, its events, the last bug check in words.
+    /// Explains Windows' logs about the driver: its installation, its events, the last bug check.
     ///
-    /// On Windows, without options, these are the machine's own logs. Elsewhere, give copies of them.
+    /// Without options, reads the logs of this Windows machine. On any system, reads copies of them.
     ///
-    /// Exit codes: 0 the last installation succeeded and no bug check is recorded; 1 otherwise; 2 a file
-    /// cannot be read.
+    /// Exit codes: 0 the last installation succeeded and no bug check is recorded; 1 otherwise; 2 a file cannot be
+    /// read.
     Logs {
         /// A copy of C:\Windows\INF\setupapi.dev.log.
         #[arg(long, value_name = "FILE")]
@@ -91,16 +94,16 @@ pub enum VmCommand {
     },
 }
 
-/// On or off.
+/// The argument of `wdfmem verify`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
-    /// On.
+    /// Verify the driver and the framework.
     On,
-    /// Off.
+    /// Restore the settings from before `on`.
     Off,
 }
 
-/// Does it. The exit code.
+/// Carries out the command. The exit code.
 pub fn run(command: VmCommand, json: bool) -> Result<u8, Failure> {
     match command {
         VmCommand::Logs { setup_log, events } => show_logs(setup_log, events, json),
@@ -141,9 +144,9 @@ pub fn run(command: VmCommand, json: bool) -> Result<u8, Failure> {
 #[cfg(not(windows))]
 fn only_on_windows(command: &str) -> Failure {
     Failure::usage(
-        format!("`wdfmem {command}` works on Windows alone, on the machine that the driver is for"),
-        "docs/vm.md goes from a fresh virtual machine to a verified run. Here, `wdfmem` without a command runs the \
-         driver in the model",
+        format!("`wdfmem {command}` works only on Windows, on the machine with the driver"),
+        "run it there: docs/vm.md describes each step on a virtual machine. Here, `wdfmem` without a command runs \
+         the self-test in the model",
     )
 }
 
@@ -159,7 +162,7 @@ fn show_logs(
             let shown = path.display().to_string();
             events::read(&read(path)?).map_err(|error| {
                 Failure::usage(
-                    format!("`{shown}` does not hold events: {error}"),
+                    format!("`{shown}` does not contain events: {error}"),
                     "write it with `wevtutil qe System /f:xml > events.xml`",
                 )
             })
@@ -193,7 +196,7 @@ fn machine_logs() -> Result<logs::Logs, Failure> {
 #[cfg(not(windows))]
 fn machine_logs() -> Result<logs::Logs, Failure> {
     Err(Failure::usage(
-        "this is not Windows, whose logs these would be",
+        "this is not Windows, so there are no logs to read",
         "give copies of a Windows machine's logs: `wdfmem logs --setup-log setupapi.dev.log --events events.xml`, \
          where `wevtutil qe System /f:xml > events.xml` wrote the events",
     ))

@@ -1,8 +1,8 @@
-//! Which INFs and files of a machine are the driver's.
+//! Finds the INFs and files of the driver on a machine.
 
 use std::path::{Path, PathBuf};
 
-/// Whether a file in `C:\Windows\INF` has a name that Windows gives to packages that it took in: `oem3.inf`.
+/// Whether a file in `C:\Windows\INF` has the name of an installed package, such as `oem3.inf`.
 pub fn is_published_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let number = name

@@ -1,13 +1,13 @@
-//! The problem codes of Plug and Play (`CM_PROB_*` in cfg.h, "Code 52" in Device Manager), in words.
+//! The problem codes of Plug and Play (`CM_PROB_*` in cfg.h, "Code 52" in Device Manager), explained.
 
-/// A problem code in words.
+/// A problem code, explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The code, as Device Manager shows it.
     pub code: u32,
     /// Its name in cfg.h, without `CM_PROB_`.
     pub name: &'static str,
-    /// What it means.
+    /// What the code means for this driver.
     pub meaning: &'static str,
     /// What to do about it.
     pub next: &'static str,
@@ -74,7 +74,7 @@ const PROBLEMS: &[Problem] = &[
     problem(
         24,
         "DEVICE_NOT_THERE",
-        "the device is gone, or its driver is not installed fully",
+        "the device is not present, or its driver is not installed fully",
         AGAIN,
     ),
     problem(
@@ -128,7 +128,7 @@ const PROBLEMS: &[Problem] = &[
     problem(
         41,
         "LEGACY_SERVICE_NO_DEVICES",
-        "the driver was loaded and made no device",
+        "the driver was loaded but created no device",
         LOGS,
     ),
     problem(42, "DUPLICATE_DEVICE", "the device is there twice", RESTART),
@@ -149,7 +149,7 @@ const PROBLEMS: &[Problem] = &[
         46,
         "SYSTEM_SHUTDOWN",
         "Windows is shutting down",
-        "wait for it",
+        "wait until it has shut down",
     ),
     problem(
         47,
@@ -221,7 +221,7 @@ const fn problem(
     }
 }
 
-/// The words for a problem code.
+/// The explanation of a problem code.
 pub fn explain(code: u32) -> Option<&'static Problem> {
     PROBLEMS.iter().find(|problem| problem.code == code)
 }
@@ -230,7 +230,7 @@ pub fn explain(code: u32) -> Option<&'static Problem> {
 mod tests {
     use super::*;
 
-    /// The numbers, held against Microsoft's metadata, from which `windows-sys` is generated.
+    /// Compares the numbers with Microsoft's metadata, from which `windows-sys` is generated.
     #[test]
     fn the_problem_codes_are_those_of_cfg_h() {
         use windows_sys::Win32::Devices::DeviceAndDriverInstallation::*;

@@ -1,13 +1,13 @@
-//! Why Windows refused a step of the installation, and what to do next.
+//! Why Windows rejected a step of the installation, and what to do next.
 
 use serde::Serialize;
 
 use super::codes::{self, Next};
 
-/// What decides whether Windows accepts a test-signed driver. `None` where it could not be found out.
+/// The settings that decide whether Windows accepts a test-signed driver. `None` where the query failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Trust {
-    /// Whether this program has an administrator's rights.
+    /// Whether this program has administrator rights.
     pub elevated: Option<bool>,
     /// Whether Secure Boot is on.
     pub secure_boot: Option<bool>,
@@ -90,10 +90,10 @@ fn add_certificate(stores: &[&str]) -> String {
     )
 }
 
-/// Something that was refused: what, and what to do.
+/// A rejected call: why it was rejected, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What was refused, and why.
+    /// Which call was rejected, and why.
     pub what: String,
     /// What to do next.
     pub next: String,
@@ -101,7 +101,7 @@ pub struct Refusal {
 
 /// Why a call of Windows failed with a code.
 ///
-/// `system_text` is what Windows itself has to say of the code; it knows none of the SetupAPI's.
+/// `system_text` is Windows' own text for the code; it has none for the codes of SetupAPI.
 pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refusal {
     let code_written = codes::written(code);
     let Some(known) = codes::explain(code) else {
@@ -112,7 +112,7 @@ pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refus
             format!(", {text}")
         };
         return Refusal {
-            what: format!("Windows refused {call}: {code_written}{why}"),
+            what: format!("Windows rejected {call}: {code_written}{why}"),
             next: if trust.elevated == Some(false) {
                 NOT_ELEVATED.to_owned()
             } else {
@@ -122,7 +122,7 @@ pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refus
     };
     Refusal {
         what: format!(
-            "Windows refused {call}: {}.\n  {code_written} {}",
+            "Windows rejected {call}: {}.\n  {code_written} {}",
             known.meaning, known.name
         ),
         next: match known.next {
@@ -132,7 +132,7 @@ pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refus
     }
 }
 
-/// What to do without an administrator's rights.
+/// What to do without administrator rights.
 pub const NOT_ELEVATED: &str = "run this from an elevated command prompt: open the Start menu, type cmd, \
      choose Run as administrator";
 
@@ -199,7 +199,7 @@ mod tests {
         );
         assert_eq!(
             refusal.what,
-            "Windows refused the removal: error 1450, Insufficient system resources"
+            "Windows rejected the removal: error 1450, Insufficient system resources"
         );
         assert!(refusal.next.contains("wdfmem logs"));
         let trust = Trust {

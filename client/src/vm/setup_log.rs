@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::codes;
 
-/// One section: what Windows was asked to do, and how it went.
+/// One section: an operation and its result.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Section {
     /// What was done, with its subject.

@@ -1,4 +1,4 @@
-//! What the machine says of the driver, judged: what is in order, what is not, and what to do.
+//! The status of the driver on this machine: what is in order, what is not, and what to do.
 
 use serde::Serialize;
 
@@ -11,58 +11,58 @@ use super::{
 /// A device of the driver.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Device {
-    /// Its instance identifier.
+    /// The device instance ID.
     pub instance: String,
     /// Whether it is started.
     pub started: bool,
     /// Its problem code, if it has one.
     pub problem: Option<u32>,
-    /// The `NTSTATUS` that Windows keeps with the problem.
+    /// The `NTSTATUS` that Windows records with the problem.
     pub problem_status: Option<u32>,
     /// The INF in `C:\Windows\INF` that it was installed from.
     pub inf: Option<String>,
 }
 
-/// The driver's file.
+/// The driver image that the service names.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DriverFile {
-    /// Where it is.
+    /// The path of the image.
     pub path: String,
-    /// The version in its resource.
+    /// The version in its version resource.
     pub version: Option<String>,
 }
 
 /// The versions of the framework.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FrameworkVersion {
-    /// What the driver was bound to, written by the framework: major and minor.
+    /// The version that the driver was bound to, major and minor, as the framework records it.
     pub bound: Option<(u32, u32)>,
     /// The version of this machine's Wdf01000.sys.
     pub machine: Option<String>,
 }
 
-/// Everything that `wdfmem status` asks the machine. `None` where it could not be found out.
+/// Everything that `wdfmem status` queries. `None` where the query failed.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Facts {
-    /// Name and build of Windows.
+    /// The name and build of Windows.
     pub windows: Option<String>,
     /// The devices of the driver.
     pub devices: Vec<Device>,
     /// The driver's file, if its service names one.
     pub driver: Option<DriverFile>,
-    /// The framework.
+    /// The versions of the framework, bound and present.
     pub kmdf: FrameworkVersion,
-    /// What decides about the signature.
+    /// The settings that decide whether Windows accepts the signature.
     pub trust: Trust,
-    /// What certificate was looked for: where it was found, and its SHA-1 thumbprint.
+    /// The certificate that was looked for in the stores.
     pub certificate: Option<Certificate>,
-    /// What Driver Verifier does from the next start on.
+    /// The settings of Driver Verifier from the next start of Windows on.
     pub verifier: Settings,
-    /// What it does now.
+    /// What Driver Verifier checks now.
     pub verifier_now: Option<Activity>,
-    /// What the framework's verifier does when the driver is next loaded.
+    /// The settings of the framework's verifier from the driver's next load on.
     pub framework_verifier: Framework,
-    /// What was set before `wdfmem verify on`.
+    /// The settings from before `wdfmem verify on`.
     pub before: Option<Before>,
 }
 
@@ -75,17 +75,17 @@ pub struct Certificate {
     pub thumbprint: String,
 }
 
-/// How a row is judged.
+/// The assessment of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// As it should be.
+    /// In order, nothing to do.
     Good,
-    /// Worth knowing, and neither good nor bad.
+    /// Information, neither good nor bad.
     Note,
-    /// Could not be found out.
+    /// The query failed, so it is unknown.
     Unknown,
-    /// Not as it should be.
+    /// Not in order: prevents the device from working.
     Bad,
 }
 
@@ -94,11 +94,11 @@ pub enum Verdict {
 pub struct Row {
     /// What was looked at.
     pub what: &'static str,
-    /// How it is judged.
+    /// How it is assessed.
     pub verdict: Verdict,
-    /// What was found.
+    /// What was found, as shown in the table.
     pub found: String,
-    /// What to do.
+    /// What to do about it, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -119,18 +119,18 @@ impl Row {
     }
 }
 
-/// The status as a program reads it.
+/// The status as JSON.
 #[derive(Serialize)]
 pub struct Report<'a> {
     /// Whether the device works and nothing is in the way.
     pub ok: bool,
-    /// The rows.
+    /// The rows, as in the table.
     pub rows: &'a [Row],
-    /// What they were judged by.
+    /// What was queried to assess them.
     pub facts: &'a Facts,
 }
 
-/// Judges what was found.
+/// Assesses what was found.
 pub fn rows(facts: &Facts) -> Vec<Row> {
     let mut rows = Vec::new();
     rows.push(match &facts.windows {
@@ -142,7 +142,7 @@ pub fn rows(facts: &Facts) -> Vec<Row> {
             Row::new(
                 "rights",
                 Verdict::Note,
-                "not an administrator's: some answers are missing",
+                "without administrator rights: some facts are missing",
             )
             .next(super::refusal::NOT_ELEVATED),
         );
@@ -223,15 +223,15 @@ fn driver_file(facts: &Facts) -> Row {
     };
     match &file.version {
         Some(version) => Row::new(WHAT, Verdict::Good, format!("{version}, {}", file.path)),
-        None => Row::new(WHAT, Verdict::Unknown, format!("no version, {}", file.path))
-            .next("see whether the file is there; if it is not, run `wdfmem remove`, then `wdfmem install` again"),
+        None => Row::new(WHAT, Verdict::Unknown, format!("version unknown, {}", file.path))
+            .next("check whether the file exists; if not, run `wdfmem remove`, then `wdfmem install` again"),
     }
 }
 
 fn framework(facts: &Facts) -> Row {
     let machine = match &facts.kmdf.machine {
         Some(version) => format!("this machine's Wdf01000.sys is {version}"),
-        None => "this machine's Wdf01000.sys has no version to read".to_owned(),
+        None => "the version of this machine's Wdf01000.sys cannot be read".to_owned(),
     };
     match facts.kmdf.bound {
         Some((major, minor)) => Row::new(
@@ -273,14 +273,14 @@ fn trust(facts: &Facts) -> Vec<Row> {
         None => Row::new(
             "Secure Boot",
             Verdict::Note,
-            "none: this machine does not start by UEFI",
+            "none: this machine does not boot with UEFI",
         ),
     });
     rows.push(match trust.memory_integrity {
         Some(true) => Row::new(
             "memory integrity",
             Verdict::Note,
-            "on (HVCI): no page of the driver may be both writable and executable, which its image keeps to",
+            "on (HVCI): no page of the driver may be both writable and executable, and none of its image is",
         ),
         Some(false) => Row::new("memory integrity", Verdict::Note, "off (HVCI)"),
         None => Row::new("memory integrity", Verdict::Unknown, "unknown"),
@@ -320,12 +320,9 @@ fn trust(facts: &Facts) -> Vec<Row> {
                     .next(),
                 )
             }
-            None => Row::new(
-                what,
-                Verdict::Unknown,
-                "no certificate was found to look for",
-            )
-            .next("run this in the package's folder, or name it: `wdfmem status --package FOLDER`"),
+            None => Row::new(what, Verdict::Unknown, "no certificate was found to check").next(
+                "run this in the package's folder, or name it: `wdfmem status --package FOLDER`",
+            ),
         });
     }
     rows
@@ -356,10 +353,10 @@ fn verifiers(facts: &Facts) -> Vec<Row> {
                 .next("restart Windows: Driver Verifier reads its settings when Windows starts"),
             (Some(false), false) => row("off".to_owned()).next("`wdfmem verify on` switches it on"),
             (None, true) => row(format!(
-                "after the next start, {from_next}; what it does now is not known"
+                "after the next start, {from_next}; its current state is unknown"
             )),
             (None, false) => {
-                row("off after the next start; what it does now is not known".to_owned())
+                row("off after the next start; its current state is unknown".to_owned())
             }
         });
     }
@@ -394,7 +391,7 @@ fn verifiers(facts: &Facts) -> Vec<Row> {
 mod tests {
     use super::*;
 
-    /// A machine on which everything is as it should be.
+    /// A machine on which everything is in order.
     fn ready() -> Facts {
         Facts {
             windows: Some("Windows 11 23H2, build 22631.4317".to_owned()),
@@ -574,7 +571,7 @@ mod tests {
         );
         facts.verifier_now = None;
         let driver = row(&facts, "Driver Verifier, driver");
-        assert!(driver.found.contains("not known"), "{}", driver.found);
+        assert!(driver.found.contains("unknown"), "{}", driver.found);
         facts.framework_verifier = Framework::on();
         let framework = row(&facts, "framework verifier");
         assert!(

@@ -1,13 +1,13 @@
-//! Driver Verifier and the framework's own verifier: what is set, and how it is changed.
+//! The settings of Driver Verifier and of the framework's verifier, and how to change them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What is verified: the driver, and the framework, which allocates on its behalf.
+/// The drivers to verify: ours, and the framework, which allocates on its behalf.
 pub const DRIVERS: [&str; 2] = ["wdfmem.sys", "wdf01000.sys"];
 
-/// What `VerifyDrivers` holds when every driver is verified.
+/// The value of `VerifyDrivers` when every driver is verified.
 const ALL: &str = "*";
 
 /// Checks that Driver Verifier can run, by their flag: "Driver Verifier command syntax".
@@ -37,7 +37,7 @@ const CHECKS: &[(u32, &str)] = &[
     (0x200_0000, "code integrity checks"),
 ];
 
-/// What `/standard` stands for, and the WDF verification that it includes since Windows 10 1803.
+/// The checks of `/standard`, and the WDF verification that it includes since Windows 10 1803.
 pub const STANDARD: u32 = 0x12_09BB;
 /// The part of it that `/volatile` can switch on before Windows 11: "Using volatile settings".
 const VOLATILE: u32 = 0x9BB;
@@ -57,7 +57,7 @@ pub fn names(flags: u32) -> Vec<&'static str> {
 /// The settings from which Driver Verifier starts with Windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The checks.
+    /// The flags of the checks that are on.
     pub flags: u32,
     /// The drivers, by file name; `*` stands for all.
     pub drivers: Vec<String>,
@@ -111,10 +111,10 @@ impl Settings {
     }
 }
 
-/// What Driver Verifier does at this moment.
+/// What Driver Verifier checks at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Activity {
-    /// The checks.
+    /// The flags of the checks that are on.
     pub flags: u32,
     /// The drivers, by file name.
     pub drivers: Vec<String>,
@@ -189,23 +189,23 @@ impl Framework {
     }
 }
 
-/// What was set before `verify on`, kept until `verify off`.
+/// The settings from before `verify on`, stored until `verify off`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
-    /// Driver Verifier.
+    /// The settings of Driver Verifier.
     pub settings: Settings,
-    /// The framework's.
+    /// The settings of the framework's verifier.
     pub framework: Framework,
 }
 
-/// Calls of `verifier.exe`, and what they leave open.
+/// Calls of `verifier.exe`, and what remains to be done after them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The arguments of each call.
     pub calls: Vec<Vec<String>>,
     /// What takes effect only after a restart, and why.
     pub restart: Option<String>,
-    /// What else to know.
+    /// Further notes for the user.
     pub notes: Vec<String>,
 }
 
@@ -224,7 +224,7 @@ pub fn on(now: bool, build: u32, before: &Settings) -> Plan {
             calls: Vec::new(),
             restart: None,
             notes: vec![
-                "Driver Verifier is set to verify every driver already: its settings stay"
+                "Driver Verifier is set to verify every driver already: its settings are kept"
                     .to_owned(),
             ],
         };
@@ -264,7 +264,7 @@ pub fn on(now: bool, build: u32, before: &Settings) -> Plan {
     let lost = names(before.flags & !STANDARD);
     if !others.is_empty() && !lost.is_empty() {
         notes.push(format!(
-            "off until `wdfmem verify off` brings it back: {}",
+            "off until `wdfmem verify off` restores it: {}",
             lost.join(", ")
         ));
     }
@@ -274,8 +274,7 @@ pub fn on(now: bool, build: u32, before: &Settings) -> Plan {
         names(STANDARD).join(", ")
     ));
     notes.push(
-        "should Windows stop, Driver Verifier is off after it (boot mode resetonunusualshutdown)"
-            .to_owned(),
+        "after a bug check, Driver Verifier is off (boot mode resetonunusualshutdown)".to_owned(),
     );
     Plan {
         calls: vec![
@@ -291,9 +290,9 @@ pub fn on(now: bool, build: u32, before: &Settings) -> Plan {
     }
 }
 
-/// How to bring Driver Verifier back to what was set before.
+/// How to restore the former settings of Driver Verifier.
 ///
-/// Without a record of that, our drivers are taken out and the rest stays.
+/// Without a record of them, our drivers are removed from the settings and the rest is kept.
 pub fn off(current: &Settings, before: Option<&Settings>, activity: &Activity) -> Plan {
     let target = before.cloned().unwrap_or_else(|| {
         let drivers = current.others();
@@ -321,20 +320,20 @@ pub fn off(current: &Settings, before: Option<&Settings>, activity: &Activity) -
     Plan {
         calls,
         restart: still.then(|| {
-            "Driver Verifier goes on with a driver that it has begun to verify until Windows restarts".to_owned()
+            "Driver Verifier keeps verifying a loaded driver until Windows restarts".to_owned()
         }),
         notes,
     }
 }
 
-/// How a call of `verifier.exe` ended.
+/// The result of a call of `verifier.exe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The work is done.
+    /// Done, and in effect now.
     Done,
-    /// It takes effect after a restart.
+    /// Done, and in effect after a restart.
     RestartNeeded,
-    /// It was refused.
+    /// Verifier.exe rejected the change.
     Refused,
 }
 

@@ -14,7 +14,7 @@ use crate::{
 
 /// Switches both verifiers. The exit code.
 pub fn switch(switch: Switch, now: bool) -> Result<u8, Failure> {
-    needs_rights(&machine::trust(None), "changing what is verified")?;
+    needs_rights(&machine::trust(None), "changing the verifiers' settings")?;
     match switch {
         Switch::On => on(now),
         Switch::Off => off(),
@@ -56,7 +56,7 @@ fn off() -> Result<u8, Failure> {
     if machine::has_service() {
         let framework = before.as_ref().map(|before| before.framework.clone());
         machine::set_framework_verifier(&framework.unwrap_or_default()).map_err(registry)?;
-        say("the framework's verifier is set as before, from the driver's next load on")?;
+        say("the framework's verifier has its former settings from the driver's next load on")?;
     }
     let settings = machine::verifier_settings();
     let activity = machine::verifier_activity().unwrap_or_default();
@@ -72,7 +72,7 @@ fn off() -> Result<u8, Failure> {
     Ok(ended)
 }
 
-/// Runs `verifier.exe` as planned, and says what follows. The exit code.
+/// Runs `verifier.exe` as planned and prints what remains to be done. The exit code.
 fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
     let mut restart = plan.restart.is_some();
     for call in &plan.calls {
@@ -97,7 +97,7 @@ fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
                     "Driver Verifier takes /now only while it runs no checks yet: `wdfmem verify off`, restart \
                      Windows, then try again; or `wdfmem verify on` without --now"
                 } else {
-                    "run the command by hand, and see what it says; `wdfmem status` shows what is set"
+                    "run the command by hand and read its output; `wdfmem status` shows the settings"
                 };
                 return Err(Failure::device(
                     format!("`{written}` ended with {code}: {output}"),
@@ -108,7 +108,7 @@ fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
         say(&format!("done: {written}"))?;
     }
     if plan.calls.is_empty() && *settings == Settings::default() && plan.notes.is_empty() {
-        say("Driver Verifier is not set, and stays so")?;
+        say("Driver Verifier has no settings for the driver; nothing was changed")?;
     }
     for note in &plan.notes {
         say(note)?;
@@ -117,7 +117,7 @@ fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
         let why = plan
             .restart
             .as_deref()
-            .unwrap_or("verifier.exe says that its change takes effect after a restart");
+            .unwrap_or("verifier.exe reports that its change takes effect after a restart");
         say(&format!(
             "Windows must be restarted: {why}\n  what to do: shutdown /r /t 0"
         ))?;
@@ -126,7 +126,7 @@ fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
     Ok(EXIT_OK)
 }
 
-/// Has the driver loaded again, so that both verifiers see it from its beginning.
+/// Restarts the device, so that the driver is loaded again with both verifiers on.
 fn restart_device() -> Result<(), Failure> {
     let set = DeviceSet::all()?;
     for device in set.ours() {

@@ -1,4 +1,4 @@
-//! What code integrity checks, and this program's rights.
+//! The state of code integrity, and this program's rights.
 
 use std::ptr::null_mut;
 
@@ -17,7 +17,7 @@ use windows_sys::{
     },
 };
 
-/// What code integrity is set to, at this moment.
+/// The state of code integrity at this moment.
 #[derive(Clone, Copy)]
 pub struct Options {
     /// Whether test-signed drivers are loaded.
@@ -26,7 +26,7 @@ pub struct Options {
     pub memory_integrity: bool,
 }
 
-/// Asks Windows, which answers anybody.
+/// Queries the state, which needs no rights.
 pub fn options() -> Option<Options> {
     let length = size_of::<SYSTEM_CODEINTEGRITY_INFORMATION>() as u32;
     let mut answer = SYSTEM_CODEINTEGRITY_INFORMATION {
@@ -49,7 +49,7 @@ pub fn options() -> Option<Options> {
     })
 }
 
-/// Whether this program has an administrator's rights in full.
+/// Whether this program runs elevated, as an administrator.
 pub fn is_elevated() -> Option<bool> {
     let mut token: HANDLE = null_mut();
     // SAFETY: the call has no precondition.

@@ -1,4 +1,4 @@
-//! Events of the logs that tell of drivers, as XML.
+//! Reads events about drivers from the event logs, as XML.
 
 use std::{io, ptr::null_mut};
 

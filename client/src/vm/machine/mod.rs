@@ -1,4 +1,4 @@
-//! What this machine says of the driver, asked by calls of Windows and read from its registry.
+//! Queries the state of the driver on this machine, by calls of Windows and from its registry.
 
 mod certificate;
 mod code_integrity;
@@ -26,11 +26,11 @@ const SERVICE: &str = r"SYSTEM\CurrentControlSet\Services\wdfmem";
 const FRAMEWORK_VALUES: &str = r"SYSTEM\CurrentControlSet\Services\wdfmem\Parameters\Wdf";
 const MEMORY_MANAGEMENT: &str =
     r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management";
-/// Where `wdfmem verify on` keeps what was set before.
+/// Where `wdfmem verify on` stores the former settings.
 const OWN: &str = r"SOFTWARE\wdfmem";
 const BEFORE: &str = "BeforeVerifyOn";
 
-/// `C:\Windows`.
+/// The folder of Windows, usually `C:\Windows`.
 pub fn windows_folder() -> PathBuf {
     env::var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from)
 }
@@ -39,7 +39,7 @@ fn system_program(name: &str) -> PathBuf {
     windows_folder().join("System32").join(name)
 }
 
-/// Everything that `wdfmem status` shows. `package` is where to look for a certificate without a driver.
+/// Everything that `wdfmem status` shows. Without an installed driver, the certificate is read from `package`.
 pub fn facts(package: &Path) -> Facts {
     let driver = driver_file();
     let devices = DeviceSet::all()
@@ -240,13 +240,13 @@ fn remove_value(key: &Key, name: &str) -> windows_registry::Result<()> {
     key.remove_value(name)
 }
 
-/// What was set before `verify on`.
+/// The settings from before `verify on`.
 pub fn before() -> Option<Before> {
     let text = LOCAL_MACHINE.open(OWN).ok()?.get_string(BEFORE).ok()?;
     serde_json::from_str(&text).ok()
 }
 
-/// Keeps what was set before `verify on`, or forgets it.
+/// Stores the settings from before `verify on`, or deletes them.
 pub fn keep_before(before: Option<&Before>) -> windows_registry::Result<()> {
     let key = LOCAL_MACHINE.create(OWN)?;
     match before.and_then(|before| serde_json::to_string(before).ok()) {
@@ -255,7 +255,7 @@ pub fn keep_before(before: Option<&Before>) -> windows_registry::Result<()> {
     }
 }
 
-/// What Windows wrote about the driver.
+/// Windows' logs about the driver.
 pub fn logs() -> logs::Logs {
     let path = windows_folder().join(r"INF\setupapi.dev.log");
     let setup = match fs::read(&path) {
