@@ -27,24 +27,24 @@ compile_error!(
 );
 
 #[cfg(not(wdk))]
-mod free;
+mod declarations;
 #[cfg(wdk)]
 mod wdk;
 
 #[cfg(not(wdk))]
-pub use free::*;
+pub use declarations::*;
 #[cfg(wdk)]
 pub use wdk::*;
 
 mod functions;
-mod load;
+mod load_id;
 mod status;
 
 #[doc(hidden)]
 pub use functions::framework_calls;
 #[cfg(not(wdk))]
 pub use functions::*;
-pub use load::LoadId;
+pub use load_id::LoadId;
 pub use status::*;
 
 /// Makes the entry point of a driver image out of a `DriverEntry` function, by the name that the

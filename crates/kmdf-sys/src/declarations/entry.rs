@@ -79,7 +79,7 @@ pub unsafe fn fx_driver_entry(
         return unsafe { driver_entry(driver_object, registry_path) };
     }
     // SAFETY: The kernel passes its driver object to this entry point.
-    unsafe { crate::load::begin(driver_object) };
+    unsafe { crate::load_id::begin(driver_object) };
     // SAFETY: The kernel passes a valid registry path, and nothing else runs in this image yet.
     unsafe { keep_registry_path(registry_path) };
     // SAFETY: Nothing else runs in this image yet.
@@ -92,7 +92,7 @@ pub unsafe fn fx_driver_entry(
     // SAFETY: All point at statics of this image or came from the kernel.
     let status = unsafe { WdfVersionBind(driver_object, path, info, globals) };
     if status < 0 {
-        crate::load::end();
+        crate::load_id::end();
         return status;
     }
     // SAFETY: The framework is bound; the arguments are the kernel's.
@@ -193,7 +193,7 @@ unsafe fn unbind() {
     // SAFETY: The three values are those of the bind.
     let _ = unsafe { WdfVersionUnbind(path, info, globals) };
     {
-        crate::load::end();
+        crate::load_id::end();
         let (functions, globals) = (&raw mut WdfFunctions, &raw mut WdfDriverGlobals);
         // SAFETY: No code of the driver runs any more.
         unsafe { functions.write(null()) };
