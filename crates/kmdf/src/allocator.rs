@@ -1,6 +1,6 @@
 //! A global allocator over the nonpaged pool, for drivers that use the crate `alloc`.
 
-use crate::registry::{self, Node};
+use crate::unload_list::{self, Node};
 use crate::tag::Tag;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
@@ -158,7 +158,7 @@ unsafe impl GlobalAlloc for PoolAllocator {
         let node = unsafe { NonNull::new_unchecked(header) }.cast();
         // SAFETY: The node stays where it is until `dealloc` removes it; memory that is still in
         // use when the driver ends was forgotten and may be freed.
-        unsafe { registry::enter(node, free) };
+        unsafe { unload_list::enter(node, free) };
         // SAFETY: The header starts `LEAD + size` bytes or more before the end of the allocation.
         unsafe { header.byte_add(LEAD) }.cast()
     }
@@ -169,7 +169,7 @@ unsafe impl GlobalAlloc for PoolAllocator {
         // SAFETY: `alloc` gave memory that lies as far behind its header.
         let node = unsafe { memory.byte_sub(LEAD) }.cast();
         // SAFETY: `alloc` entered it, and the caller frees memory once.
-        unsafe { registry::remove(node) };
+        unsafe { unload_list::remove(node) };
         // SAFETY: The node has left the registry, and the caller does not use the memory any more.
         unsafe { free(node) };
     }

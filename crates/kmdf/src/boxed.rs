@@ -2,7 +2,7 @@
 
 use crate::drops;
 use crate::plain::{Zeroable, assert_by_value};
-use crate::registry::{self, Node};
+use crate::unload_list::{self, Node};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
@@ -256,7 +256,7 @@ fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
     unsafe { kept_tag.write(tag) };
     // SAFETY: The node stays where it is until the box is dropped; a block of a forgotten box
     // may be freed.
-    unsafe { registry::enter(block.cast(), free::<T>) };
+    unsafe { unload_list::enter(block.cast(), free::<T>) };
     // INVARIANT: Allocated and entered above; `MaybeUninit` needs no value.
     Ok(PoolBox {
         block,
@@ -330,7 +330,7 @@ impl<T> Drop for PoolBox<T> {
             unsafe { drops::one_after_another(node, drop_and_free::<T>) };
         } else {
             // SAFETY: By the type invariant.
-            unsafe { registry::remove(node) };
+            unsafe { unload_list::remove(node) };
             // SAFETY: Taken out above; nobody uses the block any more.
             unsafe { free::<T>(node) };
         }

@@ -11,7 +11,7 @@
 //! in before, and becomes an orphan if its parent is deleted meanwhile.
 
 use crate::irql;
-use crate::registry::{self, Node};
+use crate::unload_list::{self, Node};
 use crate::status::{Error, Result};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
@@ -190,7 +190,7 @@ impl Record {
         // SAFETY: The field lies in the record.
         let node = unsafe { record.byte_add(offset_of!(Self, node)) }.cast();
         // SAFETY: By the contract of this function.
-        unsafe { registry::enter(node, release) };
+        unsafe { unload_list::enter(node, release) };
     }
 
     /// Takes the record out of the registry.
@@ -202,7 +202,7 @@ impl Record {
         // SAFETY: The field lies in the record.
         let node = unsafe { record.byte_add(offset_of!(Self, node)) }.cast();
         // SAFETY: By the contract of this function.
-        unsafe { registry::remove(node) };
+        unsafe { unload_list::remove(node) };
     }
 
     /// The link to the next record of the same lookaside list.

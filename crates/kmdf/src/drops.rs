@@ -5,7 +5,7 @@
 //! same thread, waits until that one has returned.
 
 use crate::lock::Owner;
-use crate::registry::{self, Node, Release};
+use crate::unload_list::{self, Node, Release};
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::mem;
@@ -52,7 +52,7 @@ pub(crate) unsafe fn one_after_another(node: NonNull<Node>, release: Release) {
         next: Cell::new(null()),
     };
     // SAFETY: By the contract of this function the node is in the registry. The body takes no lock.
-    let outermost = unsafe { registry::remove_and(node, || progress.begins(node, release)) };
+    let outermost = unsafe { unload_list::remove_and(node, || progress.begins(node, release)) };
     if !outermost {
         return;
     }
@@ -62,7 +62,7 @@ pub(crate) unsafe fn one_after_another(node: NonNull<Node>, release: Release) {
     while let Some((node, release)) = turn {
         // SAFETY: By the contract under which the node came here.
         unsafe { release(node) };
-        turn = registry::locked(|| progress.next_turn());
+        turn = unload_list::locked(|| progress.next_turn());
     }
     mem::forget(leave);
 }
@@ -72,7 +72,7 @@ struct Leave<'a>(&'a Progress);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        registry::locked(|| self.0.leave());
+        unload_list::locked(|| self.0.leave());
     }
 }
 

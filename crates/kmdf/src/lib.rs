@@ -250,7 +250,7 @@ mod plain;
 mod pool;
 pub mod prelude;
 mod queue;
-mod registry;
+mod unload_list;
 mod request;
 mod status;
 mod sync;

@@ -3,7 +3,7 @@
 use crate::context::Identity;
 use crate::deferred::{self, Link};
 use crate::pool::{NonPagedNx, PoolKind};
-use crate::registry::{self, Node};
+use crate::unload_list::{self, Node};
 use crate::status::{Error, Result, check};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize};
 use core::ffi::c_void;
@@ -243,7 +243,7 @@ unsafe extern "C" fn cleanup(object: WDFOBJECT) {
     // SAFETY: Nobody else enters the node, which stays in the object's context; the reference keeps
     // that alive until the node is removed or released.
     let orphaned = unsafe {
-        registry::enter_if(NonNull::from_ref(&control.node), release, || {
+        unload_list::enter_if(NonNull::from_ref(&control.node), release, || {
             control.becomes(ORPHANED)
         })
     };
@@ -436,7 +436,7 @@ unsafe fn give_up(object: WDFOBJECT) {
     if before == ORPHANED {
         // SAFETY: An orphan's node is in the registry: `cleanup` enters it before it lets go of
         // the lock under which it changed the state.
-        unsafe { registry::remove(NonNull::from_ref(&control.node)) };
+        unsafe { unload_list::remove(NonNull::from_ref(&control.node)) };
     }
     if before == HELD {
         // SAFETY: The object is alive and nobody else deletes it. If a parent disposes of it at this

@@ -6,7 +6,7 @@ use crate::context::{self, Context};
 use crate::deferred;
 use crate::device::DeviceInit;
 use crate::irql::Passive;
-use crate::registry;
+use crate::unload_list;
 use crate::status::{Error, Result, check};
 use crate::tag::Tag;
 use core::ptr::null_mut;
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn driver_entry<D: Driver>(
     // SAFETY: This is the first code of the driver that runs.
     unsafe { deferred::reset() };
     // SAFETY: As above.
-    unsafe { registry::reset() };
+    unsafe { unload_list::reset() };
     // SAFETY: The kernel calls entry points at PASSIVE_LEVEL.
     let mut irql = unsafe { Passive::assume() };
     // SAFETY: By the contract of this function.
@@ -191,5 +191,5 @@ unsafe extern "C" fn destroy<D: Driver>(driver: WDFOBJECT) {
     // SAFETY: All devices, queues and file objects are descendants of the driver object, destroyed
     // before it (OBJ-52) together with their contexts; the driver's own was the last. So no code
     // of the driver runs after this, and what is left belongs to values that nobody can reach.
-    unsafe { registry::close() };
+    unsafe { unload_list::close() };
 }

@@ -8,7 +8,7 @@
 //! which finds them by name. That is not the default because a name that is found need not be a
 //! function that works: Wine answers with stubs that stop the driver.
 
-use crate::registry;
+use crate::unload_list;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kmdf_sys::{GENERAL_LOOKASIDE, POOL_TYPE, PVOID, SIZE_T, ULONG, ntddk};
@@ -89,7 +89,7 @@ pub(super) unsafe extern "C" fn free_supplied<S: Supply>(entry: PVOID) {
     // SAFETY: By the contract of this function. The kernel does not tell the tag here, which pool
     // memory without PROTECTED_POOL may be freed without.
     unsafe { ntddk::ExFreePool(entry) };
-    if !registry::is_closed() {
+    if !unload_list::is_closed() {
         S::released();
     }
 }

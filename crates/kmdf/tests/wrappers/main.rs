@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "tests are named after what they show")]
 
+mod auto_traits;
 mod boxed;
 mod contexts;
 mod driver;
@@ -30,7 +31,6 @@ mod supply;
 mod tags;
 mod threads;
 mod typed;
-mod types;
 
 use driver::{inside, inside_with, on_requests};
 use kmdf_model as _;
