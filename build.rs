@@ -20,21 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         // `cargo kmdf build` links it.
         (false, true) => Ok(()),
-        (false, false) => leave_symbols_open(),
+        (false, false) => {
+            kmdf_build::leave_symbols_open();
+            Ok(())
+        }
     }
-}
-
-fn leave_symbols_open() -> Result<(), Box<dyn Error>> {
-    let os = env::var("CARGO_CFG_TARGET_OS")?;
-    let environment = env::var("CARGO_CFG_TARGET_ENV")?;
-    let argument = match (os.as_str(), environment.as_str()) {
-        ("macos", _) => "-Wl,-undefined,dynamic_lookup",
-        ("windows", "msvc") => "/FORCE:UNRESOLVED",
-        ("windows", _) => "-Wl,--noinhibit-exec",
-        _ => return Ok(()),
-    };
-    println!("cargo::rustc-link-arg-cdylib={argument}");
-    Ok(())
 }
 
 /// Links a version resource into the image: Explorer, Windows Update and crash dumps read a driver's version there.

@@ -78,7 +78,8 @@ const WDK_BUILD: [Edit; 9] = [
     },
 ];
 
-/// What the build scripts of drivers, which are compiled for the host, ask of it, and their manifests.
+/// What the build scripts of drivers and the crate kmdf-build, which are compiled for the host, ask of it, and their
+/// manifests.
 const HOST: [(&str, &str); 3] = [
     (
         "[target.'cfg(windows)'.build-dependencies]",
@@ -338,7 +339,11 @@ impl Workspace {
 
 /// The file `name` for a host that passes for Windows.
 fn for_host(name: &str, mut text: String) -> String {
-    if name.ends_with("Cargo.toml") || name.ends_with("build.rs") {
+    let is_helper = name.starts_with("crates/kmdf-build/");
+    if is_helper {
+        text = text.replace("[target.'cfg(windows)'.dependencies]", "[dependencies]");
+    }
+    if is_helper || name.ends_with("Cargo.toml") || name.ends_with("build.rs") {
         for (from, to) in HOST {
             text = text.replace(from, to);
         }
