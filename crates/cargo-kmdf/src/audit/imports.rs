@@ -96,7 +96,14 @@ pub fn since(library: &str, name: &str) -> Result<Windows> {
         .iter()
         .find(|known| known.name.eq_ignore_ascii_case(library))
         .with_context(|| {
-            format!("{name} is imported from {library}, which is not known{UNKNOWN}")
+            // Other drivers' libraries end in .sys; what ends in .dll is for programs.
+            let is_dll = library.to_ascii_lowercase().ends_with(".dll");
+            let what = if is_dll {
+                "no driver needs"
+            } else {
+                "is not known"
+            };
+            format!("{name} is imported from {library}, which {what}{UNKNOWN}")
         })?;
     let export = known.exports.iter().find(|export| export.0 == name);
     let Some(&(_, since)) = export else {
