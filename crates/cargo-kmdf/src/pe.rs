@@ -1,6 +1,6 @@
 //! What several tasks read from PE images.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use object::LittleEndian;
 use object::pe::ImageNtHeaders64;
 use object::read::pe::{ImageThunkData, PeFile64};
@@ -42,4 +42,24 @@ pub fn imports(file: &PeFile64<'_>) -> Result<Vec<Import>> {
         }
     }
     Ok(imports)
+}
+
+/// The checksum that a PE file should carry: the sum of its 16-bit words without the checksum
+/// itself, folded to 16 bits, and its length.
+pub fn checksum(bytes: &[u8]) -> Result<u32> {
+    let header = bytes.get(0x3C..0x40).context("it is cut off")?;
+    let header = header.try_into().map(u32::from_le_bytes)? as usize;
+    // The signature and the file header are 24 bytes, the checksum lies 64 bytes behind them.
+    let field = header + 24 + 64;
+    let mut sum = 0_u64;
+    for (index, word) in bytes.chunks(2).enumerate() {
+        let own = (field..field + 4).contains(&(index * 2));
+        if !own {
+            sum += u64::from(word[0]) | u64::from(*word.get(1).unwrap_or(&0)) << 8;
+        }
+    }
+    while sum > 0xFFFF {
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    Ok(u32::try_from(sum + bytes.len() as u64)?)
 }

@@ -1,7 +1,7 @@
 //! A global allocator over the nonpaged pool, for drivers that use the crate `alloc`.
 
-use crate::unload_list::{self, Node};
 use crate::tag::Tag;
+use crate::unload_list::{self, Node};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::{_POOL_TYPE, MEMORY_ALLOCATION_ALIGNMENT, ntddk};

@@ -2,9 +2,9 @@
 
 use crate::drops;
 use crate::plain::{Zeroable, assert_by_value};
-use crate::unload_list::{self, Node};
 use crate::status::{Error, Result};
 use crate::tag::Tag;
+use crate::unload_list::{self, Node};
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;

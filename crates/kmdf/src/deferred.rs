@@ -11,8 +11,8 @@
 //! in before, and becomes an orphan if its parent is deleted meanwhile.
 
 use crate::irql;
-use crate::unload_list::{self, Node};
 use crate::status::{Error, Result};
+use crate::unload_list::{self, Node};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::mem::offset_of;

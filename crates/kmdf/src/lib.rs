@@ -250,13 +250,13 @@ mod plain;
 mod pool;
 pub mod prelude;
 mod queue;
-mod unload_list;
 mod request;
 mod status;
 mod sync;
 mod tag;
 #[doc(hidden)]
 pub mod text;
+mod unload_list;
 
 #[cfg(feature = "alloc")]
 pub use allocator::PoolAllocator;

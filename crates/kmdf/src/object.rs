@@ -3,9 +3,9 @@
 use crate::context::Identity;
 use crate::deferred::{self, Link};
 use crate::pool::{NonPagedNx, PoolKind};
-use crate::unload_list::{self, Node};
 use crate::status::{Error, Result, check};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize};
+use crate::unload_list::{self, Node};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, offset_of};

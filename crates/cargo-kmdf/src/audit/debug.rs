@@ -1,25 +1,15 @@
 //! The PDB of an image: its name, whether it belongs to it, and the functions that it tells of.
 
-use super::image::{Image, number_at};
+use super::image::Image;
 use anyhow::{Context, Result, ensure};
-use object::pe::{IMAGE_DEBUG_TYPE_CODEVIEW, IMAGE_DIRECTORY_ENTRY_DEBUG};
+use object::{CodeView, Object};
 use pdb2::{FallibleIterator, PDB, SymbolData, SymbolIter};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-/// Bytes of an entry of the debug directory.
-const ENTRY_SIZE: usize = 28;
-
-/// What an image says of its PDB.
-struct Record<'data> {
-    guid: &'data [u8],
-    age: u32,
-    name: String,
-}
-
 pub fn pdb(image: &Image<'_>) -> Result<String> {
     let record = record(image)?;
-    let name = &record.name;
+    let name = name(&record);
     let bytes = image
         .pdb
         .as_deref()
@@ -28,12 +18,12 @@ pub fn pdb(image: &Image<'_>) -> Result<String> {
         PDB::open(Cursor::new(bytes)).with_context(|| format!("{name} cannot be read"))?;
     let information = pdb.pdb_information()?;
     ensure!(
-        information.guid.to_bytes_le() == record.guid,
+        information.guid.to_bytes_le() == record.guid(),
         "{name} belongs to another image"
     );
     // Tools that add to a PDB count its age up, in both places or in this one.
     ensure!(
-        information.age >= record.age,
+        information.age >= record.age(),
         "{name} is older than the image"
     );
     Ok(format!(
@@ -44,7 +34,7 @@ pub fn pdb(image: &Image<'_>) -> Result<String> {
 
 /// The name of the PDB, as the image gives it.
 pub fn pdb_name(image: &Image<'_>) -> Result<String> {
-    Ok(record(image)?.name)
+    record(image).map(|record| name(&record))
 }
 
 /// The names of the functions in the image, some of them mangled; none without a PDB.
@@ -114,26 +104,15 @@ pub fn functions_by_address(image: &Image<'_>) -> Result<BTreeMap<u32, String>> 
     Ok(names)
 }
 
-/// Reads what the debug directory says of the PDB.
-fn record<'data>(image: &Image<'data>) -> Result<Record<'data>> {
-    const SIGNATURE: &[u8] = b"RSDS";
-    let directory = image.directory(IMAGE_DIRECTORY_ENTRY_DEBUG)?;
-    let (_, entries) = directory.context("there is no debug directory")?;
-    let mut entries = entries.chunks_exact(ENTRY_SIZE);
-    let entry = entries
-        .find(|entry| number_at(entry, 12).ok() == Some(IMAGE_DEBUG_TYPE_CODEVIEW))
-        .context("the debug directory names no PDB")?;
-    let (size, address) = (number_at(entry, 16)?, number_at(entry, 20)?);
-    let bytes = image.at(address)?;
-    let bytes = bytes
-        .get(..size as usize)
-        .and_then(|bytes| bytes.strip_prefix(SIGNATURE))
-        .context("the name of the PDB cannot be read")?;
-    let (guid, rest) = bytes
-        .split_at_checked(16)
-        .context("the name of the PDB is cut off")?;
-    let age = number_at(rest, 0)?;
-    let name = rest[4..].split(|&byte| byte == 0).next();
-    let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
-    Ok(Record { guid, age, name })
+/// What the debug directory says of the PDB.
+fn record<'a>(image: &'a Image<'_>) -> Result<CodeView<'a>> {
+    let record = image
+        .file
+        .pdb_info()
+        .context("the debug directory cannot be read")?;
+    record.context("the debug directory names no PDB")
+}
+
+fn name(record: &CodeView<'_>) -> String {
+    String::from_utf8_lossy(record.path()).into_owned()
 }

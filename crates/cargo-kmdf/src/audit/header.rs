@@ -1,6 +1,7 @@
 //! Checks of the headers.
 
 use super::image::Image;
+use crate::pe;
 use anyhow::{Context, Result, ensure};
 use object::LittleEndian;
 use object::pe::{
@@ -56,8 +57,7 @@ pub fn subsystem(image: &Image<'_>) -> Result<String> {
 
 pub fn checksum(image: &Image<'_>) -> Result<String> {
     let written = image.optional_header().check_sum();
-    let offset = checksum_offset(image)?;
-    let right = checksum_of(image.bytes, offset);
+    let right = pe::checksum(image.bytes)?;
     ensure!(
         written != 0,
         "there is none; the linker writes it with /RELEASE"
@@ -67,29 +67,6 @@ pub fn checksum(image: &Image<'_>) -> Result<String> {
         "the header says {written:#x}, the file's is {right:#x}: it was changed after linking"
     );
     Ok(format!("{written:#x}"))
-}
-
-/// Where the checksum lies in the file.
-pub fn checksum_offset(image: &Image<'_>) -> Result<usize> {
-    /// From the signature of the headers to the checksum.
-    const IN_HEADERS: usize = 4 + 20 + 64;
-    let dos_header = super::image::number_at(image.bytes, 0x3C)?;
-    Ok(dos_header as usize + IN_HEADERS)
-}
-
-/// The sum of all halves of the file with their carries, without the checksum, and its length.
-pub fn checksum_of(bytes: &[u8], checksum_offset: usize) -> u32 {
-    let mut sum: u32 = 0;
-    for (index, pair) in bytes.chunks(2).enumerate() {
-        let offset = index * 2;
-        if (checksum_offset..checksum_offset + 4).contains(&offset) {
-            continue;
-        }
-        let half = u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]);
-        sum += u32::from(half);
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    }
-    sum + bytes.len() as u32
 }
 
 pub fn entry_point(image: &Image<'_>) -> Result<String> {

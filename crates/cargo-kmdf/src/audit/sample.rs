@@ -1,6 +1,6 @@
 //! A tiny kernel image and its PDB, made here so that tests can break them one way at a time.
 
-use super::header::checksum_of;
+use crate::pe::checksum;
 use object::pe;
 
 /// Where the parts lie in memory. `.reloc` stays last.
@@ -205,8 +205,13 @@ impl Sample {
             bytes.extend(&section.bytes);
             bytes.resize(bytes.len().next_multiple_of(0x200), 0);
         }
+        // The debug directory has an address in the file too.
+        let text = self.sections[0].bytes.len().next_multiple_of(0x200);
+        let directory = HEADERS_SIZE + text + (DEBUG - RDATA) as usize;
+        let record = (directory as u32 + 28).to_le_bytes();
+        bytes[directory + 24..directory + 28].copy_from_slice(&record);
         let offset = DOS_HEADER_SIZE + 4 + 20 + 64;
-        let checksum = checksum_of(&bytes, offset);
+        let checksum = checksum(&bytes).unwrap();
         bytes[offset..offset + 4].copy_from_slice(&checksum.to_le_bytes());
         bytes
     }

@@ -1,6 +1,7 @@
 //! What a package is made from: PE files that must be whole and of the right kind before a signature
 //! covers them.
 
+use crate::pe::checksum;
 use anyhow::{Context, Result, anyhow, ensure};
 use object::LittleEndian;
 use object::pe::{IMAGE_FILE_MACHINE_AMD64, IMAGE_SUBSYSTEM_NATIVE, IMAGE_SUBSYSTEM_WINDOWS_CUI};
@@ -60,26 +61,6 @@ fn check(bytes: &[u8], subsystem: Subsystem) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// The checksum that a PE file should carry: the sum of its 16-bit words without the checksum
-/// itself, folded to 16 bits, and its length.
-pub fn checksum(bytes: &[u8]) -> Result<u32> {
-    let header = bytes.get(0x3C..0x40).context("it is cut off")?;
-    let header = header.try_into().map(u32::from_le_bytes)? as usize;
-    // The signature and the file header are 24 bytes, the checksum lies 64 bytes behind them.
-    let field = header + 24 + 64;
-    let mut sum = 0_u64;
-    for (index, word) in bytes.chunks(2).enumerate() {
-        let own = (field..field + 4).contains(&(index * 2));
-        if !own {
-            sum += u64::from(word[0]) | u64::from(*word.get(1).unwrap_or(&0)) << 8;
-        }
-    }
-    while sum > 0xFFFF {
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    }
-    Ok(u32::try_from(sum + bytes.len() as u64)?)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ mod tools;
 mod verify;
 
 use input::Subsystem;
-pub use input::checksum;
 
 use crate::inf::{self, CATALOG, INF, TEMPLATE};
 use crate::project;

@@ -1,6 +1,6 @@
 //! A kernel image made on the spot, so that tests need no toolchain.
 
-use crate::package::checksum;
+use crate::pe::checksum;
 use object::pe;
 use object::write::pe::{NtHeaders, Writer};
 

@@ -6,9 +6,9 @@ use crate::context::{self, Context};
 use crate::deferred;
 use crate::device::DeviceInit;
 use crate::irql::Passive;
-use crate::unload_list;
 use crate::status::{Error, Result, check};
 use crate::tag::Tag;
+use crate::unload_list;
 use core::ptr::null_mut;
 use kmdf_sys::{
     NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, PWDFDEVICE_INIT, STATUS_SUCCESS, ULONG,
