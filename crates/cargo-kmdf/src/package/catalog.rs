@@ -405,6 +405,19 @@ mod tests {
     }
 
     #[test]
+    fn a_member_under_another_digest_than_its_own_is_refused() {
+        let (mut catalog, image, _) = example();
+        let digest: [u8; 32] = image_digest::<Sha256>(&image).unwrap().into();
+        let label = catalog.windows(32).position(|bytes| bytes == digest);
+        catalog[label.unwrap()] ^= 1;
+        let error = covers(&catalog, "test.sys", &image).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("under another digest"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
     fn the_same_members_give_the_same_catalog_in_any_order() {
         let (catalog, image, inf) = example();
         let members = [
