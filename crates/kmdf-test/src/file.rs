@@ -215,6 +215,14 @@ impl File {
         Pending::new(Request::reading(Kind::Control(code)), pending)
     }
 
+    /// As [`File::start_ioctl`], from a DPC that a driver above runs: the driver's dispatch routine is
+    /// called at `DISPATCH_LEVEL`.
+    pub fn start_ioctl_from_dpc(&self, code: u32, input: &[u8], output_length: usize) -> Pending {
+        let output = vec![UNTOUCHED; output_length];
+        let pending = self.file.ioctl_from_dpc_into(code, input, output);
+        Pending::new(Request::reading(Kind::Control(code)), pending)
+    }
+
     /// As [`File::ioctl_in_direct`], without waiting.
     ///
     /// # Panics

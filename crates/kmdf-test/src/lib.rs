@@ -13,7 +13,8 @@ use kmdf_model as _;
 pub use file::{File, Pending, Reply, UNTOUCHED};
 pub use nt_model::{
     Access, Caller, Config, Device, Driver, DriverEntryPoint, IoStatus, Kernel, LowResources,
-    LowerRequest, NtStatus, RegistryData, RegistryValue, Stop, Verifier, VerifierReport, Windows,
+    LowerRequest, NtStatus, Pool, RegistryData, RegistryValue, Stop, TagUse, Verifier,
+    VerifierReport, Windows,
 };
 pub use report::{Failure, Refused};
 pub use scenario::{Scenario, Test};

@@ -3,6 +3,7 @@
 use kmdf_sys::NTSTATUS;
 use nt_model::{NtStatus, Stop};
 use std::fmt;
+use std::ops::Deref;
 
 /// A scenario that ended with a bug check.
 #[derive(Clone)]
@@ -11,6 +12,14 @@ pub struct Failure {
     pub stop: Stop,
     /// The last calls of the framework that had returned an error, the oldest first.
     pub failed_calls: Vec<String>,
+}
+
+impl Deref for Failure {
+    type Target = Stop;
+
+    fn deref(&self) -> &Stop {
+        &self.stop
+    }
 }
 
 impl fmt::Display for Failure {

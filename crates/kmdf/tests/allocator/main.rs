@@ -12,7 +12,7 @@ mod process;
 use driver::{run_body, with_device};
 use kmdf::{Device, Passive, PoolAllocator, Tag};
 use kmdf_model as _;
-use nt_model::{Config, Kernel, VerifierReport};
+use kmdf_test::{Config, Kernel, VerifierReport};
 
 const TAG: Tag = Tag::new(b"Heap");
 
@@ -20,8 +20,8 @@ const TAG: Tag = Tag::new(b"Heap");
 fn inside<T: Send + 'static>(
     body: impl FnOnce(&Kernel, Device<'_>, &mut Passive) -> T + Send + 'static,
 ) -> T {
-    let run = with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    let run = with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         run_body(file, move |device, irql| body(&kernel, device, irql))
     });
     run.expect("no bug check")

@@ -6,7 +6,7 @@ use kmdf::{
     Handled, IoHandler, Memory, Paged, Passive, Queue, Request, Result, Tag, WaitLock, context,
     driver_entry, wide,
 };
-use nt_model::{Config, NtStatus, Pool, TagUse};
+use kmdf_test::{Pool, Reply, Scenario, TagUse};
 use std::sync::Mutex;
 
 /// What happened, in order.
@@ -161,35 +161,26 @@ impl IoHandler for Requests {
 /// entry point that the macro makes creates the driver before any other call of the framework.
 #[test]
 fn contexts_are_dropped_with_their_objects() {
-    nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("contexts", fx_driver_entry)
-            .expect("the driver loads");
+    let scenario = Scenario::new("contexts", fx_driver_entry).without_device();
+    scenario.run(|test| {
         let root = Root::POOL_TAG.value();
-        let tags = kernel.verifier().tags;
+        let tags = test.kernel().verifier().tags;
         let of_root = |tag: &&TagUse| tag.tag == root && tag.pool == Pool::Paged;
         let paged = tags.iter().find(of_root).expect("the memory's buffer");
         assert_eq!(
             paged.blocks, 2,
             "that, and the framework's copy of the registry path"
         );
-        let device = driver
-            .add_device("ROOT\\CONTEXTS")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
+        test.add_device().expect("the device starts");
+        let file = test.open(INTERFACE);
         for _ in 0..2 {
-            assert_eq!(file.ioctl(0x0022_2000, &[], &mut []).ok(), Ok(0));
+            assert_eq!(file.ioctl(0x0022_2000, &[], 0), Reply::success([]));
         }
         *REFUSE.lock().expect("nobody panics with this lock") = true;
-        let refused = kernel.open_interface(&INTERFACE.get()).err();
-        assert_eq!(refused, Some(NtStatus(Error::ACCESS_DENIED.status())));
-        file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+        let refused = test.try_open(INTERFACE).err();
+        let refused = refused.map(|refused| refused.status);
+        assert_eq!(refused, Some(Error::ACCESS_DENIED.status()));
+    });
     assert_eq!(
         *LOG.lock().expect("nobody panics with this lock"),
         [

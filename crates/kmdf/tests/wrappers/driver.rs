@@ -4,7 +4,7 @@ use kmdf::{
     Device, DeviceInit, DispatchType, Driver, Guid, Handled, IoHandler, Passive, Queue, Request,
     Result, context, driver_entry, wide,
 };
-use nt_model::{Config, DriverEntryPoint, File, Kernel, Stop};
+use kmdf_test::{Config, Failure, File, Reply, Scenario, Test};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,43 +88,18 @@ pub fn wait_until(happened: impl Fn() -> bool) {
     }
 }
 
-/// Loads a driver, and adds and opens a device of its.
-pub fn start(
-    kernel: &Kernel,
-    entry: DriverEntryPoint,
-) -> (nt_model::Driver, nt_model::Device, File) {
-    let driver = kernel
-        .load_driver("wrappers", entry)
-        .expect("the driver loads");
-    let (device, file) = add_device(kernel, &driver);
-    (driver, device, file)
+/// A machine with this driver.
+pub fn scenario() -> Scenario {
+    Scenario::new("wrappers", fx_driver_entry)
 }
 
-/// Adds a device of the driver, and opens it.
-pub fn add_device(kernel: &Kernel, driver: &nt_model::Driver) -> (nt_model::Device, File) {
-    let device = driver
-        .add_device("ROOT\\WRAPPERS")
-        .expect("the device starts");
-    let file = kernel
-        .open_interface(&INTERFACE.get())
-        .expect("the device opens");
-    (device, file)
-}
-
-/// Loads the driver, adds its device, opens it for `user`, and takes everything down again; the
-/// verifier stops the run if anything is left then.
+/// Opens the device of this driver for `user`, on a machine of choice.
 pub fn with_device<T: Send + 'static>(
     config: Config,
-    user: impl FnOnce(&Kernel, &File) -> T + Send + 'static,
-) -> std::result::Result<T, Stop> {
-    nt_model::run(config, |kernel| {
-        let (driver, device, file) = start(kernel, fx_driver_entry);
-        let value = user(kernel, &file);
-        file.close();
-        device.remove().expect("the device is removed");
-        driver.unload().expect("the driver unloads");
-        value
-    })
+    user: impl FnOnce(&Test, &File) -> T + Send + 'static,
+) -> std::result::Result<T, Failure> {
+    let scenario = scenario().config(config);
+    scenario.try_run(|test| user(test, &test.open(INTERFACE)))
 }
 
 /// Has `body` handle the next request.
@@ -159,7 +134,7 @@ pub fn inside<T: Send + 'static>(
 pub fn inside_with<T: Send + 'static>(
     config: Config,
     body: impl FnOnce(Device<'_>, &mut Passive) -> T + Send + 'static,
-) -> std::result::Result<T, Stop> {
+) -> std::result::Result<T, Failure> {
     with_device(config, |_, file| run_body(file, body))
 }
 
@@ -176,8 +151,8 @@ pub fn run_body<T: Send + 'static>(
         *slot.lock().expect("nobody panics with this lock") = Some(result);
         request.complete(Ok(0))
     });
-    let status = file.ioctl(RUN, &[], &mut []);
-    assert_eq!(status.status, 0, "the request reached its handler");
+    let reply = file.ioctl(RUN, &[], 0);
+    assert_eq!(reply, Reply::success([]), "the request reached its handler");
     let outcome = outcome.lock().expect("nobody panics with this lock").take();
     match outcome.expect("the body ran") {
         Ok(value) => value,

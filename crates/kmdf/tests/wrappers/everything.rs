@@ -1,15 +1,13 @@
 //! All wrappers at once: with each allocation failing in turn, on several threads, and while the
 //! device goes away.
 
-use super::driver::{
-    INTERFACE, RUN, fx_driver_entry, on_requests, run_body, start, while_handling, with_device,
-};
+use super::driver::{INTERFACE, RUN, on_requests, run_body, scenario, while_handling, with_device};
 use kmdf::{
     BorrowedBuffer, Device, DriverParent, LookasideList, Memory, NonPagedLookaside, NonPagedNx,
     Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PreallocatedMemory, Result, SpinLock, Tag,
     WaitLock,
 };
-use nt_model::{Config, LowResources, Verifier};
+use kmdf_test::{Config, Reply, Verifier};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,46 +50,22 @@ fn make_everything(device: Device<'_>, irql: &mut Passive) -> Result<()> {
 /// C7, P4, L3, E2: whichever allocation fails, everything is taken down without a trace.
 #[test]
 fn every_failing_allocation_is_survived() {
-    let mut failed = 0;
-    for nth in 1.. {
-        let low_resources = LowResources::FailNth(nth);
-        let config = Config {
-            verifier: Verifier {
-                low_resources,
-                ..Verifier::standard()
-            },
-            ..Config::default()
-        };
-        let injected = nt_model::run(config, |kernel| {
-            let Ok(driver) = kernel.load_driver("wrappers", fx_driver_entry) else {
-                return kernel.verifier().faults_injected;
-            };
-            if let Ok(device) = driver.add_device("ROOT\\WRAPPERS") {
-                if let Ok(file) = kernel.open_interface(&INTERFACE.get()) {
-                    on_requests(|queue, request, irql| {
-                        let made = make_everything(queue.device(), irql);
-                        request.complete(made.map(|()| 0))
-                    });
-                    file.ioctl(RUN, &[], &mut []);
-                }
-                device.remove().expect("nothing is open");
-            }
-            driver.unload().expect("nothing is left");
-            kernel.verifier().faults_injected
-        })
-        .unwrap_or_else(|stop| panic!("allocation {nth}: {stop:?}"));
-        if injected == 0 {
-            break;
+    let failed = scenario().each_allocation_fails(|test| {
+        if let Ok(file) = test.try_open(INTERFACE) {
+            on_requests(|queue, request, irql| {
+                let made = make_everything(queue.device(), irql);
+                request.complete(made.map(|()| 0))
+            });
+            file.ioctl(RUN, &[], 0);
         }
-        failed += 1;
-    }
+    });
     assert!(failed > 30, "{failed} allocations");
 }
 
 /// The same on several threads at once; reference counts and list teardown race.
 #[test]
 fn threads_make_everything_at_once() {
-    with_device(Config::default(), |kernel, _| {
+    with_device(Config::default(), |test, _| {
         while_handling(
             |device, request, irql| {
                 let made = make_everything(device, irql);
@@ -101,9 +75,9 @@ fn threads_make_everything_at_once() {
                 std::thread::scope(|scope| {
                     for _ in 0..4 {
                         scope.spawn(|| {
-                            let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+                            let file = test.open(INTERFACE);
                             for _ in 0..50 {
-                                assert_eq!(file.ioctl(RUN, &[], &mut []).ok(), Ok(0));
+                                assert_eq!(file.ioctl(RUN, &[], 0), Reply::success([]));
                             }
                         });
                     }
@@ -122,7 +96,7 @@ fn threads_share_lists() {
             verifier: Verifier::off(),
             ..Config::default()
         },
-        |kernel, file| {
+        |test, file| {
             let lists = run_body(file, |_, irql| {
                 let framework = LookasideList::<Paged>::new(&DriverParent, TAG, 80, irql);
                 let executive = PagedLookaside::new(TAG, 80, irql);
@@ -144,9 +118,9 @@ fn threads_share_lists() {
                     std::thread::scope(|scope| {
                         for _ in 0..4 {
                             scope.spawn(|| {
-                                let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+                                let file = test.open(INTERFACE);
                                 for _ in 0..200 {
-                                    assert_eq!(file.ioctl(RUN, &[], &mut []).ok(), Ok(0));
+                                    assert_eq!(file.ioctl(RUN, &[], 0), Reply::success([]));
                                 }
                             });
                         }
@@ -166,8 +140,8 @@ fn threads_share_lists() {
 #[test]
 fn dropping_races_with_removal() {
     for _ in 0..10 {
-        nt_model::run(Config::default(), |kernel| {
-            let (driver, device, file) = start(kernel, fx_driver_entry);
+        scenario().run(|test| {
+            let file = test.open(INTERFACE);
             let mut values = run_body(&file, |device, irql| {
                 (0..50)
                     .map(|size| Memory::<Paged>::new(&device, TAG, size * 200 + 1, irql))
@@ -179,33 +153,28 @@ fn dropping_races_with_removal() {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     // Makes this thread one of the machine's.
-                    let _ = kernel.verifier();
+                    let _ = test.kernel().verifier();
                     while !go.load(Ordering::Acquire) {
                         std::hint::spin_loop();
                     }
                     while values.pop().is_some() {}
                 });
                 go.store(true, Ordering::Release);
-                device.remove().expect("nothing is open");
+                test.device().remove().expect("nothing is open");
             });
-            driver.unload().expect("nothing is left");
-        })
-        .expect("no bug check");
+        });
     }
 }
 
 /// C9: the device is pulled out while it is open; its values go when it does.
 #[test]
 fn surprise_removal_leaves_nothing() {
-    nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, fx_driver_entry);
+    scenario().run(|test| {
+        let file = test.open(INTERFACE);
         let memory = run_body(&file, |device, irql| {
             Memory::<Paged>::new(&device, TAG, 100, irql).expect("memory")
         });
-        device.surprise_remove().expect("there");
+        test.device().surprise_remove().expect("there");
         drop(memory);
-        file.close();
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
 }

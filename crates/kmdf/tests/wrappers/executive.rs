@@ -6,7 +6,7 @@ use kmdf::{
     Counters, Error, ExLookaside, ExPool, NonPagedLookaside, NonPagedNx, PAGE_SIZE, Paged,
     PagedLookaside, Passive, Result, SpinLock, Tag,
 };
-use nt_model::{Config, Verifier, Windows};
+use kmdf_test::{Config, Verifier, Windows};
 
 const TAG: Tag = Tag::new(b"Ex01");
 
@@ -210,8 +210,8 @@ fn impossible_lists_are_refused() {
 /// E2: no memory for the list, none for an entry.
 #[test]
 fn exhaustion_reaches_the_caller() {
-    super::driver::with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    super::driver::with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         super::driver::run_body(file, move |_, irql| {
             kernel.fail_nth_allocation(1);
             let refused = PagedLookaside::new(TAG, 64, irql).err();

@@ -7,7 +7,7 @@ use kmdf::{
     Handled, IoHandler, LookasideList, Memory, NonPagedNx, Paged, Parent, Passive, PoolBox, Queue,
     Request, Result, SpinLock, Tag, context, driver_entry, wide,
 };
-use nt_model::{Config, NtStatus};
+use kmdf_test::Scenario;
 use std::mem::forget;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,25 +134,21 @@ impl IoHandler for Requests {
 /// for a device or a file object that is going, goes with it.
 #[test]
 fn what_is_made_at_the_wrong_moment_goes_as_well() {
-    nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("greedy", fx_driver_entry)
-            .expect("the driver loads");
-        let refused = NtStatus(Error::ACCESS_DENIED.status());
+    let scenario = Scenario::new("greedy", fx_driver_entry).without_device();
+    scenario.run(|test| {
+        let denied = Error::ACCESS_DENIED.status();
         REFUSES.store(true, Ordering::Relaxed);
-        assert_eq!(driver.add_device("ROOT\\GREEDY").err(), Some(refused));
+        let refused = test.add_device().expect_err("the driver refuses");
+        assert_eq!(refused.status, denied);
         for surprise in [false, true] {
             REFUSES.store(false, Ordering::Relaxed);
-            let device = driver
-                .add_device("ROOT\\GREEDY")
-                .expect("the device starts");
+            let device = test.add_device().expect("the device starts");
             REFUSES.store(true, Ordering::Relaxed);
-            let opened = kernel.open_interface(&INTERFACE.get());
-            assert_eq!(opened.err(), Some(refused));
+            let refused = test.try_open(INTERFACE).expect_err("the driver refuses");
+            assert_eq!(refused.status, denied);
             REFUSES.store(false, Ordering::Relaxed);
-            let file = kernel.open_interface(&INTERFACE.get());
-            let file = file.expect("the device opens");
-            assert_eq!(file.ioctl(RUN, &[], &mut []).status, 0);
+            let file = test.open(INTERFACE);
+            assert_eq!(file.ioctl(RUN, &[], 0).status, 0);
             if surprise {
                 device.surprise_remove().expect("there");
                 file.close();
@@ -161,9 +157,7 @@ fn what_is_made_at_the_wrong_moment_goes_as_well() {
                 device.remove().expect("nothing is open");
             }
         }
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
     assert_eq!(
         *LAST.lock().expect("nobody panics with this lock"),
         [Ok(()); 4]

@@ -9,7 +9,7 @@ use kmdf::{
     NonPagedLookaside, NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, Result,
     SpinLock, Supply, Tag, WaitLock, context, driver_entry,
 };
-use nt_model::{Config, Verifier};
+use kmdf_test::{Config, Scenario, Verifier};
 use std::cell::RefCell;
 use std::mem::forget;
 use std::sync::Mutex;
@@ -30,7 +30,7 @@ fn any_error_completes_a_request() {
             } else {
                 status
             };
-            assert_eq!(file.ioctl(RUN, &[], &mut []).status, expected);
+            assert_eq!(file.ioctl(RUN, &[], 0).status, expected);
         }
     })
     .expect("no bug check");
@@ -97,7 +97,7 @@ fn a_context_that_changes_its_identity_is_not_confused_with_another() {
                 let _ = queue.device().attach(Shifty(boxed));
                 request.complete(Ok(0))
             });
-            file.ioctl(RUN, &[], &mut []);
+            file.ioctl(RUN, &[], 0);
         }
     })
     .expect("no bug check");
@@ -203,7 +203,7 @@ fn a_context_is_dropped_at_dispatch_level() {
                 lock.with(irql, |(), _| request.complete(Ok(0)))
                     .expect("not recursive")
             });
-            assert_eq!(file.ioctl(RUN, &[], &mut []).status, 0);
+            assert_eq!(file.ioctl(RUN, &[], 0).status, 0);
         }
     })
     .expect("no bug check");
@@ -248,13 +248,8 @@ impl Drop for Leaving {
 /// what needs none is released after it.
 #[test]
 fn a_driver_makes_things_while_it_is_dropped() {
-    nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("leaving", fx_driver_entry)
-            .expect("the driver loads");
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    let scenario = Scenario::new("leaving", fx_driver_entry).without_device();
+    scenario.run(|_| ());
     assert_eq!(
         *REFUSED.lock().expect("nobody panics with this lock"),
         [Some(Error::DELETE_PENDING); 2]

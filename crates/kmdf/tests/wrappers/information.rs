@@ -6,7 +6,8 @@ use kmdf::{
     Device, DeviceInit, DispatchType, Driver, Error, FileHandler, Handled, IoHandler, ManualQueue,
     Passive, Queue, Request, Result, context, driver_entry, wide,
 };
-use nt_model::{Config, File, IoStatus, Kernel};
+use kmdf_test::{IoStatus, Scenario, Test};
+use nt_model::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -82,16 +83,10 @@ impl IoHandler for Requests {
     }
 }
 
-fn using<T: Send + 'static>(user: impl FnOnce(&Kernel, &File) -> T + Send + 'static) -> T {
-    nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = super::driver::start(kernel, fx_driver_entry);
-        let value = user(kernel, &file);
-        file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
-        value
-    })
-    .expect("no bug check")
+/// The model's own handles, for buffers of which every byte is looked at.
+fn using<T: Send + 'static>(user: impl FnOnce(&Test, &File) -> T + Send + 'static) -> T {
+    Scenario::new("wrappers", fx_driver_entry)
+        .run(|test| user(test, test.open(INTERFACE).as_model()))
 }
 
 /// What a request is completed with, given its handler's result.
@@ -261,12 +256,12 @@ fn a_control_of_neither_method_reports_nothing() {
 /// DEV-46: the framework completes an open with what the callback returned.
 #[test]
 fn an_open_reports_its_status_and_no_information() {
-    using(|kernel, file| {
+    using(|test, file| {
         assert_eq!(file.opened(), outcome(Ok(0)));
         REFUSE.store(true, Ordering::Relaxed);
-        let refused = kernel.open_interface(&INTERFACE.get()).err();
+        let refused = test.try_open(INTERFACE).err();
         assert_eq!(
-            refused.map(|refused| refused.0),
+            refused.map(|refused| refused.status),
             Some(Error::DEVICE_BUSY.status())
         );
     });

@@ -6,7 +6,7 @@ use kmdf::{
     Handled, IoHandler, Passive, Queue, Request, Result, SpinLock, WaitLock, context, driver_entry,
     wide,
 };
-use nt_model::{Config, Kernel};
+use kmdf_test::{Config, Kernel, Scenario};
 use std::sync::Mutex;
 
 /// The machine that runs.
@@ -125,16 +125,12 @@ impl IoHandler for AtDispatch {
 /// at, no code of the driver runs above the level of its witness, nor above DISPATCH_LEVEL.
 #[test]
 fn callbacks_run_at_the_level_of_their_witness() {
-    nt_model::run(Config::default(), |kernel| {
+    let scenario = Scenario::new("levels", fx_driver_entry).without_driver();
+    scenario.run(|test| {
+        let kernel = test.kernel();
         *KERNEL.lock().expect("nobody panics with this lock") = Some(kernel.clone());
-        let driver = kernel
-            .load_driver("levels", fx_driver_entry)
-            .expect("the driver loads");
-        let add = || {
-            driver
-                .add_device("ROOT\\LEVELS")
-                .expect("the device starts")
-        };
+        let driver = test.load().expect("the driver loads");
+        let add = || test.add_device().expect("the device starts");
         let devices = [add(), add()];
         assert_eq!(
             take_log(),
@@ -172,8 +168,7 @@ fn callbacks_run_at_the_level_of_their_witness() {
         }
         driver.unload().expect("nothing is left");
         assert_eq!(take_log(), [("unload", 0)]);
-    })
-    .expect("no bug check");
+    });
 }
 
 #[test]

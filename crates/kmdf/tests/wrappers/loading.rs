@@ -4,7 +4,7 @@ use kmdf::{
     DeviceInit, Driver, DriverParent, Error, Paged, PagedLookaside, Passive, PoolBuffer, Result,
     SpinLock, Tag, driver_entry,
 };
-use nt_model::{Config, NtStatus};
+use kmdf_test::Scenario;
 
 struct Refusing;
 driver_entry!(Refusing);
@@ -29,11 +29,11 @@ impl Driver for Refusing {
 /// unload routine is never called.
 #[test]
 fn a_refused_load_leaves_nothing() {
-    nt_model::run(Config::default(), |kernel| {
-        let refused = kernel.load_driver("refusing", fx_driver_entry).err();
-        assert_eq!(refused, Some(NtStatus(Error::NOT_SUPPORTED.status())));
-        assert_eq!(kernel.verifier().live_blocks, 0);
-        assert_eq!(kernel.verifier().live_lookaside_lists, 0);
-    })
-    .expect("no bug check");
+    let scenario = Scenario::new("refusing", fx_driver_entry).without_driver();
+    scenario.run(|test| {
+        let refused = test.load().expect_err("the driver refuses");
+        assert_eq!(refused.status, Error::NOT_SUPPORTED.status());
+        assert_eq!(test.kernel().verifier().live_blocks, 0);
+        assert_eq!(test.kernel().verifier().live_lookaside_lists, 0);
+    });
 }

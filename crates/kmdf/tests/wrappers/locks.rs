@@ -1,6 +1,6 @@
 //! Spin locks and wait locks.
 
-use super::driver::{INTERFACE, start};
+use super::driver::INTERFACE;
 use super::{driver, inside};
 use kmdf::{
     Allows, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, Error, Handled, IoHandler,
@@ -8,7 +8,7 @@ use kmdf::{
     PreallocatedMemory, Queue, Request, Result, SpinLock, Tag, WaitLock, context, driver_entry,
     wide,
 };
-use nt_model::Config;
+use kmdf_test::{Config, Reply, Scenario};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,7 +153,7 @@ fn bytes_are_borrowed_whatever_their_kind() {
 #[test]
 fn threads_take_turns() {
     const ROUNDS: u32 = 200;
-    let total = driver::with_device(Config::default(), |kernel, file| {
+    let total = driver::with_device(Config::default(), |test, file| {
         let (spin, wait) = driver::run_body(file, |_, _| {
             let spin = SpinLock::new(&DriverParent, 0_u32).expect("lock");
             let wait = WaitLock::new(&DriverParent, 0_u32).expect("lock");
@@ -174,11 +174,10 @@ fn threads_take_turns() {
                 std::thread::scope(|scope| {
                     for _ in 0..4 {
                         scope.spawn(|| {
-                            let file = kernel
-                                .open_interface(&INTERFACE.get())
-                                .expect("the device opens");
+                            let file = test.open(INTERFACE);
                             for _ in 0..ROUNDS {
-                                assert_eq!(file.ioctl(driver::RUN, &[], &mut []).ok(), Ok(0));
+                                let reply = file.ioctl(driver::RUN, &[], 0);
+                                assert_eq!(reply, Reply::success([]));
                             }
                         });
                     }
@@ -250,12 +249,12 @@ impl IoHandler for Count {
 fn idle_threads_take_turns() {
     const PROCESSORS: u8 = 4;
     const ROUNDS: u8 = 10;
-    nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, fx_driver_entry);
+    Scenario::new("counting", fx_driver_entry).run(|test| {
+        let file = test.open(INTERFACE);
         let send = || {
-            let (status, counted) = file.ioctl_from_dpc(driver::RUN, &[], 1).wait();
-            assert_eq!(status.ok(), Ok(1));
-            counted[0]
+            let reply = file.start_ioctl_from_dpc(driver::RUN, &[], 1).wait();
+            assert_eq!((reply.status, reply.information), (0, 1));
+            reply.output[0]
         };
         std::thread::scope(|scope| {
             for _ in 0..PROCESSORS {
@@ -267,9 +266,5 @@ fn idle_threads_take_turns() {
             }
         });
         assert_eq!(send(), PROCESSORS * ROUNDS + 1);
-        file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
 }

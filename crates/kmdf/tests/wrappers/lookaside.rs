@@ -5,7 +5,7 @@ use kmdf::{
     Device, DriverParent, Error, LookasideList, NonPagedNx, PAGE_SIZE, Paged, Passive, PoolKind,
     SpinLock, Tag,
 };
-use nt_model::{Config, Pool, Verifier};
+use kmdf_test::{Config, Pool, Verifier};
 
 const TAG: Tag = Tag::new(b"Look");
 
@@ -114,19 +114,19 @@ fn a_list_of_four_gibibytes_or_more_is_refused() {
 /// L1: pool and tag are given when the list is made, and hold for all memory from it.
 #[test]
 fn the_pool_sees_pool_and_tag_of_the_list() {
-    super::driver::with_device(Config::default(), |kernel, file| {
+    super::driver::with_device(Config::default(), |test, file| {
         let (list, first, second) = super::driver::run_body(file, |_, irql| {
             let list = LookasideList::<Paged>::new(&DriverParent, TAG, 5000, irql).expect("list");
             let first = list.allocate(irql).expect("memory");
             let second = list.allocate(irql).expect("memory");
             (list, first, second)
         });
-        let tags = kernel.verifier().tags;
+        let tags = test.kernel().verifier().tags;
         let paged = |tag: &&nt_model::TagUse| tag.tag == TAG.value() && tag.pool == Pool::Paged;
         let ours = tags.iter().find(paged).expect("blocks with the tag");
         assert_eq!((ours.blocks, ours.bytes), (2, 10_000));
         drop((first, second, list));
-        let left = kernel.verifier().tags;
+        let left = test.kernel().verifier().tags;
         assert!(left.iter().all(|tag| tag.tag != TAG.value()), "{left:?}");
     })
     .expect("no bug check");
@@ -167,8 +167,8 @@ fn a_list_of_no_bytes_is_refused() {
 /// L3: each failing allocation reaches the caller.
 #[test]
 fn exhaustion_reaches_the_caller() {
-    super::driver::with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    super::driver::with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         super::driver::run_body(file, move |device, irql| {
             kernel.fail_nth_allocation(1);
             let refused = LookasideList::<Paged>::new(&device, TAG, 100, irql).err();

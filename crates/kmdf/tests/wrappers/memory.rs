@@ -2,7 +2,7 @@
 
 use super::{inside, inside_with};
 use kmdf::{DriverParent, Error, Memory, NonPagedNx, Paged, PoolKind, SpinLock, Tag};
-use nt_model::{Config, LowResources, Pool, Verifier};
+use kmdf_test::{Config, Pool, Verifier};
 
 const TAG: Tag = Tag::new(b"Mem1");
 const PAGE: usize = 4096;
@@ -54,11 +54,11 @@ fn memory_of_a_page_or_more_is_page_aligned() {
 /// C3: the tag reaches the pool; C10: the pool has the memory back once the value is dropped.
 #[test]
 fn the_pool_sees_the_tag() {
-    super::driver::with_device(Config::default(), |kernel, file| {
+    super::driver::with_device(Config::default(), |test, file| {
         let memory = super::driver::run_body(file, |_, irql| {
             Memory::<Paged>::new(&DriverParent, TAG, 123, irql).expect("memory")
         });
-        let tags = kernel.verifier().tags;
+        let tags = test.kernel().verifier().tags;
         let ours: Vec<_> = tags.iter().filter(|tag| tag.tag == TAG.value()).collect();
         assert_eq!(ours.len(), 1);
         assert_eq!(
@@ -67,7 +67,7 @@ fn the_pool_sees_the_tag() {
         );
         drop(memory);
         assert!(
-            kernel
+            test.kernel()
                 .verifier()
                 .tags
                 .iter()
@@ -80,10 +80,10 @@ fn the_pool_sees_the_tag() {
 /// C3: tag 0 is the default, made of the service name `wrappers`.
 #[test]
 fn tag_zero_is_the_drivers_default() {
-    super::driver::with_device(Config::default(), |kernel, file| {
+    super::driver::with_device(Config::default(), |test, file| {
         let expected = const { Tag::new(b"wrap") }.value();
         let paged = || -> u64 {
-            let tags = kernel.verifier().tags;
+            let tags = test.kernel().verifier().tags;
             let own = tags
                 .iter()
                 .filter(|tag| tag.tag == expected && tag.pool == Pool::Paged);
@@ -94,7 +94,7 @@ fn tag_zero_is_the_drivers_default() {
         let memory = super::driver::run_body(file, |_, irql| {
             Memory::<Paged>::new(&DriverParent, Tag::DEFAULT, 77, irql).expect("memory")
         });
-        assert_eq!(paged() - before, 77, "{:?}", kernel.verifier().tags);
+        assert_eq!(paged() - before, 77, "{:?}", test.kernel().verifier().tags);
         drop(memory);
     })
     .expect("no bug check");
@@ -134,8 +134,8 @@ fn exhaustion_reaches_the_caller() {
         let refused = Memory::<Paged>::new(&device, TAG, usize::MAX / 2, irql).err();
         assert_eq!(refused, Some(Error::INSUFFICIENT_RESOURCES));
     });
-    super::driver::with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    super::driver::with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         super::driver::run_body(file, move |device, irql| {
             for nth in 1..=2 {
                 kernel.fail_nth_allocation(nth);
@@ -280,24 +280,6 @@ fn the_unverified_machine_behaves_alike() {
 /// C7: a driver whose every allocation fails is refused, without a trace.
 #[test]
 fn failing_allocations_refuse_the_load() {
-    for nth in 1..40 {
-        let low = LowResources::FailNth(nth);
-        let config = Config {
-            verifier: Verifier {
-                low_resources: low,
-                ..Verifier::standard()
-            },
-            ..Config::default()
-        };
-        nt_model::run(config, |kernel| {
-            let Ok(driver) = kernel.load_driver("wrappers", super::driver::fx_driver_entry) else {
-                return;
-            };
-            if let Ok(device) = driver.add_device("ROOT\\WRAPPERS") {
-                device.remove().expect("nothing is open");
-            }
-            driver.unload().expect("nothing is left");
-        })
-        .unwrap_or_else(|stop| panic!("allocation {nth}: {stop}"));
-    }
+    let failed = super::driver::scenario().each_allocation_fails(|_| ());
+    assert!(failed > 10, "{failed} allocations");
 }

@@ -1,16 +1,13 @@
 //! Who deletes what, in whatever order: OBJ-45 to OBJ-59. `docs/soundness.md` names these tests.
 
-use super::driver::{
-    INTERFACE, RUN, add_device, fx_driver_entry, on_requests, run_body, start, wait_until,
-    with_device,
-};
+use super::driver::{INTERFACE, RUN, on_requests, run_body, scenario, wait_until, with_device};
 use kmdf::{
     Allows, BorrowedBuffer, Device, DriverParent, Error, LookasideList, Memory, NonPagedLookaside,
     NonPagedNx, Paged, PagedLookaside, Passive, PoolBox, PoolBuffer, PoolKind, PreallocatedMemory,
     SpinLock, Tag, UninitMemory, WaitLock, context,
 };
 use kmdf_model::{Window, hold_windows};
-use nt_model::{Config, Verifier};
+use kmdf_test::{Config, File, Reply, Verifier};
 use std::mem::forget;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,8 +29,8 @@ static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 /// were parented to; they are used and dropped with another device's help.
 #[test]
 fn values_survive_the_deletion_of_their_parent() {
-    nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, fx_driver_entry);
+    scenario().run(|test| {
+        let file = test.open(INTERFACE);
         run_body(&file, |device, irql| {
             let list =
                 LookasideList::with_memory_parent(&device, &device, TAG, 32, irql).expect("list");
@@ -48,10 +45,10 @@ fn values_survive_the_deletion_of_their_parent() {
             *KEPT.lock().expect("not poisoned") = Some(kept);
         });
         file.close();
-        device.remove().expect("nothing is open");
+        test.device().remove().expect("nothing is open");
 
-        let (device, file) = add_device(kernel, &driver);
-        run_body(&file, |_, irql| {
+        test.add_device().expect("the device starts");
+        run_body(&test.open(INTERFACE), |_, irql| {
             let (mut first, mut second, list, mut entry, lock) =
                 KEPT.lock().expect("not poisoned").take().expect("kept");
             first.bytes_mut(irql).fill(1);
@@ -65,11 +62,7 @@ fn values_survive_the_deletion_of_their_parent() {
             drop(list);
             assert_eq!(entry.bytes(irql), [3; 32]);
         });
-        file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
 }
 
 /// One of everything that owns something, with memory and entries out of every list.
@@ -131,12 +124,10 @@ fn a_lent_buffer_comes_back_from_a_forgotten_object() {
 /// OBJ-46, OBJ-53: a value that outlived the parent of its object is forgotten after that.
 #[test]
 fn forgetting_an_orphan_is_harmless() {
-    nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("wrappers", fx_driver_entry)
-            .expect("the driver loads");
+    scenario().without_device().run(|test| {
         for _ in 0..2 {
-            let (device, file) = add_device(kernel, &driver);
+            let device = test.add_device().expect("the device starts");
+            let file = test.open(INTERFACE);
             let kept = run_body(&file, |device, irql| {
                 let list =
                     LookasideList::<Paged>::with_memory_parent(&device, &device, TAG, 32, irql)
@@ -152,9 +143,7 @@ fn forgetting_an_orphan_is_harmless() {
             device.remove().expect("nothing is open");
             forget(kept);
         }
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
 }
 
 /// MEM-54, MEM-58: a list allocates while another thread removes the device that its memory is
@@ -165,25 +154,20 @@ fn allocating_races_with_the_end_of_the_memory_parent() {
     where
         Passive: Allows<P>,
     {
-        nt_model::run(Config::default(), |kernel| {
-            let driver = kernel
-                .load_driver("wrappers", fx_driver_entry)
-                .expect("the driver loads");
-            let add = || {
-                driver
-                    .add_device("ROOT\\WRAPPERS")
-                    .expect("the device starts")
-            };
-            let (going, staying) = (add(), add());
-            let [first, second] = kernel.interfaces(&INTERFACE.get()).try_into().expect("two");
-            let file = kernel.open(&first).expect("the device opens");
+        scenario().run(|test| {
+            let going = test.device();
+            test.add_device().expect("another device starts");
+            let links = test.kernel().interfaces(&INTERFACE.get());
+            let [first, second] = links.try_into().expect("two");
+            let open = |link: &str| File::from(test.kernel().open(link).expect("the device opens"));
+            let file = open(&first);
             let list = run_body(&file, |device, irql| {
                 let parent = &DriverParent;
                 LookasideList::<P>::with_memory_parent(parent, &device, TAG, 32, irql)
                     .expect("list")
             });
             file.close();
-            let file = kernel.open(&second).expect("the device opens");
+            let file = open(&second);
             let started = Arc::new(AtomicBool::new(false));
             let start = started.clone();
             std::thread::scope(|scope| {
@@ -210,11 +194,7 @@ fn allocating_races_with_the_end_of_the_memory_parent() {
                 }
                 going.remove().expect("nothing is open");
             });
-            file.close();
-            staying.remove().expect("nothing is open");
-            driver.unload().expect("nothing is left");
-        })
-        .expect("no bug check");
+        });
     }
 
     for _ in 0..20 {
@@ -244,8 +224,8 @@ fn a_removal_waits_for_handlers_before_it_disposes_of_the_device() {
     static REMOVING: AtomicBool = AtomicBool::new(false);
     static MADE: Mutex<Option<[Option<Error>; 6]>> = Mutex::new(None);
 
-    nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, fx_driver_entry);
+    scenario().run(|test| {
+        let file = test.open(INTERFACE);
         on_requests(|queue, request, irql| {
             let handled = request.complete(Ok(0));
             ANSWERED.store(true, Ordering::Release);
@@ -262,19 +242,17 @@ fn a_removal_waits_for_handlers_before_it_disposes_of_the_device() {
             handled
         });
         // From a DPC, so that the handler has a thread of its own.
-        let (status, _) = file.ioctl_from_dpc(RUN, &[], 0).wait();
-        assert_eq!(status.ok(), Ok(0));
+        let reply = file.start_ioctl_from_dpc(RUN, &[], 0).wait();
+        assert_eq!(reply, Reply::success([]));
         while !ANSWERED.load(Ordering::Acquire) {
             std::thread::yield_now();
         }
         file.close();
         REMOVING.store(true, Ordering::Release);
-        device.remove().expect("nothing is open");
+        test.device().remove().expect("nothing is open");
         let made = *MADE.lock().expect("nobody panics with this lock");
         assert_eq!(made, Some([None; 6]), "the handler has returned by now");
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
 }
 
 struct Cycle(LookasideList<Paged>, Memory<Paged>);
@@ -293,8 +271,8 @@ impl Drop for Cycle {
 /// parented to: neither keeps it alive, and all go with it.
 #[test]
 fn values_in_the_context_of_their_own_parent_go_with_it() {
-    nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, fx_driver_entry);
+    scenario().run(|test| {
+        let file = test.open(INTERFACE);
         run_body(&file, |device, irql| {
             let list = LookasideList::with_memory_parent(&device, &device, TAG, 32, irql);
             let list = list.expect("list");
@@ -304,24 +282,22 @@ fn values_in_the_context_of_their_own_parent_go_with_it() {
                 .expect("the only one of its type");
         });
         file.close();
-        device.remove().expect("nothing is open");
+        test.device().remove().expect("nothing is open");
         assert!(
             CYCLE_DROPPED.load(Ordering::Acquire),
             "before the driver goes"
         );
-        driver.unload().expect("nothing is left");
-    })
-    .expect("no bug check");
+    });
 }
 
 /// C10: a value may be dropped on a thread of its own.
 #[test]
 fn values_may_be_dropped_on_another_thread() {
-    with_device(Config::default(), |kernel, file| {
+    with_device(Config::default(), |test, file| {
         let memory = run_body(file, |device, irql| {
             Memory::<Paged>::new(&device, TAG, 100, irql).expect("memory")
         });
-        let kernel = kernel.clone();
+        let kernel = test.kernel().clone();
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 // Joins the machine; a thread of the system would be part of it already.
@@ -367,7 +343,7 @@ fn make_pageable(device: Device<'_>, irql: &mut Passive) -> kmdf::Result<Pageabl
 /// then use the device, which nothing keeps: this crate does not ask it to.
 #[test]
 fn dropping_at_dispatch_level_races_with_removal() {
-    nt_model::run(Config::default(), |kernel| {
+    scenario().without_device().run(|test| {
         for flag in [&IN_WINDOW, &REMOVED, &DROPPED] {
             flag.store(false, Ordering::Release);
         }
@@ -379,20 +355,16 @@ fn dropping_at_dispatch_level_races_with_removal() {
                 }
             }
         }));
-        let driver = kernel
-            .load_driver("wrappers", fx_driver_entry)
-            .expect("the driver loads");
-        let (going, file) = add_device(kernel, &driver);
+        let going = test.add_device().expect("the device starts");
+        let file = test.open(INTERFACE);
         let pageable = run_body(&file, |device, irql| {
             make_pageable(device, irql).expect("resources")
         });
         file.close();
-        let add = || driver.add_device("ROOT\\WRAPPERS");
-        let staying = add().expect("the device starts");
-        let interfaces = kernel.interfaces(&INTERFACE.get());
-        let file = kernel
-            .open(interfaces.last().expect("two"))
-            .expect("the device opens");
+        test.add_device().expect("another device starts");
+        let interfaces = test.kernel().interfaces(&INTERFACE.get());
+        let file = test.kernel().open(interfaces.last().expect("two"));
+        let file = File::from(file.expect("the device opens"));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 run_body(&file, |device, irql| {
@@ -407,16 +379,15 @@ fn dropping_at_dispatch_level_races_with_removal() {
             REMOVED.store(true, Ordering::Release);
         });
         wait_until(|| {
-            kernel
+            test.kernel()
                 .verifier()
                 .tags
                 .iter()
                 .all(|tag| tag.tag != TAG.value())
         });
         file.close();
-        staying.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
+        test.device().remove().expect("nothing is open");
+        test.driver().unload().expect("nothing is left");
         hold_windows(None);
-    })
-    .expect("no bug check");
+    });
 }

@@ -6,7 +6,7 @@ use kmdf::{
     BorrowedBuffer, DriverParent, Error, Memory, NonPagedNx, Paged, PoolBuffer, PreallocatedMemory,
     SpinLock, Tag,
 };
-use nt_model::Config;
+use kmdf_test::Config;
 
 const TAG: Tag = Tag::new(b"Pre1");
 
@@ -28,8 +28,8 @@ fn a_memory_object_is_put_over_an_owned_buffer() {
 /// P7, P8: the object goes with its value; the buffer does not.
 #[test]
 fn dropping_deletes_the_object_and_not_the_buffer() {
-    super::driver::with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    super::driver::with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         super::driver::run_body(file, move |device, irql| {
             let blocks = || kernel.verifier().live_blocks;
             let buffer = PoolBuffer::<NonPagedNx>::new(TAG, 40, irql).expect("pool");
@@ -93,8 +93,8 @@ fn an_empty_buffer_is_refused() {
 /// P4, P8: a failing allocation reaches the caller, and the buffer goes to who owns it.
 #[test]
 fn exhaustion_reaches_the_caller() {
-    super::driver::with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    super::driver::with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         super::driver::run_body(file, move |device, irql| {
             let buffer = PoolBuffer::<Paged>::new(TAG, 40, irql).expect("pool");
             let mut bytes = [7; 4];
@@ -151,7 +151,7 @@ fn memory_objects_are_put_over_buffers_at_dispatch_level() {
 /// P8: a pageable buffer dropped at DISPATCH_LEVEL is freed later, without another call of the driver.
 #[test]
 fn a_pageable_buffer_may_be_dropped_at_dispatch_level() {
-    with_device(Config::default(), |kernel, file| {
+    with_device(Config::default(), |test, file| {
         for _ in 0..3 {
             run_body(file, |device, irql| {
                 let lock = SpinLock::new(&device, ()).expect("lock");
@@ -162,7 +162,7 @@ fn a_pageable_buffer_may_be_dropped_at_dispatch_level() {
                     .expect("not recursive");
             });
             wait_until(|| {
-                kernel
+                test.kernel()
                     .verifier()
                     .tags
                     .iter()

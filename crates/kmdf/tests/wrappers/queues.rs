@@ -6,7 +6,7 @@ use kmdf::{
     Queue, Request, Result, Tag, context, driver_entry, wide,
 };
 use kmdf_model::{Window, hold_windows};
-use nt_model::{Config, File, IoStatus};
+use kmdf_test::{File, Reply, Scenario};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Waits until another request releases it.
@@ -170,51 +170,25 @@ impl IoHandler for Requests {
     }
 }
 
+fn scenario() -> Scenario {
+    Scenario::new("queues", fx_driver_entry)
+}
+
 fn using<T: Send + 'static>(user: impl FnOnce(&File) -> T + Send + 'static) -> T {
-    nt_model::run(Config::default(), |kernel| {
-        let driver = kernel
-            .load_driver("queues", fx_driver_entry)
-            .expect("the driver loads");
-        let device = driver
-            .add_device("ROOT\\QUEUES")
-            .expect("the device starts");
-        let file = kernel.open("\\\\.\\Queues").expect("the device opens");
-        let value = user(&file);
-        file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
-        value
+    scenario().run(|test| {
+        let file = test.kernel().open("\\\\.\\Queues");
+        user(&file.map(File::from).expect("the device opens"))
     })
-    .expect("no bug check")
 }
 
 /// REQ-6, MEM-39: reads have output only, writes input only.
 #[test]
 fn reads_and_writes_reach_their_handlers() {
     using(|file| {
-        let mut buffer = [0; 6];
-        assert_eq!(
-            file.read(&mut buffer, 0),
-            IoStatus {
-                status: 0,
-                information: 4
-            }
-        );
-        assert_eq!(&buffer, b"read\0\0");
-        assert_eq!(
-            file.write(b"good", 0),
-            IoStatus {
-                status: 0,
-                information: 4
-            }
-        );
-        assert_eq!(
-            file.write(b"bad!", 0),
-            IoStatus {
-                status: Error::INVALID_PARAMETER.status(),
-                information: 0
-            }
-        );
+        assert_eq!(file.read(6), Reply::success(b"read"));
+        assert_eq!(file.write(b"good"), Reply::written(4));
+        let refusal = Reply::error(Error::INVALID_PARAMETER.status());
+        assert_eq!(file.write(b"bad!"), refusal);
     });
 }
 
@@ -224,12 +198,12 @@ fn reads_and_writes_reach_their_handlers() {
 fn what_is_attached_to_a_request_goes_with_it() {
     using(|file| {
         let before = NOTED.load(Ordering::Relaxed);
-        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        let waiting = file.start_ioctl(WAIT, b"abc", 2);
         assert_eq!(NOTED.load(Ordering::Relaxed), before + 2);
-        assert_eq!(file.ioctl(RELEASE, &[], &mut []).status, 0);
+        assert_eq!(file.ioctl(RELEASE, &[], 0).status, 0);
         waiting.wait();
         assert_eq!(NOTED.load(Ordering::Relaxed), before);
-        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        let waiting = file.start_ioctl(WAIT, b"abc", 2);
         assert!(waiting.cancel());
         waiting.wait();
         assert_eq!(NOTED.load(Ordering::Relaxed), before);
@@ -244,7 +218,7 @@ fn what_is_attached_is_dropped_before_a_cancelled_request_completes() {
     static COMPLETED: AtomicBool = AtomicBool::new(false);
     static REMOVED: AtomicBool = AtomicBool::new(false);
 
-    nt_model::run(Config::default(), |kernel| {
+    scenario().run(|test| {
         hold_windows(Some(|window| {
             if window == Window::CompletedRequest && !COMPLETED.swap(true, Ordering::AcqRel) {
                 wait_until(|| REMOVED.load(Ordering::Acquire));
@@ -252,11 +226,7 @@ fn what_is_attached_is_dropped_before_a_cancelled_request_completes() {
         }));
         // Nothing is held before the request is there.
         COMPLETED.store(true, Ordering::Release);
-        let driver = kernel
-            .load_driver("queues", fx_driver_entry)
-            .expect("loads");
-        let device = driver.add_device("ROOT\\QUEUES").expect("starts");
-        let file = kernel.open("\\\\.\\Queues").expect("opens");
+        let file = test.kernel().open("\\\\.\\Queues").expect("opens");
         let before = NOTED.load(Ordering::Relaxed);
         let waiting = file.ioctl_async(WAIT, b"abc", 2);
         assert_eq!(NOTED.load(Ordering::Relaxed), before + 2);
@@ -266,28 +236,30 @@ fn what_is_attached_is_dropped_before_a_cancelled_request_completes() {
         let dropped = NOTED.load(Ordering::Relaxed) == before;
         assert_eq!(waiting.wait().0.status, Error::CANCELLED.status());
         file.close();
-        device.remove().expect("nothing is open");
+        test.device().remove().expect("nothing is open");
         REMOVED.store(true, Ordering::Release);
         assert!(cancelling.join().expect("no panic"));
-        driver.unload().expect("nothing is left");
+        test.driver().unload().expect("nothing is left");
         hold_windows(None);
         assert!(dropped, "both values");
-    })
-    .expect("no bug check");
+    });
 }
 
 /// REQ-55, QUE-51: a forwarded request waits and is answered by who takes it.
 #[test]
 fn a_request_waits_in_a_manual_queue() {
     using(|file| {
-        let none = file.ioctl(RELEASE, &[], &mut []).status;
+        let none = file.ioctl(RELEASE, &[], 0).status;
         assert_eq!(none, 0x8000_001A_u32 as i32, "STATUS_NO_MORE_ENTRIES");
-        let waiting = file.ioctl_async(WAIT, b"abc", 2);
-        assert!(!waiting.is_complete());
-        assert_eq!(file.ioctl(RELEASE, &[], &mut []).status, 0);
-        let (status, output) = waiting.wait();
-        assert_eq!((status.status, status.information), (0, 2));
-        assert_eq!(output, [3, 1], "and was not forwarded to where it is");
+        let waiting = file.start_ioctl(WAIT, b"abc", 2);
+        assert!(waiting.is_pending());
+        assert_eq!(file.ioctl(RELEASE, &[], 0).status, 0);
+        let reply = waiting.wait();
+        assert_eq!(
+            reply,
+            Reply::success([3, 1]),
+            "and was not forwarded to where it is"
+        );
     });
 }
 
@@ -295,9 +267,8 @@ fn a_request_waits_in_a_manual_queue() {
 #[test]
 fn a_waiting_request_can_be_cancelled() {
     using(|file| {
-        let waiting = file.ioctl_async(WAIT, b"abc", 2);
+        let waiting = file.start_ioctl(WAIT, b"abc", 2);
         assert!(waiting.cancel());
-        let (status, _) = waiting.wait();
-        assert_eq!(status.status, Error::CANCELLED.status());
+        assert_eq!(waiting.wait(), Reply::error(Error::CANCELLED.status()));
     });
 }

@@ -2,15 +2,15 @@
 
 use super::driver::{on_requests, run_body, with_device};
 use kmdf::{Error, Memory, NonPagedNx, Paged, Passive, Result, SpinLock, Tag};
-use nt_model::{Config, Kernel};
+use kmdf_test::{Config, Kernel, Reply};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const TAG: Tag = Tag::new(b"Rais");
 
 /// Runs `body` in a request handler, with a kernel to ask for the IRQL.
 fn inside<T: Send + 'static>(body: impl FnOnce(&Kernel, &mut Passive) -> T + Send + 'static) -> T {
-    with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         run_body(file, move |_, irql| body(&kernel, irql))
     })
     .expect("no bug check")
@@ -99,11 +99,8 @@ fn memory_is_used_at_the_raised_level() {
 fn a_request_is_completed_at_the_raised_level() {
     with_device(Config::default(), |_, file| {
         on_requests(|_, request, irql| irql.raise(|_| request.complete(Err(Error::CANCELLED))));
-        let ended = file.ioctl(super::driver::RUN, &[], &mut []);
-        assert_eq!(
-            (ended.status, ended.information),
-            (Error::CANCELLED.status(), 0)
-        );
+        let reply = file.ioctl(super::driver::RUN, &[], 0);
+        assert_eq!(reply, Reply::error(Error::CANCELLED.status()));
     })
     .expect("no bug check");
 }

@@ -1,12 +1,12 @@
 //! What the model does about statics that drivers share, and values that outlive their driver: on Windows
 //! each load has statics of its own, and none of a driver's code runs after its unload.
 
-use super::driver::{self, run_body, start};
+use super::driver::{self, INTERFACE, run_body, scenario};
 use kmdf::{
     DeviceInit, Driver, DriverParent, Memory, NonPagedNx, Paged, PagedLookaside, Passive, PoolBox,
     PoolBuffer, PreallocatedMemory, Result, SpinLock, Tag, WaitLock, driver_entry,
 };
-use nt_model::{Config, Stop};
+use kmdf_test::{DriverEntryPoint, Failure, Scenario};
 use std::any::Any;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,29 +25,26 @@ impl Driver for Other {
     }
 }
 
-fn stopped_by<T>(outcome: std::result::Result<T, Stop>, why: &str) {
-    let Err(stop) = outcome else {
+fn stopped_by<T>(outcome: std::result::Result<T, Failure>, why: &str) {
+    let Err(failure) = outcome else {
         panic!("the run went on");
     };
-    let stop = stop.to_string();
+    let stop = failure.stop.to_string();
     assert!(stop.contains("MODEL_STOP") && stop.contains(why), "{stop}");
 }
 
 #[test]
 fn a_driver_is_not_loaded_twice_at_a_time() {
-    let outcome = nt_model::run(Config::default(), |kernel| {
-        let (_driver, _device, _file) = start(kernel, driver::fx_driver_entry);
-        kernel.load_driver("again", driver::fx_driver_entry).is_ok()
-    });
+    let entry = driver::fx_driver_entry;
+    let outcome = scenario().try_run(move |test| test.kernel().load_driver("again", entry).is_ok());
     stopped_by(outcome, "a second driver is loaded while the first is");
 }
 
 #[test]
 fn another_driver_is_not_loaded_at_the_same_time() {
-    let outcome = nt_model::run(Config::default(), |kernel| {
-        let _other = kernel.load_driver("other", fx_driver_entry).expect("loads");
-        kernel.load_driver("again", driver::fx_driver_entry).is_ok()
-    });
+    let other = Scenario::new("other", fx_driver_entry).without_device();
+    let entry = driver::fx_driver_entry;
+    let outcome = other.try_run(move |test| test.kernel().load_driver("again", entry).is_ok());
     stopped_by(outcome, "a second driver is loaded while the first is");
 }
 
@@ -55,19 +52,18 @@ fn another_driver_is_not_loaded_at_the_same_time() {
 #[test]
 fn drivers_are_loaded_one_after_the_other() {
     a_driver_is_not_loaded_twice_at_a_time();
-    nt_model::run(Config::default(), |kernel| {
+    scenario().without_driver().run(|test| {
         for _ in 0..3 {
             let entries = [
-                ("one", driver::fx_driver_entry as nt_model::DriverEntryPoint),
+                ("one", driver::fx_driver_entry as DriverEntryPoint),
                 ("other", fx_driver_entry),
             ];
             for (service, entry) in entries {
-                let driver = kernel.load_driver(service, entry).expect("loads");
+                let driver = test.kernel().load_driver(service, entry).expect("loads");
                 driver.unload().expect("nothing is left");
             }
         }
-    })
-    .expect("no bug check");
+    });
 }
 
 /// Makes a value in a driver, unloads it, and drops the value.
@@ -81,12 +77,12 @@ fn used_after_the_unload<T: Send + 'static>(
     make: impl FnOnce(&mut Passive) -> Result<T> + Send + 'static,
     using: impl FnOnce(T) + Send + 'static,
 ) {
-    let outcome = nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, driver::fx_driver_entry);
+    let outcome = scenario().try_run(|test| {
+        let file = test.open(INTERFACE);
         let value = run_body(&file, |_, irql| make(irql)).expect("memory is there");
         file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("what is left is released");
+        test.device().remove().expect("nothing is open");
+        test.driver().unload().expect("what is left is released");
         using(value);
     });
     stopped_by(
@@ -131,18 +127,19 @@ fn used_in_the_next_load<T: Send + 'static>(
     make: impl FnOnce(&mut Passive) -> Result<T> + Send + 'static,
     using: impl FnOnce(&mut T, &mut Passive) + Send + 'static,
 ) {
-    let outcome = nt_model::run(Config::default(), |kernel| {
-        let (driver, device, file) = start(kernel, driver::fx_driver_entry);
+    let outcome = scenario().try_run(|test| {
+        let file = test.open(INTERFACE);
         run_body(&file, |_, irql| {
             let value = make(irql).expect("memory is there");
             *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(value));
         });
         file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("what is left is released");
+        test.device().remove().expect("nothing is open");
+        test.driver().unload().expect("what is left is released");
 
-        let (_driver, _device, file) = start(kernel, driver::fx_driver_entry);
-        run_body(&file, |_, irql| {
+        test.load().expect("the driver loads");
+        test.add_device().expect("the device starts");
+        run_body(&test.open(INTERFACE), |_, irql| {
             let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
             let mut kept = std::mem::ManuallyDrop::new(kept.expect("kept by the first load"));
             using(kept.downcast_mut().expect("of this type"), irql);

@@ -3,14 +3,15 @@
 use super::driver::{RUN, with_device};
 use super::on_requests;
 use kmdf::{Error, Method, NonPagedNx, Tag};
-use nt_model::{Config, File, IoStatus};
+use kmdf_test::{Config, IoStatus};
+use nt_model::File;
 
 const IN_DIRECT: u32 = RUN | 1;
 const OUT_DIRECT: u32 = RUN | 2;
 const NEITHER: u32 = RUN | 3;
 
 fn using<T: Send + 'static>(user: impl FnOnce(&File) -> T + Send + 'static) -> T {
-    with_device(Config::default(), |_, file| user(file)).expect("no bug check")
+    with_device(Config::default(), |_, file| user(file.as_model())).expect("no bug check")
 }
 
 const fn done(information: usize) -> IoStatus {
@@ -114,8 +115,9 @@ fn short_buffers_have_the_documented_status() {
 /// it.
 #[test]
 fn memory_of_a_request_is_deleted_when_it_is_answered() {
-    with_device(Config::default(), |kernel, file| {
-        let before = kernel.verifier().live_blocks;
+    with_device(Config::default(), |test, file| {
+        let file = file.as_model();
+        let before = test.kernel().verifier().live_blocks;
         on_requests(|_, request, _| {
             request.complete_with(|mut transfer| {
                 let mut scratch = transfer.create_memory::<NonPagedNx>(
@@ -134,7 +136,7 @@ fn memory_of_a_request_is_deleted_when_it_is_answered() {
         let mut output = [0; 8];
         assert_eq!(file.ioctl(RUN, b"(abc", &mut output), done(4));
         assert_eq!(&output[..4], b"CBA[");
-        assert_eq!(kernel.verifier().live_blocks, before);
+        assert_eq!(test.kernel().verifier().live_blocks, before);
     })
     .expect("no bug check");
 }

@@ -1,7 +1,7 @@
 //! `driver!`: a driver of a few lines, with the defaults and with a security descriptor of its own.
 
 use kmdf::prelude::*;
-use nt_model::{Caller, Config, DriverEntryPoint, File, Kernel, NtStatus};
+use kmdf_test::{Caller, NtStatus, Reply, Scenario};
 
 const REVERSE: u32 = ctl_code(FILE_DEVICE_UNKNOWN, 0x800, Method::Buffered, Access::Any);
 
@@ -36,53 +36,29 @@ mod open_to_everybody {
     }
 }
 
-/// Loads a driver and adds a device of its, for `user`; the verifier stops the run if anything is left.
-fn run<T: Send + 'static>(
-    entry: DriverEntryPoint,
-    user: impl FnOnce(&Kernel) -> T + Send + 'static,
-) -> T {
-    nt_model::run(Config::default(), move |kernel| {
-        let driver = kernel.load_driver("simple", entry).expect("loads");
-        let device = driver.add_device("ROOT\\SIMPLE").expect("starts");
-        let value = user(kernel);
-        device.remove().expect("the device is removed");
-        driver.unload().expect("the driver unloads");
-        value
-    })
-    .expect("no bug check")
-}
-
-/// Status, information and output of a control request.
-fn control(file: &File, code: u32, input: &[u8]) -> (i32, usize, Vec<u8>) {
-    let mut output = vec![0; 8];
-    let reply = file.ioctl(code, input, &mut output);
-    output.truncate(reply.information);
-    (reply.status, reply.information, output)
-}
-
 #[test]
 fn a_simple_driver_completes_requests_with_what_its_function_returns() {
-    run(with_defaults::fx_driver_entry, |kernel| {
-        let file = kernel.open_interface(&with_defaults::INTERFACE.get());
-        let file = file.expect("administrators may open the device");
-        assert_eq!(control(&file, REVERSE, b"abc"), (0, 3, b"cba".to_vec()));
+    Scenario::new("simple", with_defaults::fx_driver_entry).run(|test| {
+        let file = test.open(with_defaults::INTERFACE);
+        assert_eq!(file.ioctl(REVERSE, b"abc", 8), Reply::success(b"cba"));
         for (code, input, error) in [
             (REVERSE, &b""[..], Error::BUFFER_TOO_SMALL),
             (REVERSE, b"more than eight", Error::BUFFER_TOO_SMALL),
             (REVERSE + 4, b"abc", Error::INVALID_DEVICE_REQUEST),
         ] {
-            assert_eq!(control(&file, code, input), (error.status(), 0, Vec::new()));
+            assert_eq!(file.ioctl(code, input, 8), Reply::error(error.status()));
         }
-        file.close();
     });
 }
 
 #[test]
 fn a_simple_driver_is_for_the_system_and_administrators_unless_it_says_otherwise() {
     let open = |entry, interface: Guid| {
-        run(entry, move |kernel| {
-            let opened = kernel.open_interface_as(Caller::User, &interface.get());
-            opened.map(File::close).err()
+        Scenario::new("simple", entry).run(move |test| {
+            let opened = test
+                .kernel()
+                .open_interface_as(Caller::User, &interface.get());
+            opened.map(nt_model::File::close).err()
         })
     };
     let denied = NtStatus(Error::ACCESS_DENIED.status());

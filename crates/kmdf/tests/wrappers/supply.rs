@@ -2,7 +2,7 @@
 
 use super::inside_with;
 use kmdf::{Error, ExLookaside, ExPool, NonPagedNx, Paged, PagedLookaside, Passive, Supply, Tag};
-use nt_model::{Config, Verifier};
+use kmdf_test::{Config, Verifier};
 use std::mem::forget;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -89,8 +89,8 @@ fn an_exhausted_pool_is_reported_to_the_supply() {
         }
     }
 
-    super::driver::with_device(Config::default(), |kernel, file| {
-        let kernel = kernel.clone();
+    super::driver::with_device(Config::default(), |test, file| {
+        let kernel = test.kernel().clone();
         super::driver::run_body(file, move |_, irql| {
             let list = PagedLookaside::with_supply::<Any>(TAG, 64, irql).expect("list");
             drop(list.allocate(irql).expect("entry"));

@@ -5,7 +5,7 @@ use kmdf::{
     Device, DriverParent, Entry, LookasideList, Memory, NonPagedLookaside, NonPagedNx, Paged,
     PagedLookaside, Passive, PoolBuffer, Result, SpinLock, Tag,
 };
-use nt_model::{Config, Kernel, Verifier};
+use kmdf_test::{Config, Reply, Test, Verifier};
 use std::sync::Mutex;
 
 const TAG: Tag = Tag::new(b"Thrd");
@@ -20,13 +20,13 @@ fn configurations() -> [Config; 2] {
 }
 
 /// Sends requests from several threads, each through its own file object.
-fn hammer(kernel: &Kernel, rounds: usize) {
+fn hammer(test: &Test, rounds: usize) {
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
+                let file = test.open(INTERFACE);
                 for _ in 0..rounds {
-                    assert_eq!(file.ioctl(RUN, &[], &mut []).ok(), Ok(0));
+                    assert_eq!(file.ioctl(RUN, &[], 0), Reply::success([]));
                 }
             });
         }
@@ -51,13 +51,13 @@ fn defer(device: Device<'_>, irql: &mut Passive) -> Result<()> {
 #[test]
 fn threads_put_releases_off_and_do_them() {
     for config in configurations() {
-        with_device(config, |kernel, _| {
+        with_device(config, |test, _| {
             while_handling(
                 |device, request, irql| {
                     let deferred = defer(device, irql);
                     request.complete(deferred.map(|()| 0))
                 },
-                || hammer(kernel, 60),
+                || hammer(test, 60),
             );
         })
         .expect("no bug check");
@@ -92,7 +92,7 @@ fn the_last_owner_is_on_any_thread() {
     static PASSED: Mutex<Vec<Passed>> = Mutex::new(Vec::new());
 
     for config in configurations() {
-        with_device(config, |kernel, file| {
+        with_device(config, |test, file| {
             while_handling(
                 |_, request, irql| {
                     let swapped =
@@ -118,7 +118,7 @@ fn the_last_owner_is_on_any_thread() {
                         });
                     request.complete(swapped.map(|()| 0))
                 },
-                || hammer(kernel, 60),
+                || hammer(test, 60),
             );
             run_body(file, |_, _| {
                 PASSED.lock().expect("nobody panics with this lock").clear();

@@ -5,7 +5,7 @@ use kmdf::{
     DriverParent, Error, LookasideList, Memory, NonPagedLookaside, NonPagedNx, PAGE_SIZE, Page,
     Paged, PagedLookaside, SpinLock, Tag,
 };
-use nt_model::{Config, Verifier};
+use kmdf_test::{Config, Verifier};
 
 const TAG: Tag = Tag::new(b"Type");
 

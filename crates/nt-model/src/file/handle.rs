@@ -94,7 +94,11 @@ impl File {
     /// of this processor: the dispatch routine runs at `DISPATCH_LEVEL`, and the id of the thread is
     /// the 0 that all idle threads have.
     pub fn ioctl_from_dpc(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
-        let output = vec![0; output_size];
+        self.ioctl_from_dpc_into(code, input, vec![0; output_size])
+    }
+
+    /// As [`File::ioctl_from_dpc`], with `output` as the second buffer.
+    pub fn ioctl_from_dpc_into(&self, code: u32, input: &[u8], output: Vec<u8>) -> Pending {
         self.start(code, input, output, |send| time::on_idle_thread(send))
     }
 
