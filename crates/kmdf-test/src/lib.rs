@@ -7,8 +7,8 @@ mod file;
 mod report;
 mod scenario;
 
-// The driver's imports of the framework are defined there.
-use kmdf_model as _;
+// The driver's imports of the framework are defined in `kmdf_model`, those of the kernel in `nt_model`.
+pub use {kmdf_model, kmdf_sys, nt_model};
 
 pub use file::{File, Pending, Reply, UNTOUCHED};
 pub use nt_model::{

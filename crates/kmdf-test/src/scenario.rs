@@ -77,7 +77,7 @@ impl Scenario {
     /// completed as a bus driver without anything to do for it does.
     ///
     /// ```no_run
-    /// use kmdf_sys::{IRP_MJ_PNP, IRP_MN_START_DEVICE, STATUS_NO_SUCH_DEVICE};
+    /// use kmdf_test::kmdf_sys::{IRP_MJ_PNP, IRP_MN_START_DEVICE, STATUS_NO_SUCH_DEVICE};
     /// # fn example(scenario: kmdf_test::Scenario) {
     /// let scenario = scenario.without_device().lower_device(|request| {
     ///     if (request.major(), request.minor()) == (IRP_MJ_PNP, IRP_MN_START_DEVICE) {

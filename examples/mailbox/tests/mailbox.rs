@@ -7,9 +7,9 @@
 mod process;
 
 use kmdf::{Error, PoolAllocator, Tag};
-use kmdf_model as _;
+use kmdf_test::nt_model::File;
+use kmdf_test::{IoStatus, Kernel, Scenario};
 use mailbox::{INTERFACE, MESSAGE_BYTES, MESSAGES};
-use nt_model::{Config, Driver, File, IoStatus, Kernel};
 use process::ProcessAllocator;
 use std::alloc::Layout;
 
@@ -32,23 +32,14 @@ fn belongs_to_driver(layout: Layout) -> bool {
 
 static BYTES: [u8; MESSAGE_BYTES + 1] = [7; MESSAGE_BYTES + 1];
 
-fn with_file<T: Send + 'static>(test: impl FnOnce(&Kernel, &File) -> T + Send + 'static) -> T {
-    let run = nt_model::run(Config::default(), |kernel| {
-        let driver = kernel.load_driver("mailbox", mailbox::fx_driver_entry);
-        let driver = driver.expect("the driver loads");
-        let device = driver
-            .add_device(r"Root\mailbox")
-            .expect("the device starts");
-        let file = kernel
-            .open_interface(&INTERFACE.get())
-            .expect("the device opens");
-        let value = test(kernel, &file);
-        file.close();
-        device.remove().expect("nothing is open");
-        driver.unload().expect("nothing is left");
-        value
-    });
-    run.expect("no bug check")
+/// Opens the device. The model's own handle sends the test's buffers as they are: copies of them would be
+/// taken for the driver's allocations.
+fn with_file<T: Send + 'static>(user: impl FnOnce(&Kernel, &File) -> T + Send + 'static) -> T {
+    scenario().run(|test| user(test.kernel(), test.open(INTERFACE).as_model()))
+}
+
+fn scenario() -> Scenario {
+    Scenario::new("mailbox", mailbox::fx_driver_entry)
 }
 
 fn blocks(kernel: &Kernel) -> u64 {
@@ -132,40 +123,20 @@ fn an_exhausted_pool_refuses_the_write() {
     });
 }
 
-/// Each allocation from the load to the first read fails once, those of the framework included.
+/// Each allocation from the load to the unload fails once, those of the framework included.
 #[test]
 fn no_failing_allocation_stops_the_system_or_leaves_anything() {
-    let mut without_room = 0;
-    for failing in 1.. {
-        let injected = nt_model::run(Config::default(), move |kernel| {
-            kernel.fail_nth_allocation(failing);
-            if let Ok(driver) = kernel.load_driver("mailbox", mailbox::fx_driver_entry) {
-                use_device(kernel, &driver);
-                driver.unload().expect("nothing is left");
-            }
-            kernel.verifier().faults_injected
-        });
-        let injected = injected.expect("no bug check");
-        if injected == 0 {
-            break;
-        }
-        without_room += injected;
-    }
-    // The room for the messages and the message are two of them.
-    assert!(without_room > 2, "{without_room}");
-}
-
-fn use_device(kernel: &Kernel, driver: &Driver) {
-    let Ok(device) = driver.add_device(r"Root\mailbox") else {
-        return;
-    };
-    if let Ok(file) = kernel.open_interface(&INTERFACE.get()) {
+    let failed = scenario().each_allocation_fails(|test| {
+        let Ok(file) = test.try_open(INTERFACE) else {
+            return;
+        };
+        let file = file.as_model();
         let (status, information) = answer(file.write(&BYTES[..997], 0));
         assert_eq!(information, if status == 0 { 997 } else { 0 });
         let mut buffer = [0; 997];
         let (status, information) = answer(file.read(&mut buffer, 0));
         assert_eq!(information, if status == 0 { 997 } else { 0 });
-        file.close();
-    }
-    device.remove().expect("nothing is open");
+    });
+    // The room for the messages and the message are two of them.
+    assert!(failed > 2, "{failed}");
 }
