@@ -6,7 +6,7 @@ use kmdf::prelude::*;
 use kmdf::{Entry, SDDL_DEVOBJ_SYS_ALL_ADM_ALL};
 use zerocopy::IntoBytes;
 
-use crate::contract::{GET_STATISTICS, INTERFACE_CLASS, PACKET_BYTES, READ_PACKET, Statistics};
+use crate::interface::{GET_STATISTICS, INTERFACE_CLASS, PACKET_BYTES, READ_PACKET, Statistics};
 use crate::ring::{Packet, Ring};
 
 /// The device interface class by which a program finds the device.
@@ -225,7 +225,7 @@ impl Requests {
     }
 }
 
-/// The numbers of the contract are those of Microsoft's macro.
+/// The numbers of the interface are those of Microsoft's macro.
 const _: () = {
     const TYPE: u16 = FILE_DEVICE_UNKNOWN;
     assert!(READ_PACKET == ctl_code(TYPE, 0x800, Method::Buffered, Access::Read));

@@ -31,15 +31,15 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-mod contract;
 mod delivery;
 mod driver;
+mod interface;
 mod ring;
 
-pub use contract::{
+pub use driver::INTERFACE;
+pub use interface::{
     GET_STATISTICS, INTERFACE_CLASS, PACKET_BYTES, PACKETS, READ_PACKET, Statistics,
 };
-pub use driver::INTERFACE;
 
 kmdf::driver_entry!(driver::PacketRing);
 kmdf::panic_handler!();

@@ -2,8 +2,8 @@
 
 use kmdf::{Dispatch, LookasideList, Memory, NonPagedNx, PoolBox, Result, Tag};
 
-use crate::contract::PACKETS;
 use crate::delivery::Delivery;
+use crate::interface::PACKETS;
 
 /// A packet, in memory of the lookaside list.
 pub struct Packet {

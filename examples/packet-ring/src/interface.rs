@@ -1,8 +1,8 @@
-//! What a program needs to know of the driver. The client compiles this file, too.
+//! What the driver and the programs that use it agree on.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The device interface class by which a program finds the device.
+/// The class of the device interface, by which programs find the device.
 pub const INTERFACE_CLASS: u128 = 0xE07A_4C15_92BD_4D68_AF31_5B80_C6E2_137D;
 
 /// The number of packets that the ring holds.
