@@ -2,13 +2,7 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use wdfmem_ioctl::{
-    AllocateEntry, AnyCall, AssignBuffer, BulkWrite, Bytes, Call, Capabilities, Checksummed, Code,
-    Content, CopyBytes, CreateFromLookaside, CreateLookaside, CreateMemory, CreatePreallocated,
-    Created, Delete, DeleteExList, FreeEntry, InitializeExList, Level, ObjectKind, Operation,
-    Parent, QueryVersion, Routines, Statistics, StatisticsReply, Taken, Traits, Transform, Usage,
-    VersionReply, Write,
-};
+use wdfmem_ioctl::*;
 
 use crate::{
     arguments::number,
