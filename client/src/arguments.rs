@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: commands, options and help texts.
 
 use std::path::PathBuf;
 
@@ -85,13 +85,13 @@ pub enum Windows {
     /// Windows 10 1809, whose kernel has no exported lookaside calls and no ExAllocatePool2.
     #[value(name = "10-1809")]
     Windows10,
-    /// Windows 11 23H2.
+    /// Windows 11 23H2, whose kernel exports the lookaside calls.
     #[default]
     #[value(name = "11-23h2")]
     Windows11,
 }
 
-/// What to do.
+/// The commands of the client.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Self-test: makes every call and checks what must succeed and what must be rejected.
@@ -119,7 +119,7 @@ pub enum Command {
     ///
     /// `wdfmem script --help` describes the lines.
     Do {
-        /// The lines.
+        /// The lines of the script.
         #[arg(required = true, value_name = "LINE")]
         lines: Vec<String>,
     },
@@ -142,13 +142,13 @@ pub enum Command {
     ///
     /// PowerShell: `wdfmem completions powershell >> $PROFILE`
     Completions {
-        /// The shell.
+        /// The shell to print it for.
         shell: Shell,
     },
     /// Something on a Windows machine.
     #[command(flatten)]
     Vm(VmCommand),
-    /// One call.
+    /// A single call of the driver.
     #[command(flatten)]
     Call(CallCommand),
 }
@@ -220,7 +220,7 @@ pub fn line(arguments: impl IntoIterator<Item = String>) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-/// One line of a script, without what stands before the call.
+/// One line of a script, without the name and the expected status before the call.
 #[derive(Debug, Parser)]
 #[command(
     name = "",
@@ -229,25 +229,25 @@ pub fn line(arguments: impl IntoIterator<Item = String>) -> String {
     disable_version_flag = true
 )]
 pub struct Line {
-    /// The call.
+    /// The call, or a command for file objects.
     #[command(subcommand)]
     pub command: LineCommand,
 }
 
-/// What a line does.
+/// The commands in a line of a script.
 #[derive(Debug, Subcommand)]
 pub enum LineCommand {
-    /// Goes on with another file object, opened now if it is new.
+    /// Makes the following calls on another file object, opened now if it is new.
     File {
-        /// Its name in this script.
+        /// The name of the file object in this script.
         name: String,
     },
-    /// Closes a file object: the driver deletes what it leaves behind.
+    /// Closes a file object: the driver deletes its objects.
     Close {
-        /// Its name in this script.
+        /// The name of the file object in this script.
         name: String,
     },
-    /// One call.
+    /// A single call of the driver.
     #[command(flatten)]
     Call(CallCommand),
 }
@@ -258,7 +258,7 @@ pub fn number(text: &str) -> Result<u64, String> {
         Some(digits) => (digits, 16),
         None => (text, 10),
     };
-    // The standard library would take a sign, too.
+    // The standard library would accept a sign.
     Some(digits)
         .filter(|digits| digits.chars().all(|digit| digit.is_digit(radix)))
         .and_then(|digits| u64::from_str_radix(digits, radix).ok())

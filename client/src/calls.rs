@@ -1,4 +1,4 @@
-//! The calls as a person meets them: the arguments of each, the call that they make, and its reply as text and JSON.
+//! The calls on the command line: the arguments of each, the request they make, and its reply as text and JSON.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -15,93 +15,93 @@ use crate::{
 /// The arguments of each call, under the name that the contract gives it.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CallCommand {
-    /// Which version the driver is of, what it found and what it allows.
+    /// Queries the version and limits of the driver, and what the kernel exports.
     Version,
-    /// What is alive, for this file object and for the device.
+    /// Queries how many objects exist, for this file object and for the device.
     Statistics,
-    /// WdfMemoryCreate: memory from a pool.
+    /// WdfMemoryCreate: creates a memory object with a buffer from a pool.
     Create {
         #[command(flatten)]
         new: New,
-        /// What its object is a child of.
+        /// The parent of the memory object.
         #[arg(long, default_value = "file", value_parser = one_of(Parent::ALL, Parent::name))]
         parent: Parent,
-        /// Leave it as the pool gives it; the driver refuses to read it before it was written to.
+        /// Do not zero the buffer; the driver rejects reading it before it was written to.
         #[arg(long)]
         uninitialized: bool,
     },
-    /// WdfMemoryCreatePreallocated: a memory object over a buffer that the driver allocated.
+    /// WdfMemoryCreatePreallocated: creates a memory object over a buffer that the driver allocates.
     Preallocated {
         #[command(flatten)]
         new: New,
-        /// What its object is a child of.
+        /// The parent of the memory object.
         #[arg(long, default_value = "file", value_parser = one_of(Parent::ALL, Parent::name))]
         parent: Parent,
     },
     /// WdfMemoryAssignBuffer: gives preallocated memory another buffer, from the same pool.
     Assign {
-        /// The preallocated memory.
+        /// The handle of the preallocated memory.
         handle: String,
-        /// The buffer's size in bytes.
+        /// The size of the new buffer in bytes.
         #[arg(long, value_parser = number)]
         size: u64,
         #[command(flatten)]
         tag: TagArguments,
     },
-    /// WdfLookasideListCreate: a list that memory objects can be taken from.
+    /// WdfLookasideListCreate: creates a lookaside list for memory objects.
     List {
         #[command(flatten)]
         new: New,
     },
-    /// WdfMemoryCreateFromLookaside: memory from such a list.
+    /// WdfMemoryCreateFromLookaside: creates a memory object from such a list.
     Take {
-        /// The list.
+        /// The handle of the list.
         list: String,
     },
-    /// WdfObjectDelete: deletes memory or a list.
+    /// WdfObjectDelete: deletes a memory object or a lookaside list.
     Delete {
-        /// The memory or list.
+        /// The handle of the memory object or list.
         handle: String,
     },
-    /// ExInitializePagedLookasideList: an Ex list, or its nonpaged sibling.
+    /// ExInitializePagedLookasideList, or its nonpaged counterpart: initializes an Ex lookaside list.
     ExInitialize {
         #[command(flatten)]
         new: New,
-        /// Use the kernel's exported functions if it has them.
+        /// Use the functions that the kernel exports, if it does.
         #[arg(long)]
         exported: bool,
     },
-    /// ExAllocateFromPagedLookasideList: an entry of an Ex list.
+    /// ExAllocateFromPagedLookasideList: allocates an entry of an Ex lookaside list.
     ExAllocate {
-        /// The list.
+        /// The handle of the list.
         list: String,
     },
-    /// ExFreeToPagedLookasideList: gives an entry back.
+    /// ExFreeToPagedLookasideList: frees an entry to its list.
     ExFree {
-        /// The list that it came from.
+        /// The handle of the list that the entry was allocated from.
         list: String,
-        /// The entry.
+        /// The handle of the entry.
         entry: String,
     },
-    /// ExDeletePagedLookasideList: deletes an Ex list.
+    /// ExDeletePagedLookasideList: deletes an Ex lookaside list.
     ExDelete {
-        /// The list.
+        /// The handle of the list.
         list: String,
     },
-    /// Puts bytes into memory.
+    /// Writes bytes to memory.
     #[command(
         override_usage = "wdfmem write [OPTIONS] <HANDLE> <TEXT|--hex <HEX>|--pattern <LENGTH>>"
     )]
     Write {
-        /// The memory.
+        /// The handle of the memory.
         handle: String,
         #[command(flatten)]
         data: DataArguments,
-        /// Where the first byte goes.
+        /// The offset of the first byte in the memory.
         #[arg(long, default_value_t = 0, value_parser = number)]
         offset: u64,
     },
-    /// Takes bytes out of memory.
+    /// Reads bytes from memory.
     Read {
         #[command(flatten)]
         span: SpanArguments,
@@ -110,61 +110,61 @@ pub enum CallCommand {
     Fill {
         #[command(flatten)]
         span: SpanArguments,
-        /// The value.
+        /// The value of each byte.
         #[arg(long, default_value_t = 0, value_parser = byte)]
         byte: u8,
     },
     /// Copies bytes from one memory to another.
     Copy {
-        /// The memory to copy from.
+        /// The handle of the memory to copy from.
         source: String,
-        /// The memory to copy to.
+        /// The handle of the memory to copy to.
         target: String,
-        /// How many bytes; without it, all of the source's from its offset on.
+        /// The number of bytes; by default all of the source from its offset on.
         #[arg(long, value_parser = number)]
         length: Option<u64>,
-        /// The first byte's place in the source.
+        /// The offset in the source.
         #[arg(long, default_value_t = 0, value_parser = number)]
         source_offset: u64,
-        /// The first byte's place in the target.
+        /// The offset in the target.
         #[arg(long, default_value_t = 0, value_parser = number)]
         target_offset: u64,
     },
-    /// The CRC-32 of bytes of memory.
+    /// Computes the CRC-32 of bytes of memory.
     Checksum {
         #[command(flatten)]
         span: SpanArguments,
-        /// The interrupt request level at which the driver reads them.
+        /// The IRQL at which the driver reads them.
         #[arg(long, default_value = "passive", value_parser = one_of(Level::ALL, Level::name))]
         level: Level,
     },
-    /// Changes bytes in memory that belongs to the request.
+    /// Transforms bytes in memory whose parent is the request.
     Transform {
         #[command(flatten)]
         data: DataArguments,
-        /// What to do with them.
+        /// How to transform the bytes.
         #[arg(long, default_value = "reverse", value_parser = one_of(Operation::ALL, Operation::name))]
         operation: Operation,
-        /// What each byte is combined with by `xor`.
+        /// The byte that `xor` combines each byte with.
         #[arg(long, default_value_t = 0, value_parser = byte)]
         key: u8,
         #[command(flatten)]
         tag: TagArguments,
     },
-    /// Puts bytes into memory by direct I/O.
+    /// Writes bytes to memory by direct I/O.
     #[command(
         override_usage = "wdfmem bulk-write [OPTIONS] <HANDLE> <TEXT|--hex <HEX>|--pattern <LENGTH>>"
     )]
     BulkWrite {
-        /// The memory.
+        /// The handle of the memory.
         handle: String,
         #[command(flatten)]
         data: DataArguments,
-        /// Where the first byte goes.
+        /// The offset of the first byte in the memory.
         #[arg(long, default_value_t = 0, value_parser = number)]
         offset: u64,
     },
-    /// Takes bytes out of memory by direct I/O.
+    /// Reads bytes from memory by direct I/O.
     BulkRead {
         #[command(flatten)]
         span: SpanArguments,
@@ -172,7 +172,7 @@ pub enum CallCommand {
 }
 
 impl CallCommand {
-    /// The call that these arguments ask for, and its data.
+    /// The request that these arguments describe, and its data.
     ///
     /// # Errors
     /// What is wrong with a handle's name.
@@ -320,9 +320,55 @@ impl CallCommand {
     }
 }
 
+/// The Windows calls for Ex lookaside lists of one pool.
+#[derive(Clone, Copy, Debug)]
+pub struct ExCalls {
+    /// The call that initializes a list.
+    pub initialize: &'static str,
+    /// The call that allocates an entry.
+    pub allocate: &'static str,
+    /// The call that frees an entry to its list.
+    pub free: &'static str,
+    /// The call that deletes a list.
+    pub delete: &'static str,
+}
+
+impl ExCalls {
+    /// The calls for lists of this pool.
+    pub const fn of(pool: PoolKind) -> Self {
+        match pool {
+            PoolKind::Paged => Self {
+                initialize: "ExInitializePagedLookasideList",
+                allocate: "ExAllocateFromPagedLookasideList",
+                free: "ExFreeToPagedLookasideList",
+                delete: "ExDeletePagedLookasideList",
+            },
+            PoolKind::NonPaged => Self {
+                initialize: "ExInitializeNPagedLookasideList",
+                allocate: "ExAllocateFromNPagedLookasideList",
+                free: "ExFreeToNPagedLookasideList",
+                delete: "ExDeleteNPagedLookasideList",
+            },
+        }
+    }
+}
+
+/// The Windows call that a call is about. For Ex lookaside lists that depends on the pool of the list.
+pub fn windows_call(call: &AnyCall, names: &Names) -> &'static str {
+    let of_list = |list| names.pool(list).map(ExCalls::of);
+    let named = match call {
+        AnyCall::InitializeExList(call) => Some(ExCalls::of(call.pool).initialize),
+        AnyCall::AllocateEntry(call) => of_list(call.list).map(|calls| calls.allocate),
+        AnyCall::FreeEntry(call) => of_list(call.list).map(|calls| calls.free),
+        AnyCall::DeleteExList(call) => of_list(call.list).map(|calls| calls.delete),
+        _ => None,
+    };
+    named.unwrap_or(call.code().info().windows_call)
+}
+
 /// A reply as text and JSON.
 trait Render: Sized {
-    /// Whether a call with this reply makes an object, whose handle can have a name.
+    /// Whether a call with this reply creates an object, whose handle can be named.
     const MAKES_OBJECT: bool = false;
 
     /// `None` if the driver's output is not such a reply.
@@ -342,7 +388,7 @@ macro_rules! of_each_call {
             rendered.unwrap_or_else(|| Rendered::unexpected(&reply.output))
         }
 
-        /// Whether a call makes an object, or gives it a new buffer, if it succeeds.
+        /// Whether a call creates an object, or assigns it a new buffer, if it succeeds.
         pub const fn makes_object(code: Code) -> bool {
             match code {
                 $(Code::$call => <<wdfmem_ioctl::$call as Call>::Reply as Render>::MAKES_OBJECT,)*
@@ -371,7 +417,7 @@ impl Render for Taken {
     fn render(reply: &Reply) -> Option<Rendered> {
         Some(Rendered {
             json: json!({ "taken": reply.information }),
-            text: format!("{} bytes taken", reply.information),
+            text: format!("{} bytes written", reply.information),
         })
     }
 }
@@ -383,9 +429,9 @@ impl Render for Created {
         let created: Self = reply.parse()?;
         let (handle, size, traits) = (created.handle(), created.size, created.traits());
         let alignment = if traits.contains(Traits::PAGE_ALIGNED) {
-            ", at the beginning of a page"
+            ", page-aligned"
         } else if traits.contains(Traits::ALIGNED) {
-            ", at a multiple of 16"
+            ", aligned to 16 bytes"
         } else {
             ""
         };
@@ -432,9 +478,12 @@ impl Render for VersionReply {
                 "device": count_json(device),
             }),
             text: format!(
-                "version {version}; the kernel {} the lookaside calls\n\
-                 an object may have {object} bytes, a call may carry {transfer}\n\
-                 a file object may have {}, the device {}",
+                "interface version: {version}\n\
+                 lookaside functions: the kernel {} them\n\
+                 limit of an object: {object} bytes\n\
+                 limit of a call: {transfer} bytes\n\
+                 limit of a file object: {}\n\
+                 limit of the device: {}",
                 if exports {
                     "exports"
                 } else {
@@ -457,12 +506,13 @@ impl Render for StatisticsReply {
             let kinds = ObjectKind::ALL.iter().zip(counts);
             kinds.map(|(kind, (file, device))| (kind.name(), count(*file), count(*device)))
         };
-        let each: String = kinds()
-            .map(|(kind, file, device)| {
-                let (file, device) = (count_text(file), count_text(device));
-                format!("{kind:<17} here {file}, on the device {device}\n")
-            })
-            .collect();
+        let row = |(kind, file, device): (&str, Count, Count)| {
+            format!(
+                "{kind:16} {:>4} {:>8}  {:>6} {:>8}\n",
+                file.0, file.1, device.0, device.1
+            )
+        };
+        let rows: String = kinds().chain([("total", file, device)]).map(row).collect();
         Some(Rendered {
             json: json!({
                 "kinds": kinds()
@@ -478,10 +528,10 @@ impl Render for StatisticsReply {
                 "list_misses": misses.get(),
             }),
             text: format!(
-                "{each}counted against quotas: here {}, on the device {}\n\
-                 Ex lists: {hits} hits, {misses} misses",
-                count_text(file),
-                count_text(device)
+                "{:16} {:>4} {:>8}  {:>6} {:>8}\n\
+                 {rows}\
+                 Ex lookaside lists: {hits} hits, {misses} misses",
+                "objects", "file", "bytes", "device", "bytes"
             ),
         })
     }
@@ -499,5 +549,5 @@ fn count_json((objects, bytes): Count) -> Value {
 }
 
 fn count_text((objects, bytes): Count) -> String {
-    format!("{objects} objects with {bytes} bytes")
+    format!("{objects} objects, {bytes} bytes")
 }

@@ -5,12 +5,14 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::report::table::width;
+
 /// A reply as text and JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rendered {
-    /// For programs; null if there is nothing to show.
+    /// JSON for programs; null if there is nothing to show.
     pub json: Value,
-    /// For people.
+    /// Lines of text for people.
     pub text: String,
 }
 
@@ -42,17 +44,20 @@ impl fmt::Display for Rendered {
     }
 }
 
-/// Two digits for each byte.
+/// Hexadecimal digits, two for each byte.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How many bytes a person is shown.
+/// How many bytes are printed as text.
 const SHOWN: usize = 256;
 
-/// Bytes in lines of 16, as digits and as characters.
+/// Bytes as hexadecimal digits and as characters, in lines of 16, or of 8 or 4 where the terminal is narrow.
 pub fn dump(bytes: &[u8]) -> String {
-    let rows = bytes.chunks(16).take(SHOWN / 16).enumerate();
+    // The indent, the offset, three characters for each byte's digits and one for its character.
+    let fits = |each: &usize| 2 + 8 + 3 * each + 1 + each <= width();
+    let each = [16, 8].into_iter().find(fits).unwrap_or(4);
+    let rows = bytes.chunks(each).take(SHOWN / each).enumerate();
     let mut lines: Vec<String> = rows
         .map(|(row, chunk)| {
             let text: String = chunk
@@ -66,11 +71,20 @@ pub fn dump(bytes: &[u8]) -> String {
                 })
                 .collect();
             let digits: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{:06x}  {:<47}  {text}", row * 16, digits.join(" "))
+            let line = format!(
+                "{:06x}  {:<digits_width$}  {text}",
+                row * each,
+                digits.join(" "),
+                digits_width = 3 * each - 1
+            );
+            line.trim_end().to_owned()
         })
         .collect();
     if bytes.len() > SHOWN {
-        lines.push(format!("… and {} more", bytes.len() - SHOWN));
+        lines.push(format!(
+            "… and {} more bytes; --json prints all",
+            bytes.len() - SHOWN
+        ));
     }
     lines.join("\n")
 }

@@ -1,10 +1,10 @@
-//! Runs commands one after another: what a line says, and the names and file objects it refers to.
+//! Scripts: parses lines, makes their calls, and keeps the names of handles and file objects.
 
 use std::collections::HashMap;
 
 use clap::Parser;
 use serde::Serialize;
-use wdfmem_ioctl::{Created, Handle, Message, Span, Status};
+use wdfmem_ioctl::{AnyCall, Created, Handle, Message, PoolKind, Span, Status};
 
 use crate::{
     arguments::{self, Line, LineCommand},
@@ -16,25 +16,25 @@ use crate::{
     values::SpanArguments,
 };
 
-/// What one line did.
+/// A call of a script and its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// The line.
+    /// The line of the script.
     pub line: String,
     /// The Windows call that it is about.
     pub call: &'static str,
-    /// The status that it should end with.
+    /// The status that the call should end with.
     pub expected: String,
-    /// The status that it ended with.
+    /// The status that the call ended with.
     pub status: String,
-    /// Whether it ended as the line expects.
+    /// Whether the call ended with the expected status.
     pub ok: bool,
-    /// The reply.
+    /// The decoded reply of the call.
     #[serde(skip_serializing_if = "Rendered::is_nothing")]
     pub reply: Rendered,
 }
 
-/// A script under way.
+/// The state of a script: open file objects and named handles.
 pub struct Script<'a> {
     system: &'a dyn System,
     files: HashMap<String, Box<dyn File>>,
@@ -42,21 +42,24 @@ pub struct Script<'a> {
     names: Names,
 }
 
-/// The handles that a script has names for, and the sizes of their objects.
+/// The handles that a script has named, with the sizes and pools of their objects.
 #[derive(Debug, Default)]
 pub struct Names {
     handles: HashMap<String, Handle>,
     sizes: HashMap<Handle, u64>,
+    pools: HashMap<Handle, PoolKind>,
 }
 
-/// The first file object's name.
+/// The name of the first file object.
 const MAIN: &str = "main";
 
 /// The name of the newest handle.
 const NEWEST: &str = "it";
 
-/// A line's parts.
-struct Parsed {
+/// A parsed line of a script.
+#[derive(Debug)]
+pub struct Statement {
+    line: String,
     name: Option<String>,
     expected: Status,
     command: LineCommand,
@@ -75,58 +78,52 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// Runs one line; `None` if it has nothing to run.
+    /// Runs one line; `None` if it contains no call.
     pub fn line(&mut self, line: &str) -> Result<Option<Step>, Failure> {
-        let words = words(line).map_err(|what| in_line(line, &what))?;
-        if words.is_empty() {
-            return Ok(None);
-        }
-        let Parsed {
+        let statement = Statement::parse(line)?;
+        statement.map(|statement| self.run(&statement)).transpose()
+    }
+
+    /// Runs a parsed line.
+    pub fn run(&mut self, statement: &Statement) -> Result<Step, Failure> {
+        let Statement {
+            line,
             name,
             expected,
             command,
-        } = parse(&words).map_err(|what| in_line(line, &what))?;
-        if let (Some(name), LineCommand::File { .. } | LineCommand::Close { .. }) =
-            (&name, &command)
+        } = statement;
+        let expected = *expected;
+        if let (Some(name), LineCommand::File { .. } | LineCommand::Close { .. }) = (name, command)
         {
             return Err(makes_no_object(line, name));
         }
         match command {
             LineCommand::File { name } => {
-                if !self.files.contains_key(&name) {
+                if !self.files.contains_key(name) {
                     self.files.insert(name.clone(), self.system.open()?);
                 }
-                self.current = name;
-                Ok(Some(step(
-                    line,
-                    "CreateFile",
-                    Status::SUCCESS,
-                    expected,
-                    Rendered::default(),
-                )))
+                self.current.clone_from(name);
+                let reply = Rendered::default();
+                Ok(step(line, "CreateFile", Status::SUCCESS, expected, reply))
             }
             LineCommand::Close { name } => {
-                if self.files.remove(&name).is_none() {
-                    return Err(in_line(line, &format!("no file object is called `{name}`")));
+                if self.files.remove(name).is_none() {
+                    return Err(in_line(
+                        line,
+                        &format!("no file object is named `{name}`; `file {name}` opens one"),
+                    ));
                 }
-                if self.current == name {
+                if self.current == *name {
                     MAIN.clone_into(&mut self.current);
                 }
-                Ok(Some(step(
-                    line,
-                    "CloseHandle",
-                    Status::SUCCESS,
-                    expected,
-                    Rendered::default(),
-                )))
+                let reply = Rendered::default();
+                Ok(step(line, "CloseHandle", Status::SUCCESS, expected, reply))
             }
-            LineCommand::Call(command) => self
-                .call(line, &command, name.as_deref(), expected)
-                .map(Some),
+            LineCommand::Call(command) => self.call(line, command, name.as_deref(), expected),
         }
     }
 
-    /// Runs one call.
+    /// Makes a call and compares its status with the expected one.
     pub fn call(
         &mut self,
         line: &str,
@@ -147,16 +144,19 @@ impl<'a> Script<'a> {
         let file = self
             .files
             .get(&self.current)
-            .ok_or_else(|| in_line(line, "that file object was closed; begin with `file NAME`"))?;
+            .ok_or_else(|| in_line(line, "the file object is closed; open one with `file NAME`"))?;
         let reply = session::call(file.as_ref(), message);
         if calls::makes_object(code)
             && let Some(created) = reply.parse::<Created>()
         {
             self.names.add(created.handle(), created.size.get(), name);
+            if let AnyCall::InitializeExList(list) = call {
+                self.names.pools.insert(created.handle(), list.pool);
+            }
         }
         Ok(step(
             line,
-            message.info().windows_call,
+            calls::windows_call(&call, &self.names),
             reply.status,
             expected,
             calls::render(code, &reply),
@@ -172,7 +172,7 @@ impl Names {
         }
     }
 
-    /// The bytes that these arguments mean.
+    /// The range of bytes that these arguments describe.
     pub fn span(&self, span: &SpanArguments) -> Result<Span, String> {
         let handle = self.handle(&span.handle)?;
         Ok(Span {
@@ -184,14 +184,19 @@ impl Names {
         })
     }
 
-    /// How many bytes an object has from an offset on.
+    /// The number of bytes in an object from an offset on.
     pub fn rest(&self, handle: Handle, offset: u64) -> u64 {
-        // One byte of what this script did not make: the driver is asked, and refuses it.
+        // The size of an object that this script did not create is unknown: with one byte, the driver decides.
         let size = self.sizes.get(&handle).copied();
         size.map_or(1, |size| size.saturating_sub(offset))
     }
 
-    /// What a name stands for; a number stands for the handle with that number.
+    /// The pool of an Ex lookaside list that this script initialized.
+    pub fn pool(&self, list: Handle) -> Option<PoolKind> {
+        self.pools.get(&list).copied()
+    }
+
+    /// The handle that a name stands for; a number stands for the handle with that number.
     pub fn handle(&self, name: &str) -> Result<Handle, String> {
         if let Some(handle) = self.handles.get(name) {
             return Ok(*handle);
@@ -202,7 +207,7 @@ impl Names {
         match number {
             Some(number) => Ok(Handle::from_number(number)),
             None => Err(format!(
-                "nothing is called `{name}`; name a handle where it is made, as in \
+                "no handle is named `{name}`; name a handle where it is created, as in \
                  `{name} = create --size 64`"
             )),
         }
@@ -223,17 +228,29 @@ fn step(line: &str, call: &'static str, status: Status, expected: Status, reply:
 fn in_line(line: &str, what: &str) -> Failure {
     Failure::usage(
         format!("in `{}`: {}", line.trim(), what.trim_end()),
-        "`wdfmem script --help` says what a line may be, `wdfmem CALL --help` what a call takes",
+        "`wdfmem script --help` describes the lines of a script, `wdfmem CALL --help` the arguments of a call",
     )
 }
 
 fn makes_no_object(line: &str, name: &str) -> Failure {
-    let what = format!("this makes no object that could be called `{name}`");
+    let what = format!("this call creates no object that could be named `{name}`");
     in_line(line, &what)
 }
 
-/// Takes a line's words apart into what stands before the call, and the call.
-fn parse(words: &[String]) -> Result<Parsed, String> {
+impl Statement {
+    /// Parses a line; `None` if it contains no call.
+    pub fn parse(line: &str) -> Result<Option<Self>, Failure> {
+        words(line)
+            .and_then(|words| {
+                let words = Some(words).filter(|words| !words.is_empty());
+                words.map(|words| parse(line, &words)).transpose()
+            })
+            .map_err(|what| in_line(line, &what))
+    }
+}
+
+/// Parses the words of a line: an expected status, a name, and the call.
+fn parse(line: &str, words: &[String]) -> Result<Statement, String> {
     let mut words = words;
     let mut expected = Status::SUCCESS;
     if let [first, status, rest @ ..] = words
@@ -255,13 +272,15 @@ fn parse(words: &[String]) -> Result<Parsed, String> {
         words = rest;
     }
     if words.is_empty() {
-        return Err("no call follows".to_owned());
+        return Err("there is no call after it; give one, such as `create --size 64`".to_owned());
     }
-    let line = Line::try_parse_from(words).map_err(|error| error.render().to_string())?;
-    Ok(Parsed {
+    let Line { command } =
+        Line::try_parse_from(words).map_err(|error| error.render().to_string())?;
+    Ok(Statement {
+        line: line.to_owned(),
         name,
         expected,
-        command: line.command,
+        command,
     })
 }
 
@@ -269,11 +288,11 @@ fn parse(words: &[String]) -> Result<Parsed, String> {
 fn status_of(name: &str) -> Result<Status, String> {
     let known = |status: &Status| status.name().is_some_and(|known| known == name);
     Status::ALL.iter().copied().find(known).ok_or_else(|| {
-        format!("`{name}` is no status of this interface, such as STATUS_INVALID_HANDLE")
+        format!("`{name}` is not a status of this interface, such as STATUS_INVALID_HANDLE")
     })
 }
 
-/// Splits a line at blanks, but not within quotation marks, and drops what follows `#`.
+/// Splits a line at blanks outside quotation marks, up to a comment.
 fn words(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -293,7 +312,7 @@ fn words(line: &str) -> Result<Vec<String>, String> {
         }
     }
     if quote.is_some() {
-        return Err("a quotation mark is not closed".to_owned());
+        return Err("a quotation mark is not closed; close it".to_owned());
     }
     words.extend(word);
     Ok(words)
@@ -321,13 +340,13 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_call_is_understood() {
-        let line = words("expect STATUS_INVALID_PARAMETER m = create --size 0").unwrap();
-        let parsed = parse(&line).unwrap();
+    fn the_name_and_the_expected_status_before_a_call_are_parsed() {
+        let parse = |line| Statement::parse(line).map(Option::unwrap);
+        let parsed = parse("expect STATUS_INVALID_PARAMETER m = create --size 0").unwrap();
         assert_eq!(parsed.name.as_deref(), Some("m"));
         assert_eq!(parsed.expected, Status::INVALID_PARAMETER);
-        assert!(parse(&words("expect STATUS_SUNNY version").unwrap()).is_err());
-        assert!(parse(&words("7 = create --size 1").unwrap()).is_err());
-        assert!(parse(&words("juggle m").unwrap()).is_err());
+        assert!(parse("expect STATUS_SUNNY version").is_err());
+        assert!(parse("7 = create --size 1").is_err());
+        assert!(parse("juggle m").is_err());
     }
 }

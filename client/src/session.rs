@@ -5,20 +5,20 @@ use zerocopy::FromBytes;
 
 use crate::system::{Completion, File};
 
-/// Fills output buffers beforehand, so that a byte the driver did not write is seen to be untouched.
+/// Fills output buffers beforehand, so that a byte that the driver did not write can be recognised.
 pub const UNTOUCHED: u8 = 0xCC;
 
-/// What came back.
+/// How a call was completed, with its output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The status.
+    /// The `NTSTATUS` of the request.
     pub status: Status,
-    /// How many bytes the driver said were transferred.
+    /// How many bytes the driver reported as transferred.
     pub information: usize,
-    /// The output, as long as the driver said it is; none with `METHOD_IN_DIRECT`, whose second buffer
+    /// The output, of the length that the driver reported; none with `METHOD_IN_DIRECT`, whose second buffer
     /// is input.
     pub output: Vec<u8>,
-    /// Whether the driver left the buffer beyond that alone, and reported no more bytes than it has.
+    /// Whether the driver left the rest of the buffer unchanged, and reported no more bytes than it has.
     pub output_tail_untouched: bool,
 }
 
@@ -46,16 +46,16 @@ pub fn call<'a>(file: &dyn File, call: impl Into<Message<'a>>) -> Reply {
     call_with(file, message, second)
 }
 
-/// The longest buffer that is tried: longer than any that a call takes.
+/// The longest buffer that the client sends: longer than any that a call accepts.
 pub const LONGEST: usize = 16 << 20;
 
-/// Sends a call with a second buffer of the caller's.
+/// Sends a call with this second buffer.
 pub fn call_with<'a>(file: &dyn File, call: impl Into<Message<'a>>, second: Vec<u8>) -> Reply {
     let message = call.into();
     send(file, message.code().number(), &encode(message), second)
 }
 
-/// The bytes of a request.
+/// The encoded bytes of a request.
 pub fn encode<'a>(call: impl Into<Message<'a>>) -> Vec<u8> {
     let message = call.into();
     let mut request = vec![0; message.encoded_length()];
@@ -68,7 +68,7 @@ pub fn encode<'a>(call: impl Into<Message<'a>>) -> Vec<u8> {
     request
 }
 
-/// Sends bytes as they are.
+/// Sends a request as raw bytes.
 pub fn send(file: &dyn File, code: u32, request: &[u8], mut output: Vec<u8>) -> Reply {
     let before = output.clone();
     let Completion {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::{EXIT_INTERRUPTED, Failure},
-    script::{Script, Step},
+    script::{Script, Statement, Step},
     system::System,
 };
 
@@ -108,15 +108,19 @@ pub fn end_on_interrupt() {
 /// Makes at least `calls` calls, in whole rounds, until one does not end as expected.
 pub fn run(system: &dyn System, calls: u64, progress: &ProgressBar) -> Result<Outcome, Failure> {
     let mut script = Script::new(system)?;
+    let round = ROUND
+        .iter()
+        .filter_map(|line| Statement::parse(line).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
     let before = memory(&mut script)?;
     let start = Instant::now();
     let mut made = 0;
     let mut failed = None;
     'rounds: while made < calls && !INTERRUPTED.load(Ordering::Relaxed) {
-        for line in ROUND {
-            let step = script.line(line)?;
+        for statement in &round {
+            let step = script.run(statement)?;
             made += 1;
-            if let Some(step) = step.filter(|step| !step.ok) {
+            if !step.ok {
                 failed = Some(step);
                 break 'rounds;
             }

@@ -8,13 +8,13 @@ use wdfmem_ioctl::{PoolKind, Tag};
 
 use crate::{arguments::number, session::LONGEST};
 
-/// What a new buffer is like.
+/// The size, pool and tag of a new buffer.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct New {
-    /// Its size in bytes.
+    /// The size of the buffer in bytes.
     #[arg(long, value_parser = number)]
     pub size: u64,
-    /// Its pool.
+    /// The pool of the buffer.
     #[arg(long, default_value = "nonpaged", value_parser = one_of(PoolKind::ALL, PoolKind::name))]
     pub pool: PoolKind,
     #[command(flatten)]
@@ -24,27 +24,27 @@ pub struct New {
 /// The tag of a new buffer.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct TagArguments {
-    /// The pool tag of the memory, one to four ASCII characters; without it, the driver's default.
+    /// The pool tag, one to four ASCII characters [default: the driver's tag].
     #[arg(long, value_parser = tag)]
     tag: Option<Tag>,
 }
 
 impl TagArguments {
-    /// The tag, or the default.
+    /// The given tag, or the driver's default.
     pub fn tag(self) -> Tag {
         self.tag.unwrap_or(Tag::DEFAULT)
     }
 }
 
-/// Some bytes of memory.
+/// A range of bytes in memory.
 #[derive(Clone, Debug, Args)]
 pub struct SpanArguments {
-    /// The memory.
+    /// The handle of the memory.
     pub handle: String,
-    /// The first byte's place.
+    /// The offset of the first byte.
     #[arg(long, default_value_t = 0, value_parser = number)]
     pub offset: u64,
-    /// How many bytes; without it, all from the offset on.
+    /// The number of bytes; by default all from the offset on.
     #[arg(long, value_parser = number)]
     pub length: Option<u64>,
 }
@@ -53,12 +53,12 @@ pub struct SpanArguments {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct DataArguments {
-    /// As text.
+    /// The bytes as text.
     text: Option<String>,
-    /// As hexadecimal digits, two for each byte.
+    /// The bytes as hexadecimal digits, two for each byte.
     #[arg(long, value_parser = hexadecimal)]
     hex: Option<Hexadecimal>,
-    /// As so many bytes of a pattern.
+    /// This many bytes of a test pattern.
     #[arg(long, value_name = "LENGTH", value_parser = length)]
     pattern: Option<usize>,
 }
@@ -67,7 +67,7 @@ pub struct DataArguments {
 struct Hexadecimal(Vec<u8>);
 
 impl DataArguments {
-    /// The bytes.
+    /// The bytes to send.
     pub fn bytes(&self) -> Vec<u8> {
         if let Some(Hexadecimal(bytes)) = &self.hex {
             bytes.clone()
@@ -79,7 +79,7 @@ impl DataArguments {
     }
 }
 
-/// How many bytes of a pattern are made.
+/// The length of a test pattern.
 fn length(text: &str) -> Result<usize, String> {
     usize::try_from(number(text)?)
         .ok()
@@ -115,7 +115,7 @@ fn tag(text: &str) -> Result<Tag, String> {
         .ok_or_else(|| "give one to four ASCII characters, a letter or digit among them".to_owned())
 }
 
-/// Takes the name of one of these values, which the help lists.
+/// Parses the name of one of these values; the help lists them.
 pub fn one_of<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     name: fn(T) -> &'static str,

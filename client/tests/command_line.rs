@@ -204,7 +204,7 @@ fn a_script_comes_from_standard_input_or_a_file() {
         text(&output.stderr)
     );
     assert!(text(&output.stdout).contains("hello there"));
-    assert!(text(&output.stdout).contains("100 bytes taken"));
+    assert!(text(&output.stdout).contains("100 bytes written"));
 
     let path = std::env::temp_dir().join(format!("wdfmem-script-{}", std::process::id()));
     std::fs::write(&path, SCRIPT).expect("the script is written");
@@ -274,13 +274,13 @@ fn without_a_length_all_bytes_are_read_by_name_or_by_number() {
 fn wrong_usage_is_rejected_with_what_to_do_instead() {
     let cases: [(&[&str], &str); 17] = [
         (&["script", "."], "name a file"),
-        (&["do", "m ="], "no call follows"),
-        (&["do", "expect STATUS_SUCCESS"], "no call follows"),
+        (&["do", "m ="], "there is no call"),
+        (&["do", "expect STATUS_SUCCESS"], "there is no call"),
         (&["write", "1", "--hex", "+1+2"], "hexadecimal digits"),
         (&["read", "1", "--offset", "+1"], "give a number"),
         (&["transform", "--pattern", "0x10000000000"], "at most"),
-        (&["do", "m = version"], "makes no object"),
-        (&["do", "m = file other"], "makes no object"),
+        (&["do", "m = version"], "creates no object"),
+        (&["do", "m = file other"], "creates no object"),
         (&["juggle"], "--help"),
         (&["create"], "--size"),
         (&["create", "--size", "many"], "give a number"),
@@ -293,8 +293,8 @@ fn wrong_usage_is_rejected_with_what_to_do_instead() {
             "four ASCII characters",
         ),
         (&["write", "m", "--hex", "0"], "hexadecimal digits"),
-        (&["do", "read m"], "name a handle where it is made"),
-        (&["do", "expect STATUS_SUNNY version"], "no status"),
+        (&["do", "read m"], "name a handle where it is created"),
+        (&["do", "expect STATUS_SUNNY version"], "not a status"),
         (&["script", "no-such-file"], "name a file"),
     ];
     for (arguments, help) in cases {
@@ -709,6 +709,57 @@ fn help_says_where_the_driver_runs_and_what_the_exit_codes_mean() {
         "Examples:",
     ] {
         assert!(printed.contains(said), "{said} in {printed}");
+    }
+}
+
+#[test]
+fn calls_on_a_nonpaged_ex_list_are_named_after_its_pool() {
+    for (pool, expected) in [
+        (
+            "nonpaged",
+            "ExInitializeNPagedLookasideList ExAllocateFromNPagedLookasideList ExFreeToNPagedLookasideList ExDeleteNPagedLookasideList",
+        ),
+        (
+            "paged",
+            "ExInitializePagedLookasideList ExAllocateFromPagedLookasideList ExFreeToPagedLookasideList ExDeletePagedLookasideList",
+        ),
+    ] {
+        let create = format!("l = ex-initialize --size 64 --pool {pool}");
+        let lines = [
+            "--json",
+            "do",
+            &create,
+            "e = ex-allocate l",
+            "ex-free l e",
+            "ex-delete l",
+        ];
+        let output = run(&lines, "");
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let calls: Vec<String> = text(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+            .map(|step| step["call"].as_str().expect("a call").to_owned())
+            .collect();
+        assert_eq!(calls.join(" "), expected);
+    }
+}
+
+#[test]
+fn replies_fit_every_width() {
+    let lines = [
+        "do",
+        "m = create --size 64",
+        "write m --pattern 64",
+        "read m",
+        "statistics",
+        "version",
+    ];
+    for width in [40, 60, 80, 120] {
+        let output = run_with(&[("COLUMNS", &width.to_string())], &lines);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        for line in text(&output.stdout).lines() {
+            assert!(line.chars().count() <= width, "in {width}: {line}");
+        }
     }
 }
 

@@ -232,9 +232,11 @@ fn print_step(step: &Step, json: bool) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     let style = if step.ok { GOOD } else { BAD };
     writeln!(out, "{QUIET}>{QUIET:#} {}", step.line)?;
+    let fits = step.status.len() + step.call.len() + 4 <= table::width();
+    let gap = if fits { "  " } else { "\n  " };
     writeln!(
         out,
-        "  {style}{}{style:#}  {QUIET}{}{QUIET:#}",
+        "  {style}{}{style:#}{gap}{QUIET}{}{QUIET:#}",
         step.status, step.call
     )?;
     if !step.ok {
@@ -242,7 +244,12 @@ fn print_step(step: &Step, json: bool) -> io::Result<()> {
     }
     if !step.reply.is_nothing() {
         for line in step.reply.to_string().lines() {
-            writeln!(out, "  {line}")?;
+            let line = format!("  {line}");
+            if line.chars().count() <= table::width() {
+                writeln!(out, "{line}")?;
+            } else {
+                print_text(&mut out, Style::new(), &line)?;
+            }
         }
     }
     Ok(())

@@ -3,28 +3,9 @@
 use wdfmem_ioctl::*;
 
 use super::checker::Checker;
+use crate::calls::ExCalls;
 
-/// The Windows calls for paged or for nonpaged lists.
-struct Calls {
-    initialize: &'static str,
-    allocate: &'static str,
-    free: &'static str,
-    delete: &'static str,
-}
-
-const PAGED: Calls = Calls {
-    initialize: "ExInitializePagedLookasideList",
-    allocate: "ExAllocateFromPagedLookasideList",
-    free: "ExFreeToPagedLookasideList",
-    delete: "ExDeletePagedLookasideList",
-};
-
-const NONPAGED: Calls = Calls {
-    initialize: "ExInitializeNPagedLookasideList",
-    allocate: "ExAllocateFromNPagedLookasideList",
-    free: "ExFreeToNPagedLookasideList",
-    delete: "ExDeleteNPagedLookasideList",
-};
+const PAGED: ExCalls = ExCalls::of(PoolKind::Paged);
 
 /// The tag of this chapter's entries.
 fn tag() -> Tag {
@@ -48,10 +29,10 @@ fn allocate(list: Handle) -> Message<'static> {
 pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
     checker.chapter(chapter);
     which_way(checker);
-    list(checker, PoolKind::Paged, Routines::Inline, &PAGED);
-    list(checker, PoolKind::NonPaged, Routines::Inline, &NONPAGED);
+    list(checker, PoolKind::Paged, Routines::Inline);
+    list(checker, PoolKind::NonPaged, Routines::Inline);
     if checker.system.exports_work() {
-        list(checker, PoolKind::Paged, Routines::Exported, &PAGED);
+        list(checker, PoolKind::Paged, Routines::Exported);
     }
     checker.about(Some(PAGED.initialize));
     for (what, size) in [
@@ -101,7 +82,8 @@ fn which_way(checker: &mut Checker<'_>) {
     );
 }
 
-fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &Calls) {
+fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines) {
+    let calls = ExCalls::of(pool);
     let size = 80;
     let way = match routines {
         Routines::Inline => "by inline functions",
@@ -151,7 +133,7 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, routines: Routines, calls: &C
     checker.about(None);
 }
 
-fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handle, calls: &Calls) {
+fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handle, calls: ExCalls) {
     let other = checker.make_unchecked(initialize(pool, 80, Routines::Inline));
     checker.about(Some(calls.free));
     let elsewhere = Message::from(FreeEntry {
@@ -192,7 +174,7 @@ fn freeing(checker: &mut Checker<'_>, pool: PoolKind, list: Handle, entry: Handl
 }
 
 /// A list hands out a freed entry again, or allocates one from the pool.
-fn reuse(checker: &mut Checker<'_>, list: Handle, calls: &Calls) {
+fn reuse(checker: &mut Checker<'_>, list: Handle, calls: ExCalls) {
     let counters = |checker: &Checker<'_>| {
         checker
             .send(Statistics {})
