@@ -116,14 +116,14 @@ fn first_cycle(report: &mut Report, session: &Session<'_>, root: &Path, calls: u
     report.step("same as the model", || {
         Ok(((), same_as_model(session, root)?))
     })?;
-    report.step("tour", || {
+    report.step("self-test", || {
         let outcome = session.client_succeeds(&["selftest"], SHORT)?;
         Ok((
             (),
             format!("exit code 0, {} lines", outcome.output.lines().count()),
         ))
     })?;
-    report.step("tour as JSON", || {
+    report.step("self-test as JSON", || {
         let outcome = session.client_succeeds(&["--json", "selftest"], SHORT)?;
         Ok(((), rows(&outcome.output)?))
     })?;
@@ -210,7 +210,7 @@ fn array(value: &Value) -> Result<&Vec<Value>> {
 
 fn second_cycle(report: &mut Report, session: &Session<'_>) -> Result<()> {
     install(report, session)?;
-    report.step("tour", || {
+    report.step("self-test", || {
         session.client_succeeds(&["selftest"], SHORT)?;
         Ok(((), "exit code 0".to_owned()))
     })?;
@@ -275,9 +275,10 @@ fn imports(images: &Path, prefix: &Prefix) -> Result<String> {
     })
 }
 
-/// Counts the rows of the tour's report, and those in which a call was refused as it must be.
+/// Counts the rows of the self-test's report, and those in which a call was refused as it must be.
 fn rows(output: &str) -> Result<String> {
-    let report: Value = serde_json::from_str(output).context("the tour's report is not JSON")?;
+    let report: Value =
+        serde_json::from_str(output).context("the self-test's report is not JSON")?;
     let rows = report["rows"]
         .as_array()
         .context("the report has no `rows`")?;

@@ -237,7 +237,7 @@ impl<'a> Checker<'a> {
         expected: u64,
     ) {
         if let Some(Allocated { blocks, bytes }) = self.system.allocated(tag) {
-            let detail = format!("{blocks} blocks, {bytes} bytes");
+            let detail = format!("blocks: {blocks}, bytes: {bytes}");
             self.check(rule, what, windows_call, blocks == expected, detail);
         }
     }

@@ -15,7 +15,7 @@ const HEAD: &str = "\
 <!-- Made by `cargo xtask rules --write` from rules.toml and the tests. Edit those. -->
 
 Every sentence of the four calls' documentation that says what a driver may or must do is a rule here. A test that
-shows a rule carries its id, and so do the rows of the tour. How the framework itself behaves underneath, where the
+shows a rule carries its id, and so do the rows of the self-test. How the framework itself behaves underneath, where the
 documentation is silent or says otherwise, is in [rules/](rules/README.md).
 
 The third column says how the wrappers of `kmdf` hold a rule, the best way first:
