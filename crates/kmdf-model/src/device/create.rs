@@ -1,4 +1,4 @@
-//! WdfDeviceCreate.
+//! WdfDeviceCreate: the checks, and the creation of a device.
 
 use super::{Constraints, Device, IoPackage};
 use crate::device::file::{self, FileList};
@@ -8,12 +8,13 @@ use crate::device::pnp::Pnp;
 use crate::driver;
 use crate::driver::globals::Globals;
 use crate::memory::entry_list::EntryList;
-use crate::object::attributes::{self, Parent, Rules};
+use crate::object::attributes::{self, Attributes, Parent, Rules};
 use crate::object::dispose_list::DisposeList;
 use crate::object::live::Live;
 use crate::object::{self, CANNOT_DELETE, FrameworkObject, Layout, NewParent, Object};
 use crate::request::Request;
 use crate::support::sync::CallbackLock;
+use crate::support::unicode::PoolString;
 use crate::support::verifier;
 use core::cell::Cell;
 use core::ffi::CStr;
@@ -22,14 +23,17 @@ use core::sync::atomic::{AtomicBool, AtomicU32};
 use kmdf_sys::{
     NTSTATUS, PASSIVE_LEVEL, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_SECURITY_DESCR,
-    STATUS_SUCCESS, WDF_OBJECT_ATTRIBUTES, WDFDEVICE,
+    STATUS_SUCCESS, WDFDEVICE,
 };
 
-/// DEV-26, DEV-27
+/// WdfDeviceCreate: creates the device that a WDFDEVICE_INIT describes (DEV-26, DEV-27).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceCreate: bound globals, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `device` must be NULL or writable.
+/// `init` must be NULL or the address of the WDFDEVICE_INIT pointer that the driver was given.
+/// `device_attributes` must be NULL or attributes that stay unchanged for the call, with readable
+/// type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_device_create(
     globals: PWDF_DRIVER_GLOBALS,
     init: *mut PWDFDEVICE_INIT,
@@ -37,25 +41,23 @@ pub(crate) unsafe extern "C" fn wdf_device_create(
     device: *mut WDFDEVICE,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfDeviceCreate";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals_of_call = unsafe { Globals::from_public(globals) };
     verifier::require(globals_of_call, CALL, init);
-    // SAFETY: As above.
-    let given = unsafe { *init };
-    // SAFETY: As above.
-    let this = unsafe { DeviceInit::from_pointer(globals, CALL, given) };
-    verifier::require(globals_of_call, CALL, device);
-    // SAFETY: As above.
-    unsafe { device.write(null_mut()) };
-    // SAFETY: As above.
+    // SAFETY: `init` is not NULL, so the address of the driver's pointer.
+    let init = unsafe { &mut *init };
+    // SAFETY: The pointer is NULL or a WDFDEVICE_INIT that is not consumed, as the caller guarantees.
+    let this = unsafe { DeviceInit::from_pointer(globals, CALL, *init) };
+    // SAFETY: `device` is NULL or writable, as the caller guarantees.
+    let device = unsafe { verifier::required_out(globals_of_call, CALL, device) };
+    device.write(null_mut());
+    // SAFETY: The attributes are as `create` asks.
     match unsafe { create(this, device_attributes) } {
         Ok(created) => {
             this.created = Some(created);
-            // SAFETY: As above.
-            unsafe { init.write(null_mut()) };
-            // SAFETY: As above; the driver has no pointer to it any more.
-            unsafe { device.write(created.handle().cast()) };
-            // SAFETY: As above.
+            *init = null_mut();
+            device.write(created.handle().cast());
+            // SAFETY: The driver's pointer was the only one, and is NULL now.
             unsafe { DeviceInit::free(NonNull::from(this)) };
             STATUS_SUCCESS
         }
@@ -63,9 +65,11 @@ pub(crate) unsafe extern "C" fn wdf_device_create(
     }
 }
 
+/// Creates a device, with the checks in their order (DEV-26).
+///
 /// # Safety
 ///
-/// The attributes are NULL or valid.
+/// `device_attributes` must be NULL or as [`attributes::validate`] asks.
 unsafe fn create(
     init: &DeviceInit,
     device_attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -78,38 +82,27 @@ unsafe fn create(
         level: true,
         scope: true,
     };
-    // SAFETY: By the contract of this function.
-    let given = unsafe { attributes::validate(device_attributes, rules) }?;
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
+    let attributes = unsafe { attributes::validate(device_attributes, rules) }?;
     if init.created.is_some() {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
     if init.sddl.is_some() && !init.has_name() && !init.is_control() {
         return Err(STATUS_INVALID_SECURITY_DESCR);
     }
-    let constraints = driver::constraints(globals).effective(given);
+    let constraints = driver::constraints(globals).effective(attributes.get());
     let file_constraints = file::constraints(&init.file, constraints)?;
-    // SAFETY: Validated when they were set.
-    let layout = unsafe {
-        Layout::new(
-            globals,
-            size_of::<Request>(),
-            0,
-            init.request_attributes.as_ref(),
-        )
-    }
-    .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    let request_attributes = init.request_attributes.get();
+    let layout = Layout::new(globals, size_of::<Request>(), 0, request_attributes)
+        .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let build = |object| Device::new(object, init, constraints, layout, file_constraints);
-    // SAFETY: Validated above.
-    let device = unsafe { object::create::<Device>(globals, given, build) }?;
-    // SAFETY: Deleted below if anything fails.
-    let device = unsafe { Live::new(device) };
-    // SAFETY: As above.
-    match unsafe { device.set_up(init, given) } {
+    let device = object::create(globals, attributes, build)?.keep();
+    match device.set_up(init, attributes) {
         Ok(()) => Ok(device),
         Err(status) => {
             device.dispose_tree();
-            // SAFETY: Nobody else knows the device.
-            unsafe { device.vanish() };
+            // SAFETY: Created above, and its handle not returned to the driver.
+            unsafe { device.remove() };
             Err(status)
         }
     }
@@ -152,16 +145,8 @@ impl Device {
         }
     }
 
-    /// Everything from a bare object to a device that the driver may know.
-    ///
-    /// # Safety
-    ///
-    /// `given` was validated.
-    unsafe fn set_up(
-        &self,
-        init: &DeviceInit,
-        given: Option<&WDF_OBJECT_ATTRIBUTES>,
-    ) -> Result<(), NTSTATUS> {
+    /// Everything that a new object needs to become a device with a handle.
+    fn set_up(&self, init: &DeviceInit, attributes: Attributes<'_>) -> Result<(), NTSTATUS> {
         let globals = self.globals();
         self.lock.initialize();
         self.requests.initialize(globals.tag.get());
@@ -177,26 +162,21 @@ impl Device {
         if init.file.callbacks.EvtDeviceFileCreate.is_some() {
             file::make_create_queue(self)?;
         }
-        // SAFETY: By the contract of this function.
-        unsafe { object::commit(&self.object, given, NewParent::Default) }?;
+        object::commit(&self.object, attributes, NewParent::Default)?;
         Ok(())
     }
 
     fn create_package(&self) -> Result<(), NTSTATUS> {
         let build = |object| IoPackage { object };
-        // SAFETY: There are no attributes.
-        let package = unsafe { object::create::<IoPackage>(self.globals(), None, build) }?;
-        // SAFETY: Just created.
-        let object = unsafe { package.as_ref() }.object();
-        // SAFETY: As above; a new device takes children.
-        unsafe { object::commit(object, None, NewParent::Object(&self.object)) }?;
-        self.package.set(Some(object.pointer()));
+        let package = object::create(self.globals(), Attributes::NONE, build)?
+            .commit(Attributes::NONE, NewParent::Object(&self.object))?;
+        self.package.set(Some(package.object().pointer()));
         Ok(())
     }
 
     fn keep_name(&self, init: &DeviceInit) -> Result<(), NTSTATUS> {
         if let Some(name) = &init.name {
-            let copy = crate::support::unicode::PoolString::copy(self.globals(), name.units())?;
+            let copy = PoolString::copy(self.globals(), name.units())?;
             self.name.set(Some(copy));
         }
         Ok(())

@@ -1,14 +1,15 @@
-//! File objects (WDFFILEOBJECT), and what happens at create, cleanup and close (DEV-43 to DEV-51).
+//! File objects (WDFFILEOBJECT), and the create, cleanup and close requests (DEV-43 to DEV-51).
 
 use crate::device::init::{FileClass, FileConfig};
 use crate::device::{Constraints, Device};
-use crate::driver::globals::Globals;
+use crate::object::attributes::Attributes;
 use crate::object::handle;
 use crate::object::live::Live;
 use crate::object::{
-    self, CANNOT_DELETE, FrameworkObject, Kind, NewParent, Object, PASSIVE_CALLBACKS, type_code,
+    self, CANNOT_DELETE, FrameworkObject, NewParent, Object, ObjectKind, PASSIVE_CALLBACKS,
+    type_code,
 };
-use crate::queue::{self, Config, Handler, Kind as QueueKind, Scope};
+use crate::queue::{self, DispatchType, Handler, QueueConfig, Scope};
 use crate::request::Request;
 use crate::request::irp::Irp;
 use crate::support::kernel;
@@ -27,12 +28,12 @@ use kmdf_sys::{
 
 const STATUS_DEVICE_CONFIGURATION_ERROR: NTSTATUS = 0xC000_0182_u32 as NTSTATUS;
 
-/// One open of a device.
+/// A WDFFILEOBJECT: one open of a device.
 ///
 /// # Invariants
 ///
-/// In its device's list, and known to the WDM file object if its class says so, from creation to
-/// deletion. `next` is touched under the lock of the list.
+/// From creation to deletion the object is in its device's list, and the WDM file object leads to it if
+/// the file object class says so. `next` is accessed under the lock of the list.
 #[repr(C)]
 pub(crate) struct FileObject {
     object: Object,
@@ -45,14 +46,14 @@ pub(crate) struct FileObject {
 
 // SAFETY: `repr(C)` with the object first; made in `FileObject::create` alone.
 unsafe impl FrameworkObject for FileObject {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         marks: CANNOT_DELETE | PASSIVE_CALLBACKS,
         lockable: true,
-        ..Kind::new(c"WDFFILEOBJECT", type_code::FILE_OBJECT)
+        ..ObjectKind::new(c"WDFFILEOBJECT", type_code::FILE_OBJECT)
     };
 }
 
-/// The open files of a device, and how its file callbacks are made.
+/// The file objects of a device, and the constraints of its file callbacks.
 pub(crate) struct FileList {
     first: Locked<Option<Live<FileObject>>>,
     constraints: Constraints,
@@ -67,13 +68,15 @@ impl FileList {
     }
 }
 
-/// DEV-46: the level is always Passive, the scope Device if the attributes ask for it.
+/// The constraints of the file callbacks: at PASSIVE_LEVEL, and under the device's lock if the attributes
+/// ask for it (DEV-46).
 pub(crate) fn constraints(
     config: &FileConfig,
     device: Constraints,
 ) -> Result<Constraints, NTSTATUS> {
     use _WDF_SYNCHRONIZATION_SCOPE as Wanted;
-    let wanted = config.attributes.map(|given| given.SynchronizationScope);
+    let attributes = config.attributes.get().get();
+    let wanted = attributes.map(|given| given.SynchronizationScope);
     let scope = match wanted {
         Some(Wanted::WdfSynchronizationScopeDevice) => Scope::Device,
         Some(Wanted::WdfSynchronizationScopeQueue) => return Err(STATUS_INVALID_DEVICE_REQUEST),
@@ -91,30 +94,29 @@ pub(crate) fn constraints(
     })
 }
 
-/// The queue that takes creates to EvtDeviceFileCreate.
+/// Creates the queue that delivers create requests to EvtDeviceFileCreate.
 pub(crate) fn make_create_queue(device: &Device) -> Result<(), NTSTATUS> {
     let constraints = device.files.constraints;
     let config = || {
-        Ok(Config {
-            kind: QueueKind::Parallel { limit: u32::MAX },
+        Ok(QueueConfig {
+            dispatch_type: DispatchType::Parallel { limit: u32::MAX },
             takes_creates: true,
             default: Some(Handler::Create),
-            ..Config::new(constraints)
+            ..QueueConfig::new(constraints)
         })
     };
     let parent = device.io_package();
-    // SAFETY: There are no attributes.
-    let queue = unsafe { queue::build_queue(device, None, parent, constraints, config) }?;
+    let queue = queue::build_queue(device, Attributes::NONE, parent, constraints, config)?;
     device.set_create_queue(queue);
     Ok(())
 }
 
-/// DEV-44: the handler of that queue, which holds the lock that the scope asks for.
+/// Calls EvtDeviceFileCreate, as the handler of that queue (DEV-44).
 pub(crate) fn call_create(device: &Device, request: Live<Request>) {
     if let Some(callback) = device.file_config.callbacks.EvtDeviceFileCreate {
         let file = request.created_file();
         let file = file.map_or(null_mut(), |file| file.handle().cast());
-        // SAFETY: The driver's callback, with live handles.
+        // SAFETY: EvtDeviceFileCreate, with the handles of live objects, or without a file object.
         unsafe { callback(device.handle().cast(), request.wdf_request(), file) };
     }
 }
@@ -133,7 +135,7 @@ impl FileObject {
         self.wdm
     }
 
-    /// DEV-47, DEV-51; `None` if the class needs no file object.
+    /// Creates the file object of a create request; `None` if the class asks for none (DEV-47, DEV-51).
     fn create(device: Live<Device>, irp: Irp) -> Result<Option<Live<Self>>, NTSTATUS> {
         let class = device.file_class();
         if class == FileClass::NotRequired {
@@ -141,10 +143,10 @@ impl FileObject {
         }
         let wdm = irp.file_object();
         if wdm.is_null() && !(class == FileClass::Neither && device.is_exclusive()) {
-            verifier::break_point(device.globals(), c"a create came without a file object");
+            verifier::break_point(device.globals(), c"a create request without a WDM file object: WdfFileObjectNotRequired would allow it");
             return Err(STATUS_DEVICE_CONFIGURATION_ERROR);
         }
-        let attributes = device.file_config.attributes.as_ref();
+        let attributes = device.file_config.attributes.get();
         let build = |object| Self {
             object,
             device,
@@ -152,20 +154,15 @@ impl FileObject {
             next: Cell::new(None),
             cleaned_up: Cell::new(false),
         };
-        // SAFETY: Validated when they were set.
-        let file = unsafe { object::create::<Self>(device.globals(), attributes, build) }?;
-        let parent = NewParent::Object(device.object());
-        // SAFETY: Just created; the attributes name no parent.
-        unsafe { object::commit_or_delete(file, attributes, parent) }?;
-        // SAFETY: Alive until it is closed.
-        let file = unsafe { Live::new(file) };
+        let file = object::create(device.globals(), attributes, build)?
+            .commit(attributes, NewParent::Object(device.object()))?;
         file.enter_list();
-        file.tell_wdm(file.as_ptr().cast());
+        file.set_wdm_context(file.as_ptr().cast());
         Ok(Some(file))
     }
 
     fn enter_list(&self) {
-        // SAFETY: Taken out of the list before its deletion.
+        // SAFETY: `delete` removes the object from the list before it deletes it.
         let this = unsafe { Live::of(self) };
         let mut first = self.device.files.first.lock();
         self.next.set(*first);
@@ -189,15 +186,15 @@ impl FileObject {
         }
     }
 
-    /// Leaves word in the WDM file object, as the class allows.
-    fn tell_wdm(&self, word: *mut core::ffi::c_void) {
+    /// Writes the member of the WDM file object that the class lets the framework use.
+    fn set_wdm_context(&self, word: *mut core::ffi::c_void) {
         if self.wdm.is_null() {
             return;
         }
         match self.device.file_class() {
-            // SAFETY: The file object outlives this one, and the class makes the member ours.
+            // SAFETY: The WDM file object outlives this one, and the class gives the member to the framework.
             FileClass::FsContext => unsafe { (*self.wdm).FsContext = word },
-            // SAFETY: As above.
+            // SAFETY: It outlives this one, and this class gives the other member to the framework.
             FileClass::FsContext2 => unsafe { (*self.wdm).FsContext2 = word },
             _ => (),
         }
@@ -205,56 +202,56 @@ impl FileObject {
 }
 
 impl Live<FileObject> {
-    /// The end of a file object, children and contexts included (DEV-44, DEV-49).
+    /// Deletes the file object with its children and contexts (DEV-44, DEV-49).
     fn delete(self) {
-        self.tell_wdm(null_mut());
+        self.set_wdm_context(null_mut());
         self.leave_list();
-        // SAFETY: Out of everybody's reach.
+        // SAFETY: Neither the list nor the WDM file object leads to it any more.
         unsafe { object::delete(self.object().pointer()) };
     }
 }
 
-/// DEV-43 to DEV-47
+/// The create request: makes the file object and delivers the request (DEV-43 to DEV-47).
 pub(crate) fn on_create(device: Live<Device>, irp: Irp) -> NTSTATUS {
     let opens = device.open_count.fetch_add(1, Ordering::SeqCst);
     if device.is_exclusive() && opens > 0 {
-        return refuse_create(device, irp, STATUS_ACCESS_DENIED);
+        return fail_create(device, irp, STATUS_ACCESS_DENIED);
     }
     let file = match FileObject::create(device, irp) {
         Ok(file) => file,
-        Err(status) => return refuse_create(device, irp, status),
+        Err(status) => return fail_create(device, irp, status),
     };
     let Some(queue) = device.queue_for(IRP_MJ_CREATE).or(device.create_queue()) else {
         return irp.finish(STATUS_SUCCESS);
     };
-    let too_high = u32::from(kernel::current_irql()) >= DISPATCH_LEVEL;
+    let above_apc = u32::from(kernel::current_irql()) >= DISPATCH_LEVEL;
     let request = match Request::create(device, irp) {
-        Some(request) if !too_high => request,
-        refused => {
-            if let Some(request) = refused {
+        Some(request) if !above_apc => request,
+        rejected => {
+            if let Some(request) = rejected {
                 request.set_created_file(file);
                 request.complete(STATUS_INVALID_DEVICE_REQUEST);
                 return STATUS_INVALID_DEVICE_REQUEST;
             }
             if let Some(file) = file {
-                // The driver has not heard of it and never will (FLT-27).
+                // The driver has no handle of it, so its callbacks do not run (FLT-27).
                 file.object().context().set_callbacks(None, None);
                 file.delete();
             }
-            return refuse_create(device, irp, STATUS_INSUFFICIENT_RESOURCES);
+            return fail_create(device, irp, STATUS_INSUFFICIENT_RESOURCES);
         }
     };
     request.set_created_file(file);
     queue.accept(request)
 }
 
-fn refuse_create(device: Live<Device>, irp: Irp, status: NTSTATUS) -> NTSTATUS {
+fn fail_create(device: Live<Device>, irp: Irp, status: NTSTATUS) -> NTSTATUS {
     device.open_count.fetch_sub(1, Ordering::SeqCst);
     irp.finish(status)
 }
 
 impl Device {
-    /// DEV-44: a create that fails takes its file object with it.
+    /// Deletes the file object of a create request that the driver failed (DEV-44).
     pub(crate) fn create_completed(&self, file: Option<Live<FileObject>>, status: NTSTATUS) {
         if NT_SUCCESS(status) {
             return;
@@ -265,7 +262,7 @@ impl Device {
         }
     }
 
-    /// Makes a file callback, under the device's lock if the scope is that (DEV-46, DEV-50).
+    /// Calls a file callback, under the device's lock if the scope asks for it (DEV-46, DEV-50).
     fn call_file(&self, callback: PFN_WDF_FILE_CLEANUP, file: Option<Live<FileObject>>) {
         let Some(callback) = callback else { return };
         let handle = file.map_or(null_mut(), |file| file.handle().cast());
@@ -273,12 +270,12 @@ impl Device {
             .callback_lock()
             .filter(|_| self.files.constraints.scope == Scope::Device);
         lock.inspect(|lock| lock.acquire(self.globals()));
-        // SAFETY: The driver's callback, with a live handle or none.
+        // SAFETY: EvtFileCleanup or EvtFileClose, with the handle of a live file object or NULL.
         unsafe { callback(handle) };
         lock.inspect(|lock| lock.release());
     }
 
-    /// DEV-48
+    /// Calls EvtFileCleanup and cancels the waiting requests of the file object (DEV-48).
     fn clean_up(&self, wdm: PFILE_OBJECT, file: Option<Live<FileObject>>) {
         if let Some(file) = file {
             file.cleaned_up.set(true);
@@ -287,19 +284,19 @@ impl Device {
         if kernel::at_passive_level() {
             self.flush_queues(wdm);
         } else {
-            verifier::break_point(self.globals(), c"a cleanup came above PASSIVE_LEVEL");
+            verifier::break_point(self.globals(), c"IRP_MJ_CLEANUP was sent above PASSIVE_LEVEL: the waiting requests of the file are not cancelled");
         }
     }
 }
 
-/// DEV-48
+/// The cleanup request, after the last handle of the file object was closed (DEV-48).
 pub(crate) fn on_cleanup(device: Live<Device>, irp: Irp) -> NTSTATUS {
     let wdm = irp.file_object();
     device.clean_up(wdm, find(&device, wdm));
     irp.finish(STATUS_SUCCESS)
 }
 
-/// DEV-49
+/// The close request, after the last reference to the file object was dropped (DEV-49).
 pub(crate) fn on_close(device: Live<Device>, irp: Irp) -> NTSTATUS {
     let wdm = irp.file_object();
     let file = find(&device, wdm);
@@ -312,7 +309,8 @@ pub(crate) fn on_close(device: Live<Device>, irp: Irp) -> NTSTATUS {
         file.delete();
     }
     let last = device.open_count.fetch_sub(1, Ordering::SeqCst) == 1;
-    // DEV-37. A device of another kind may be gone as soon as the request is complete.
+    // The deletion of a control device that was put off (DEV-37). Any other device may be freed as soon
+    // as the request is completed, so this is read before.
     let postponed = last && device.deletion_postponed.load(Ordering::SeqCst);
     let status = irp.finish(STATUS_SUCCESS);
     if postponed {
@@ -321,82 +319,91 @@ pub(crate) fn on_close(device: Live<Device>, irp: Irp) -> NTSTATUS {
     status
 }
 
+/// WdfFileObjectGetFileName: the name in the WDM file object, NULL if there is no such object.
+///
 /// # Safety
 ///
-/// As for the calls: bound globals, and NULL or the handle of a live object.
-unsafe fn resolve<'a>(
-    globals: PWDF_DRIVER_GLOBALS,
-    call: &CStr,
-    file: WDFFILEOBJECT,
-) -> &'a FileObject {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    unsafe { handle::typed(globals, call, file.cast()) }
-}
-
-/// # Safety
-///
-/// As for the function table's WdfFileObjectGetFileName: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `file` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_file_object_get_file_name(
     globals: PWDF_DRIVER_GLOBALS,
     file: WDFFILEOBJECT,
 ) -> PUNICODE_STRING {
-    // SAFETY: By the contract of this function.
-    let wdm = unsafe { resolve(globals, c"WdfFileObjectGetFileName", file) }.wdm;
+    // SAFETY: `globals` is bound and `file` NULL or live, as the caller guarantees.
+    let file =
+        unsafe { handle::resolve::<FileObject>(globals, c"WdfFileObjectGetFileName", file.cast()) };
+    let wdm = file.wdm;
     if wdm.is_null() {
         return null_mut();
     }
-    // SAFETY: The file object outlives this one.
+    // SAFETY: The WDM file object is not NULL and outlives this one.
     unsafe { &raw mut (*wdm).FileName }
 }
 
+/// WdfFileObjectGetFlags: the flags of the WDM file object, 0 if there is no such object.
+///
 /// # Safety
 ///
-/// As for the function table's WdfFileObjectGetFlags: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `file` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_file_object_get_flags(
     globals: PWDF_DRIVER_GLOBALS,
     file: WDFFILEOBJECT,
 ) -> ULONG {
-    // SAFETY: By the contract of this function.
-    let wdm = unsafe { resolve(globals, c"WdfFileObjectGetFlags", file) }.wdm;
-    // SAFETY: NULL, or a file object that outlives this one.
+    // SAFETY: `globals` is bound and `file` NULL or live, as the caller guarantees.
+    let file =
+        unsafe { handle::resolve::<FileObject>(globals, c"WdfFileObjectGetFlags", file.cast()) };
+    let wdm = file.wdm;
+    // SAFETY: NULL, or a WDM file object that outlives this one.
     unsafe { wdm.as_ref() }.map_or(0, |wdm| wdm.Flags)
 }
 
+/// WdfFileObjectGetDevice: the device that the file object was opened on.
+///
 /// # Safety
 ///
-/// As for the function table's WdfFileObjectGetDevice: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `file` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_file_object_get_device(
     globals: PWDF_DRIVER_GLOBALS,
     file: WDFFILEOBJECT,
 ) -> WDFDEVICE {
-    // SAFETY: By the contract of this function.
-    let file = unsafe { resolve(globals, c"WdfFileObjectGetDevice", file) };
+    // SAFETY: `globals` is bound and `file` NULL or live, as the caller guarantees.
+    let file =
+        unsafe { handle::resolve::<FileObject>(globals, c"WdfFileObjectGetDevice", file.cast()) };
     file.device.handle().cast()
 }
 
+/// WdfFileObjectWdmGetFileObject: the WDM file object, or NULL.
+///
 /// # Safety
 ///
-/// As for the function table's WdfFileObjectWdmGetFileObject: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `file` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_file_object_wdm_get_file_object(
     globals: PWDF_DRIVER_GLOBALS,
     file: WDFFILEOBJECT,
 ) -> PFILE_OBJECT {
-    // SAFETY: By the contract of this function.
-    unsafe { resolve(globals, c"WdfFileObjectWdmGetFileObject", file) }.wdm
+    // SAFETY: `globals` is bound and `file` NULL or live, as the caller guarantees.
+    let file = unsafe {
+        handle::resolve::<FileObject>(globals, c"WdfFileObjectWdmGetFileObject", file.cast())
+    };
+    file.wdm
 }
 
+/// WdfDeviceGetFileObject: the WDFFILEOBJECT of a WDM file object, or NULL.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceGetFileObject: bound globals, a handle, a file object or
-/// NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `device` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_device_get_file_object(
     globals: PWDF_DRIVER_GLOBALS,
     device: WDFDEVICE,
     wdm: PFILE_OBJECT,
 ) -> WDFFILEOBJECT {
-    // SAFETY: By the contract of this function.
-    let device = unsafe { crate::device::resolve(globals, c"WdfDeviceGetFileObject", device) };
+    const CALL: &CStr = c"WdfDeviceGetFileObject";
+    // SAFETY: `globals` is bound and `device` NULL or live, as the caller guarantees.
+    let device = unsafe { handle::resolve::<Device>(globals, CALL, device.cast()) };
     find(device, wdm).map_or(null_mut(), |file| file.handle().cast())
 }

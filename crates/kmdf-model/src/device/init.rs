@@ -1,9 +1,9 @@
-//! What a device is to become: WDFDEVICE_INIT and the calls that fill it in.
+//! WDFDEVICE_INIT, and the calls that fill it in.
 
 use crate::device::{Device, IoType};
 use crate::driver::Driver;
 use crate::driver::globals::Globals;
-use crate::object::attributes::{self, Parent, Rules};
+use crate::object::attributes::{self, Parent, Rules, StoredAttributes};
 use crate::object::handle;
 use crate::object::live::Live;
 use crate::support::pool;
@@ -19,10 +19,10 @@ use kmdf_sys::{
     PWDF_DRIVER_GLOBALS, PWDF_FILEOBJECT_CONFIG, PWDF_OBJECT_ATTRIBUTES,
     PWDF_PNPPOWER_EVENT_CALLBACKS, PWDFDEVICE_INIT, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
     ULONG, UNICODE_STRING, WDF_DEVICE_IO_TYPE, WDF_FILEOBJECT_CLASS, WDF_FILEOBJECT_CONFIG,
-    WDF_OBJECT_ATTRIBUTES, WDF_PNPPOWER_EVENT_CALLBACKS, WDFDRIVER,
+    WDF_PNPPOWER_EVENT_CALLBACKS, WDFDRIVER,
 };
 
-/// Which structure the driver puts into a file object, or none (DEV-43 ff.).
+/// Whether the device has file objects, and where the framework keeps their address (DEV-47).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileClass {
     NotRequired,
@@ -31,23 +31,23 @@ pub(crate) enum FileClass {
     Neither,
 }
 
-/// How creates, cleanups and closes are dealt with.
+/// The driver's configuration of file objects and of their callbacks.
 #[derive(Clone, Copy)]
 pub(crate) struct FileConfig {
     pub(crate) class: FileClass,
     pub(crate) callbacks: WDF_FILEOBJECT_CONFIG,
-    pub(crate) attributes: Option<WDF_OBJECT_ATTRIBUTES>,
+    pub(crate) attributes: StoredAttributes,
 }
 
-/// Collected before the device is created, or before it turns out that it is not.
+/// A WDFDEVICE_INIT: what the driver says about a device before it creates it.
 ///
 /// # Invariants
 ///
-/// `globals` outlive it. An instance on the heap is a block of the framework's allocator.
+/// `globals` outlive the value. A value on the heap is a block of the framework's allocator.
 pub(crate) struct DeviceInit {
     globals: NonNull<Globals>,
     on_heap: bool,
-    /// NULL for a control device.
+    /// The physical device object, NULL for a control device.
     pub(crate) pdo: PDEVICE_OBJECT,
     pub(crate) created: Option<Live<Device>>,
     pub(crate) device_type: ULONG,
@@ -57,7 +57,7 @@ pub(crate) struct DeviceInit {
     pub(crate) name: Option<PoolString>,
     pub(crate) sddl: Option<PoolString>,
     pub(crate) file: FileConfig,
-    pub(crate) request_attributes: Option<WDF_OBJECT_ATTRIBUTES>,
+    pub(crate) request_attributes: StoredAttributes,
     pub(crate) pnp: WDF_PNPPOWER_EVENT_CALLBACKS,
     pub(crate) in_caller_context: PFN_WDF_IO_IN_CALLER_CONTEXT,
 }
@@ -78,16 +78,16 @@ impl DeviceInit {
             file: FileConfig {
                 class: FileClass::NotRequired,
                 callbacks: WDF_FILEOBJECT_CONFIG::default(),
-                attributes: None,
+                attributes: StoredAttributes::NONE,
             },
-            request_attributes: None,
+            request_attributes: StoredAttributes::NONE,
             pnp: WDF_PNPPOWER_EVENT_CALLBACKS::default(),
             in_caller_context: None,
         }
     }
 
     pub(crate) fn globals<'a>(&self) -> &'a Globals {
-        // SAFETY: By the invariant.
+        // SAFETY: The globals outlive the value, by the invariant.
         unsafe { self.globals.as_ref() }
     }
 
@@ -100,43 +100,46 @@ impl DeviceInit {
         self.pdo.is_null()
     }
 
+    /// The value that the driver's pointer leads to.
+    ///
     /// # Safety
     ///
-    /// `init` is NULL, which stops the run, or came from this framework and was not consumed.
+    /// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL, which stops the
+    /// run, or come from this framework and not be consumed.
     pub(crate) unsafe fn from_pointer<'a>(
         globals: PWDF_DRIVER_GLOBALS,
         call: &CStr,
         init: PWDFDEVICE_INIT,
     ) -> &'a mut Self {
-        // SAFETY: By the contract of this function.
+        // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
         let globals = unsafe { Globals::from_public(globals) };
         verifier::require(globals, call, init);
-        // SAFETY: As above.
+        // SAFETY: `init` is not NULL, so a value of this framework.
         unsafe { &mut *init.cast::<Self>() }
     }
 
-    /// Frees an instance on the heap; one on the stack is left to its owner (DEV-27).
+    /// Frees a value on the heap; one on the stack is left to its owner (DEV-27).
     ///
     /// # Safety
     ///
-    /// Nobody uses it afterwards if it is on the heap.
+    /// `init` must be alive, and not be used afterwards if it is on the heap.
     pub(crate) unsafe fn free(init: NonNull<Self>) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: Alive, as the caller guarantees.
         if !unsafe { init.as_ref() }.on_heap {
             return;
         }
-        // SAFETY: As above.
+        // SAFETY: On the heap, so not used afterwards, as the caller guarantees.
         unsafe { init.drop_in_place() };
-        // SAFETY: By the invariant.
+        // SAFETY: A value on the heap is a block of the framework's allocator, by the invariant.
         unsafe { pool::free(init.cast()) };
     }
 }
 
-/// A copy of a string for `target`; NULL clears it.
+/// Copies a string to `target`; NULL clears it.
 ///
 /// # Safety
 ///
-/// `string` is NULL or readable with its buffer.
+/// `string` must be NULL or readable with its characters.
 unsafe fn assign(
     globals: &Globals,
     call: &CStr,
@@ -144,127 +147,146 @@ unsafe fn assign(
     target: &mut Option<PoolString>,
 ) -> Result<(), NTSTATUS> {
     verifier::check_irql(globals, call, PASSIVE_LEVEL)?;
-    // SAFETY: By the contract of this function.
+    // SAFETY: `string` is NULL or readable, as the caller guarantees.
     let Some(string) = (unsafe { string.as_ref() }) else {
         *target = None;
         return Ok(());
     };
     unicode::validate(string)?;
-    // SAFETY: Just validated.
+    // SAFETY: Validated above, and readable, as the caller guarantees.
     let units = unsafe { unicode::units(string) };
     *target = Some(PoolString::copy(globals, units)?);
     Ok(())
 }
 
-/// DEV-32
+/// WdfDeviceInitAssignName: copies the device's name; NULL removes it (DEV-32).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitAssignName: bound globals, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed. `name` must be NULL or readable with its
+/// characters.
 pub(crate) unsafe extern "C" fn wdf_device_init_assign_name(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     name: PCUNICODE_STRING,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfDeviceInitAssignName";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, CALL, init) };
-    // SAFETY: As above.
+    // SAFETY: `name` is NULL or readable with its characters, as the caller guarantees.
     let assigned = unsafe { assign(init.globals(), CALL, name, &mut init.name) };
     assigned.err().unwrap_or(STATUS_SUCCESS)
 }
 
-/// DEV-32
+/// WdfDeviceInitAssignSDDLString: copies the security descriptor string of the device (DEV-32).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitAssignSDDLString: bound globals, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed. `sddl` must be NULL or readable with its
+/// characters.
 pub(crate) unsafe extern "C" fn wdf_device_init_assign_sddl_string(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     sddl: PCUNICODE_STRING,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfDeviceInitAssignSDDLString";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, CALL, init) };
     if sddl.is_null() && init.is_control() {
         return STATUS_INVALID_DEVICE_REQUEST;
     }
-    // SAFETY: As above.
+    // SAFETY: `sddl` is NULL or readable with its characters, as the caller guarantees.
     let assigned = unsafe { assign(init.globals(), CALL, sddl, &mut init.sddl) };
     assigned.err().unwrap_or(STATUS_SUCCESS)
 }
 
+/// WdfDeviceInitFree: frees what WdfControlDeviceInitAllocate allocated.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitFree: bound globals, an init or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed.
 pub(crate) unsafe extern "C" fn wdf_device_init_free(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, c"WdfDeviceInitFree", init) };
-    // SAFETY: The driver gives it up.
+    // SAFETY: The driver gives the value up with this call.
     unsafe { DeviceInit::free(NonNull::from(init)) };
 }
 
+/// WdfDeviceInitSetIoType: how reads and writes pass their buffers.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetIoType: bound globals, an init or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_io_type(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     io_type: WDF_DEVICE_IO_TYPE,
 ) {
     use _WDF_DEVICE_IO_TYPE as Type;
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, c"WdfDeviceInitSetIoType", init) };
     init.io_type = match io_type {
         Type::WdfDeviceIoNeither => IoType::Neither,
         Type::WdfDeviceIoBuffered => IoType::Buffered,
         Type::WdfDeviceIoDirect => IoType::Direct,
         _ => stop::not_modelled(
-            c"WdfDeviceInitSetIoType with another type than neither, buffered, direct",
+            c"WdfDeviceInitSetIoType with another type than neither, buffered or direct",
         ),
     };
 }
 
+/// WdfDeviceInitSetExclusive: whether only one handle may be open at a time.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetExclusive: bound globals, an init or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_exclusive(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     exclusive: BOOLEAN,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, c"WdfDeviceInitSetExclusive", init) };
     init.exclusive = exclusive != 0;
 }
 
+/// WdfDeviceInitSetDeviceType: the device type of the device object.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetDeviceType: bound globals, an init or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_device_type(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     device_type: ULONG,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, c"WdfDeviceInitSetDeviceType", init) };
     init.device_type = device_type;
 }
 
+/// WdfDeviceInitSetCharacteristics: adds or replaces the characteristics of the device object.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetCharacteristics: bound globals, an init or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_characteristics(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     characteristics: ULONG,
     add: BOOLEAN,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init =
         unsafe { DeviceInit::from_pointer(globals, c"WdfDeviceInitSetCharacteristics", init) };
     let kept = if add != 0 { init.characteristics } else { 0 };
@@ -275,12 +297,15 @@ fn ignored(globals: &Globals, message: &'static CStr) {
     verifier::break_point(globals, message);
 }
 
-/// DEV-33, DEV-50
+/// WdfDeviceInitSetFileObjectConfig: the file callbacks and where the framework keeps its file
+/// objects (DEV-33, DEV-50).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetFileObjectConfig: bound globals, pointers valid or
-/// NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `config` must be NULL or readable.
+/// `init` must be NULL or a WDFDEVICE_INIT of this framework that is not consumed.
+/// `file_attributes` must be NULL or attributes that stay unchanged for the call, with readable
+/// type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_file_object_config(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
@@ -288,15 +313,14 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_file_object_config(
     file_attributes: PWDF_OBJECT_ATTRIBUTES,
 ) {
     const CALL: &CStr = c"WdfDeviceInitSetFileObjectConfig";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, CALL, init) };
-    verifier::require(init.globals(), CALL, config);
-    // SAFETY: As above.
-    let config = unsafe { *config };
+    // SAFETY: `config` is NULL or readable, as the caller guarantees.
+    let config = *unsafe { verifier::required(init.globals(), CALL, config) };
     if config.Size != size_of::<WDF_FILEOBJECT_CONFIG>() as ULONG {
         return ignored(
             init.globals(),
-            c"WdfDeviceInitSetFileObjectConfig: wrong size, ignored",
+            c"WdfDeviceInitSetFileObjectConfig ignored: WDF_FILEOBJECT_CONFIG has the wrong size; use its INIT",
         );
     }
     let rules = Rules {
@@ -305,17 +329,17 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_file_object_config(
         level: true,
         scope: true,
     };
-    // SAFETY: As above.
-    let Ok(given) = (unsafe { attributes::validate(file_attributes, rules) }) else {
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
+    let Ok(attributes) = (unsafe { attributes::validate(file_attributes, rules) }) else {
         return ignored(
             init.globals(),
-            c"WdfDeviceInitSetFileObjectConfig: bad attributes, ignored",
+            c"WdfDeviceInitSetFileObjectConfig ignored: the attributes are invalid",
         );
     };
     let Some(class) = file_class(config.FileObjectClass) else {
         return ignored(
             init.globals(),
-            c"WdfDeviceInitSetFileObjectConfig: unknown class, ignored",
+            c"WdfDeviceInitSetFileObjectConfig ignored: the file object class is unknown",
         );
     };
     if config.AutoForwardCleanupClose == _WDF_TRI_STATE::WdfTrue {
@@ -324,12 +348,12 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_file_object_config(
     init.file = FileConfig {
         class,
         callbacks: config,
-        attributes: given.copied(),
+        attributes: attributes.to_stored(),
     };
 }
 
-/// Whether file objects are optional matters to no request that the model has: a create has to have
-/// one either way (DEV-47).
+/// The file object class. Whether file objects are optional makes no difference here, because a create
+/// has to have one either way (DEV-47).
 fn file_class(class: WDF_FILEOBJECT_CLASS) -> Option<FileClass> {
     use _WDF_FILEOBJECT_CLASS as Class;
     let optional = class & Class::WdfFileObjectCanBeOptional != 0;
@@ -342,31 +366,32 @@ fn file_class(class: WDF_FILEOBJECT_CLASS) -> Option<FileClass> {
     })
 }
 
-/// DEV-33, REQ-1
+/// WdfDeviceInitSetRequestAttributes: the context and callbacks of every request (DEV-33, REQ-1).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetRequestAttributes: bound globals, pointers valid or
-/// NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed. `request_attributes` must be NULL or
+/// attributes that stay unchanged for the call, with readable type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_request_attributes(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     request_attributes: PWDF_OBJECT_ATTRIBUTES,
 ) {
     const CALL: &CStr = c"WdfDeviceInitSetRequestAttributes";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, CALL, init) };
     verifier::require(init.globals(), CALL, request_attributes);
     let rules = Rules {
         parent: Parent::Forbidden,
         ..Rules::PLAIN
     };
-    // SAFETY: As above.
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
     match unsafe { attributes::validate(request_attributes, rules) } {
-        Ok(given) => init.request_attributes = given.copied(),
+        Ok(attributes) => init.request_attributes = attributes.to_stored(),
         Err(_) => ignored(
             init.globals(),
-            c"WdfDeviceInitSetRequestAttributes: bad attributes, ignored",
+            c"WdfDeviceInitSetRequestAttributes ignored: the attributes are invalid",
         ),
     }
 }
@@ -374,27 +399,28 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_request_attributes(
 /// Size of the callbacks before EvtDeviceUsageNotificationEx (DEV-34).
 const PNP_SIZE_1_9: ULONG = size_of::<WDF_PNPPOWER_EVENT_CALLBACKS>() as ULONG - 8;
 
-/// DEV-33, DEV-34
+/// WdfDeviceInitSetPnpPowerEventCallbacks: copies the PnP and power callbacks (DEV-33, DEV-34).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetPnpPowerEventCallbacks: bound globals, pointers valid
-/// or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed. `callbacks` must be NULL or readable up
+/// to the size that it states.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_pnp_power_event_callbacks(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     callbacks: PWDF_PNPPOWER_EVENT_CALLBACKS,
 ) {
     const CALL: &CStr = c"WdfDeviceInitSetPnpPowerEventCallbacks";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, CALL, init) };
     verifier::require(init.globals(), CALL, callbacks);
-    // SAFETY: As above; all sizes include this field.
+    // SAFETY: `callbacks` is not NULL, and all sizes include this field.
     let size = unsafe { (*callbacks).Size };
     if size != size_of::<WDF_PNPPOWER_EVENT_CALLBACKS>() as ULONG && size != PNP_SIZE_1_9 {
         return ignored(
             init.globals(),
-            c"WdfDeviceInitSetPnpPowerEventCallbacks: wrong size, ignored",
+            c"WdfDeviceInitSetPnpPowerEventCallbacks ignored: the structure has the wrong size; use its INIT",
         );
     }
     let mut copy = WDF_PNPPOWER_EVENT_CALLBACKS::default();
@@ -404,47 +430,50 @@ pub(crate) unsafe extern "C" fn wdf_device_init_set_pnp_power_event_callbacks(
     if copy.EvtDeviceUsageNotification.is_some() && copy.EvtDeviceUsageNotificationEx.is_some() {
         return ignored(
             init.globals(),
-            c"WdfDeviceInitSetPnpPowerEventCallbacks: two usage callbacks, ignored",
+            c"WdfDeviceInitSetPnpPowerEventCallbacks ignored: EvtDeviceUsageNotification and its Ex are both set",
         );
     }
     init.pnp = copy;
 }
 
+/// WdfDeviceInitSetIoInCallerContextCallback: the callback that sees requests before their queue.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceInitSetIoInCallerContextCallback: bound globals, an init or
-/// NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `init` must be NULL or a
+/// WDFDEVICE_INIT of this framework that is not consumed.
 pub(crate) unsafe extern "C" fn wdf_device_init_set_io_in_caller_context_callback(
     globals: PWDF_DRIVER_GLOBALS,
     init: PWDFDEVICE_INIT,
     callback: PFN_WDF_IO_IN_CALLER_CONTEXT,
 ) {
     let call = c"WdfDeviceInitSetIoInCallerContextCallback";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `init` NULL or not consumed, as the caller guarantees.
     let init = unsafe { DeviceInit::from_pointer(globals, call, init) };
     init.in_caller_context = callback;
 }
 
-/// DEV-35
+/// WdfControlDeviceInitAllocate: a WDFDEVICE_INIT for a control device, NULL on failure (DEV-35).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfControlDeviceInitAllocate: bound globals, a handle, a string valid
-/// or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `driver` NULL or the handle of
+/// a live object. `sddl` must be NULL or readable with its characters.
 pub(crate) unsafe extern "C" fn wdf_control_device_init_allocate(
     globals: PWDF_DRIVER_GLOBALS,
     driver: WDFDRIVER,
     sddl: *const UNICODE_STRING,
 ) -> PWDFDEVICE_INIT {
     const CALL: &CStr = c"WdfControlDeviceInitAllocate";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above; a handle of another type stops the run.
+    // A handle of another type stops the run.
+    // SAFETY: `driver` is NULL or the handle of a live object, as the caller guarantees.
     unsafe { handle::typed::<Driver>(globals, CALL, driver.cast()) };
     verifier::require(globals, CALL, sddl);
     let mut init = DeviceInit::new(globals, null_mut());
     init.on_heap = true;
-    // SAFETY: As above.
+    // SAFETY: `sddl` is not NULL, so readable with its characters.
     if unsafe { assign(globals, CALL, sddl, &mut init.sddl) }.is_err() {
         return null_mut();
     }
@@ -452,7 +481,7 @@ pub(crate) unsafe extern "C" fn wdf_control_device_init_allocate(
         return null_mut();
     };
     let pointer = block.cast::<DeviceInit>();
-    // SAFETY: The block has room for it.
+    // SAFETY: The block has the size of the value and is 16-aligned.
     unsafe { pointer.write(init) };
     pointer.as_ptr().cast()
 }

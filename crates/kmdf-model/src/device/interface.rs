@@ -1,6 +1,7 @@
-//! Device interfaces: registered at once, enabled while the device works (DEV-41).
+//! Device interfaces: registered at once, enabled while the device is started (DEV-41).
 
-use crate::device::{self, Device};
+use crate::device::Device;
+use crate::object::handle;
 use crate::support::pool;
 use crate::support::sync::Locked;
 use crate::support::unicode::{self, PoolString};
@@ -15,13 +16,13 @@ use kmdf_sys::{
     WDFDEVICE,
 };
 
-/// One registered interface; a block of the framework's allocator.
+/// A registered interface, in a block of the framework's allocator.
 struct Interface {
     class: GUID,
     reference: Option<PoolString>,
-    /// From the kernel, which wants it freed as pool.
+    /// The symbolic link that the kernel allocated from pool.
     link: UnsafeCell<UNICODE_STRING>,
-    /// Enabled when the device has started.
+    /// Whether the driver wants it enabled while the device is started.
     wanted: Cell<bool>,
     enabled: Cell<bool>,
     next: Cell<Option<NonNull<Interface>>>,
@@ -45,14 +46,14 @@ impl Interfaces {
 
     fn iter<'a>(&self) -> impl Iterator<Item = &'a Interface> + use<'a> {
         let first = *self.first.lock();
-        // SAFETY: By the invariant; in all of these.
+        // SAFETY: The chain consists of live blocks, by the invariant.
         let follow = |next: NonNull<Interface>| unsafe { next.as_ref() };
         core::iter::successors(first.map(follow), move |interface| {
             interface.next.get().map(follow)
         })
     }
 
-    /// Appends, so that the first one registered is the first one found.
+    /// Appends an interface, so that the first one registered is the first one found.
     fn append(&self, added: NonNull<Interface>) {
         match self.iter().last() {
             Some(last) => last.next.set(Some(added)),
@@ -60,24 +61,24 @@ impl Interfaces {
         }
     }
 
-    /// Enables or disables all of them, as the device starts or goes.
+    /// Enables or disables all interfaces, when the device starts or stops.
     pub(crate) fn set_all(&self, enable: bool) {
         for interface in self.iter() {
             interface.set(enable && interface.wanted.get());
         }
     }
 
-    /// The device is gone.
+    /// Frees the interfaces of a device that is destroyed.
     pub(crate) fn free(&self) {
         let mut next = self.first.lock().take();
         while let Some(interface) = next {
-            // SAFETY: By the invariant.
+            // SAFETY: A live block of the chain, by the invariant, freed below.
             let this = unsafe { interface.as_ref() };
             next = this.next.get();
             this.free_link();
-            // SAFETY: Out of the chain.
+            // SAFETY: Taken out of the chain, which alone led to it.
             unsafe { interface.drop_in_place() };
-            // SAFETY: As above, and a block of the allocator.
+            // SAFETY: A block of the framework's allocator, whose contents are dropped.
             unsafe { pool::free(interface.cast()) };
         }
     }
@@ -88,7 +89,7 @@ impl Interface {
         if self.enabled.get() == enable {
             return;
         }
-        // SAFETY: The link came from the registration.
+        // SAFETY: IoRegisterDeviceInterface gave the link.
         let status = unsafe { IoSetDeviceInterfaceState(self.link.get(), enable.into()) };
         if status == STATUS_SUCCESS {
             self.enabled.set(enable);
@@ -96,10 +97,10 @@ impl Interface {
     }
 
     fn free_link(&self) {
-        // SAFETY: Written by the registration or empty.
+        // SAFETY: Nothing changes the link after the registration.
         let buffer = unsafe { (*self.link.get()).Buffer };
         if !buffer.is_null() {
-            // SAFETY: The kernel allocated it for the caller to free.
+            // SAFETY: IoRegisterDeviceInterface allocated the buffer for its caller to free.
             unsafe { ExFreePool(buffer.cast::<c_void>()) };
         }
     }
@@ -115,12 +116,14 @@ fn same_class(one: &GUID, other: &GUID) -> bool {
         == (other.Data1, other.Data2, other.Data3, other.Data4)
 }
 
-/// DEV-41
+/// WdfDeviceCreateDeviceInterface: registers a device interface, which is enabled while the device
+/// is started (DEV-41).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceCreateDeviceInterface: bound globals, a handle, pointers
-/// valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `device` NULL or the handle of
+/// a live object. `class` must be NULL or readable. `reference` must be NULL or readable with its
+/// characters.
 pub(crate) unsafe extern "C" fn wdf_device_create_device_interface(
     globals: PWDF_DRIVER_GLOBALS,
     device: WDFDEVICE,
@@ -128,25 +131,28 @@ pub(crate) unsafe extern "C" fn wdf_device_create_device_interface(
     reference: PCUNICODE_STRING,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfDeviceCreateDeviceInterface";
-    // SAFETY: By the contract of this function.
-    let device = unsafe { device::resolve(globals, CALL, device) };
-    verifier::require(device.globals(), CALL, class);
-    // SAFETY: As above.
+    // SAFETY: `globals` is bound and `device` NULL or live, as the caller guarantees.
+    let device = unsafe { handle::resolve::<Device>(globals, CALL, device.cast()) };
+    // SAFETY: `class` is NULL or readable, as the caller guarantees.
+    let class = unsafe { verifier::required(device.globals(), CALL, class) };
+    // SAFETY: `reference` is NULL or readable with its characters, as the caller guarantees.
     let created = unsafe { create(device, CALL, class, reference) };
     created.err().unwrap_or(STATUS_SUCCESS)
 }
 
+/// Registers an interface, with the checks in their order (DEV-41).
+///
 /// # Safety
 ///
-/// `class` is valid, `reference` valid or NULL.
+/// `reference` must be NULL or readable with its characters.
 unsafe fn create(
     device: &Device,
     call: &CStr,
-    class: *const GUID,
+    class: &GUID,
     reference: PCUNICODE_STRING,
 ) -> Result<(), NTSTATUS> {
     verifier::check_irql(device.globals(), call, PASSIVE_LEVEL)?;
-    // SAFETY: By the contract of this function.
+    // SAFETY: `reference` is NULL or readable, as the caller guarantees.
     let reference = unsafe { reference.as_ref() };
     reference.map_or(Ok(()), unicode::validate)?;
     if !device.is_pnp() {
@@ -155,36 +161,38 @@ unsafe fn create(
     let block = pool::allocate(device.globals(), size_of::<Interface>())
         .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let interface = block.cast::<Interface>();
-    // SAFETY: By the contract of this function.
+    // SAFETY: Validated above, and readable, as the caller guarantees.
     let contents = unsafe { register(device, class, reference) };
     match contents {
         Ok(contents) => {
-            // SAFETY: The block has room for it.
+            // SAFETY: The block has the size of an `Interface` and is 16-aligned.
             unsafe { interface.write(contents) };
             device.interfaces.append(interface);
             if device.pnp.has_enabled_interfaces() {
-                // SAFETY: Just written.
+                // SAFETY: Written above, and in the chain now.
                 unsafe { interface.as_ref() }.set(true);
             }
             Ok(())
         }
         Err(status) => {
-            // SAFETY: Just allocated.
+            // SAFETY: Allocated above, and in no chain.
             unsafe { pool::free(block) };
             Err(status)
         }
     }
 }
 
+/// Registers an interface with the kernel.
+///
 /// # Safety
 ///
-/// `class` is valid, and the reference string was validated.
+/// `reference` must have passed [`unicode::validate`], and its characters be readable.
 unsafe fn register(
     device: &Device,
-    class: *const GUID,
+    class: &GUID,
     reference: Option<&UNICODE_STRING>,
 ) -> Result<Interface, NTSTATUS> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: Validated and readable, as the caller guarantees.
     let units = reference.map(|given| unsafe { unicode::units(given) });
     let reference = units
         .map(|units| PoolString::copy(device.globals(), units))
@@ -192,14 +200,13 @@ unsafe fn register(
     let mut name = reference.as_ref().map(PoolString::as_unicode);
     let name = name.as_mut().map_or(null_mut(), |name| &raw mut *name);
     let mut link = UNICODE_STRING::default();
-    // SAFETY: The PDO is live, the strings and the class valid.
+    // SAFETY: The PnP manager keeps the PDO; the name is a copy that lives for the call, or NULL.
     let status = unsafe { IoRegisterDeviceInterface(device.pdo(), class, name, &raw mut link) };
     if status < STATUS_SUCCESS {
         return Err(status);
     }
     Ok(Interface {
-        // SAFETY: By the contract of this function.
-        class: unsafe { *class },
+        class: *class,
         reference,
         link: UnsafeCell::new(link),
         wanted: Cell::new(true),
@@ -208,10 +215,13 @@ unsafe fn register(
     })
 }
 
+/// WdfDeviceSetDeviceInterfaceState: enables or disables a registered device interface.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDeviceSetDeviceInterfaceState: bound globals, a handle, pointers
-/// valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `device` NULL or the handle of
+/// a live object. `class` must be NULL or readable. `reference` must be NULL or readable with its
+/// characters.
 pub(crate) unsafe extern "C" fn wdf_device_set_device_interface_state(
     globals: PWDF_DRIVER_GLOBALS,
     device: WDFDEVICE,
@@ -220,14 +230,13 @@ pub(crate) unsafe extern "C" fn wdf_device_set_device_interface_state(
     enable: BOOLEAN,
 ) {
     const CALL: &CStr = c"WdfDeviceSetDeviceInterfaceState";
-    // SAFETY: By the contract of this function.
-    let device = unsafe { device::resolve(globals, CALL, device) };
-    verifier::require(device.globals(), CALL, class);
-    // SAFETY: As above.
-    let class = unsafe { &*class };
-    // SAFETY: As above.
+    // SAFETY: `globals` is bound and `device` NULL or live, as the caller guarantees.
+    let device = unsafe { handle::resolve::<Device>(globals, CALL, device.cast()) };
+    // SAFETY: `class` is NULL or readable, as the caller guarantees.
+    let class = unsafe { verifier::required(device.globals(), CALL, class) };
+    // SAFETY: `reference` is NULL or readable, as the caller guarantees.
     let reference = unsafe { reference.as_ref() };
-    // SAFETY: As above.
+    // SAFETY: The characters of `reference` are readable, as the caller guarantees.
     let units = reference.map_or(&[][..], |given| unsafe { unicode::units(given) });
     let found = device
         .interfaces

@@ -19,10 +19,11 @@ use crate::device::interface::Interfaces;
 use crate::device::pnp::Pnp;
 use crate::driver::globals::Globals;
 use crate::memory::entry_list::EntryList;
+use crate::object::attributes::{Attributes, StoredAttributes};
 use crate::object::dispose_list::DisposeList;
 use crate::object::live::Live;
 use crate::object::{
-    self, Cleanup, FrameworkObject, Kind, Layout, Object, PASSIVE_DISPOSE, type_code,
+    self, Cleanup, FrameworkObject, Layout, Object, ObjectKind, PASSIVE_DISPOSE, type_code,
 };
 use crate::queue::Scope;
 use crate::support::sync::CallbackLock;
@@ -36,7 +37,7 @@ use kmdf_sys::{
 };
 use routes::Routes;
 
-/// How the buffers of reads and writes come (DEV-30).
+/// How reads and writes pass their buffers, as WDF_DEVICE_IO_TYPE says (DEV-30).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IoType {
     Neither,
@@ -44,7 +45,7 @@ pub(crate) enum IoType {
     Direct,
 }
 
-/// Level and scope that callbacks are made with.
+/// Execution level and synchronization scope of callbacks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Constraints {
     pub(crate) passive: bool,
@@ -52,13 +53,13 @@ pub(crate) struct Constraints {
 }
 
 impl Constraints {
-    /// QUE-41
+    /// The defaults of a driver: callbacks at up to DISPATCH_LEVEL, not synchronised (QUE-41).
     pub(crate) const DRIVER_DEFAULT: Self = Self {
         passive: false,
         scope: Scope::None,
     };
 
-    /// What attributes say, else what is inherited (QUE-25, DEV-29).
+    /// The constraints in attributes, else the inherited ones (QUE-25, DEV-29).
     pub(crate) fn effective(self, given: Option<&WDF_OBJECT_ATTRIBUTES>) -> Self {
         use _WDF_EXECUTION_LEVEL as Level;
         use _WDF_SYNCHRONIZATION_SCOPE as Wanted;
@@ -79,8 +80,8 @@ impl Constraints {
     }
 }
 
-/// The parent of a device's queues: first among the device's children, so that they go before
-/// anything that the driver gave the device (QUE-21, DEV-57).
+/// The parent of a device's queues: the first child of the device, so that the queues are disposed of
+/// before any other child (QUE-21, DEV-57).
 #[repr(C)]
 pub(crate) struct IoPackage {
     object: Object,
@@ -88,20 +89,20 @@ pub(crate) struct IoPackage {
 
 // SAFETY: `repr(C)` with the object first.
 unsafe impl FrameworkObject for IoPackage {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         marks: PASSIVE_DISPOSE,
-        ..Kind::new(c"I/O package", 0x1103)
+        ..ObjectKind::new(c"I/O package", 0x1103)
     };
 }
 
-/// One device.
+/// A WDFDEVICE.
 ///
 /// # Invariants
 ///
 /// - `wdm` is this driver's device object, whose extension leads back here, until it is NULL.
 /// - `lower` is the device object that `wdm` is attached to, or NULL.
-/// - `package` and `dispose_list` are written once, before the device is known to anybody; the
-///   package is a child of the device.
+/// - `package` and `dispose_list` are written once, before the device has a handle; the package is a
+///   child of the device.
 /// - The other `Cell`s are written during creation and by PnP requests, which come one at a time.
 #[repr(C)]
 pub(crate) struct Device {
@@ -116,7 +117,7 @@ pub(crate) struct Device {
     pub(crate) file_config: FileConfig,
     pub(crate) files: FileList,
     pub(crate) in_caller_context: PFN_WDF_IO_IN_CALLER_CONTEXT,
-    request_attributes: Option<WDF_OBJECT_ATTRIBUTES>,
+    request_attributes: StoredAttributes,
     request_layout: Layout,
     requests: EntryList,
     package: Cell<Option<NonNull<Object>>>,
@@ -124,20 +125,20 @@ pub(crate) struct Device {
     routes: Routes,
     pub(crate) pnp: Pnp,
     pub(crate) interfaces: Interfaces,
-    /// Explicitly named, which a symbolic link needs on a control device (DEV-40).
+    /// The name that the driver assigned, which the symbolic link of a control device needs (DEV-40).
     name: Cell<Option<PoolString>>,
     link: Cell<Option<PoolString>>,
     security: Cell<Option<NonNull<u8>>>,
     pub(crate) open_count: AtomicU32,
-    /// A control device that the driver deleted while it was open (DEV-37).
+    /// The driver deleted this control device while it was open (DEV-37).
     pub(crate) deletion_postponed: AtomicBool,
-    /// A control device that is ready for opens (DEV-36).
+    /// WdfControlFinishInitializing was called (DEV-36).
     finished: Cell<bool>,
 }
 
 // SAFETY: `repr(C)`, an `Object` first, and all objects of this kind are made by `create`.
 unsafe impl FrameworkObject for Device {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         marks: PASSIVE_DISPOSE,
         lockable: true,
         delete: delete_by_driver,
@@ -145,22 +146,22 @@ unsafe impl FrameworkObject for Device {
         destroy: |object| device_of(object).destroy(),
         callback_lock: Some(|object| device_of(object).callback_lock()),
         dispose_list: |object| device_of(object).own_dispose_list(),
-        ..Kind::new(c"WDFDEVICE", type_code::DEVICE)
+        ..ObjectKind::new(c"WDFDEVICE", type_code::DEVICE)
     };
 }
 
 fn device_of(object: &Object) -> &Device {
-    // SAFETY: Called for objects of this kind alone.
+    // SAFETY: Only the kind of `Device` has the functions that call this.
     unsafe { object.downcast() }
 }
 
-/// DEV-37: only control devices may be deleted by the driver.
+/// WdfObjectDelete of a control device, which is put off while the device is open (DEV-37).
 ///
 /// # Safety
 ///
-/// As for [`object::delete`].
+/// `pointer` must be a live device, which the caller must not use afterwards.
 unsafe fn delete_by_driver(pointer: NonNull<Object>) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: Alive, as the caller guarantees.
     let device = device_of(unsafe { pointer.as_ref() });
     device.delete_wdm_device();
     device.deletion_postponed.store(true, Ordering::SeqCst);
@@ -170,11 +171,13 @@ unsafe fn delete_by_driver(pointer: NonNull<Object>) {
 }
 
 impl Device {
+    /// The device as a pointer that what lies below it keeps.
+    ///
     /// # Safety
     ///
-    /// The result is not used after the device's end.
+    /// The result must not be used after the device is freed.
     pub(crate) unsafe fn live(&self) -> Live<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: Alive for as long as the result is used, as the caller guarantees.
         unsafe { Live::of(self) }
     }
 
@@ -231,26 +234,26 @@ impl Device {
         &self.request_layout
     }
 
-    pub(crate) fn request_attributes(&self) -> Option<&WDF_OBJECT_ATTRIBUTES> {
-        self.request_attributes.as_ref()
+    pub(crate) fn request_attributes(&self) -> Attributes<'_> {
+        self.request_attributes.get()
     }
 
     /// The default parent of queues.
     pub(crate) fn io_package(&self) -> &Object {
         match self.package.get() {
-            // SAFETY: By the invariant a live child.
+            // SAFETY: A child of the device, by the invariant, which lives as long.
             Some(package) => unsafe { package.as_ref() },
             None => &self.object,
         }
     }
 
     fn own_dispose_list(&self) -> Option<&DisposeList> {
-        // SAFETY: Destroyed with the device alone.
+        // SAFETY: Only `destroy` takes the list away and frees it.
         self.dispose_list.get().map(|list| unsafe { list.as_ref() })
     }
 
-    /// DEV-38, DEV-39: what is special about a control device's end. A PnP device has done all of
-    /// this when it gets here, and leaves the rest to its remove request.
+    /// Disposal of a control device: callbacks, children, symbolic link, device object (DEV-38, DEV-39).
+    /// A PnP device has done this before, and its remove request does the rest.
     fn dispose(&self) -> Cleanup {
         if self.is_pnp() {
             return Cleanup::Now;
@@ -267,7 +270,7 @@ impl Device {
 
     fn destroy(&self) {
         if let Some(list) = self.dispose_list.take() {
-            // SAFETY: Made in `create`; the device's objects are gone.
+            // SAFETY: The objects below the device, which alone used the list, are destroyed.
             unsafe { DisposeList::destroy(list, self.object.globals()) };
         }
         self.requests.delete();
@@ -277,20 +280,20 @@ impl Device {
         self.free_security();
     }
 
-    /// DEV-37: what WdfObjectDelete put off until nobody has the device open.
+    /// Does the deletion that WdfObjectDelete put off until the last handle is closed (DEV-37).
     pub(crate) fn finish_postponed_deletion(&self) {
         if self.deletion_postponed.swap(false, Ordering::SeqCst) {
-            // SAFETY: The driver gave the device up, and nobody has it open.
+            // SAFETY: The driver deleted the device, and its last handle is closed.
             unsafe { object::delete(self.object.pointer()) };
         }
     }
 
-    /// Tears down a function device whose creation or whose EvtDriverDeviceAdd failed, or that is
-    /// being removed: all of DEV-57 up to the remove request itself.
+    /// Disposes of everything below a function device that is removed or whose creation failed, up to the
+    /// remove request itself (DEV-57).
     pub(crate) fn dispose_tree(&self) {
         let pointer = self.object.pointer();
-        // SAFETY: The initial reference is still held, and this is PASSIVE_LEVEL, where early
-        // disposal is always possible.
+        // At PASSIVE_LEVEL early disposal is always possible.
+        // SAFETY: The initial reference, which `remove` drops later, keeps the device.
         let _ = unsafe { object::early_dispose(pointer) };
         object::destroy_children(&self.object);
         if let Some(list) = self.own_dispose_list() {
@@ -298,16 +301,16 @@ impl Device {
         }
     }
 
-    /// The end of [`Device::dispose_tree`]: the device object goes, then the framework's.
+    /// Deletes the WDM device object and the device, after [`Device::dispose_tree`].
     ///
     /// # Safety
     ///
-    /// Nobody uses the device afterwards.
-    pub(crate) unsafe fn vanish(&self) {
+    /// The device must not be used afterwards.
+    pub(crate) unsafe fn remove(&self) {
         self.detach();
         self.delete_symbolic_link();
         self.delete_wdm_device();
-        // SAFETY: By the contract of this function.
+        // SAFETY: Alive until here, and not used afterwards, as the caller guarantees.
         unsafe { object::delete(self.object.pointer()) };
     }
 }

@@ -1,11 +1,12 @@
 //! Start, stop and removal of a function device, with its power (DEV-52 to DEV-58, DEV-61).
 //!
-//! A request that the real framework pends is finished here before the dispatch routine returns:
-//! Wine's PnP manager waits for nothing else.
+//! A request that the framework pends on Windows is completed here before the dispatch routine returns,
+//! because Wine's PnP manager does not wait for pended requests.
 
 use crate::device::Device;
+use crate::object::attributes::Attributes;
 use crate::object::live::Live;
-use crate::object::{self, FrameworkObject, Kind, NewParent, Object};
+use crate::object::{self, FrameworkObject, NewParent, Object, ObjectKind};
 use crate::queue::PowerAction;
 use crate::request::irp::Irp;
 use core::cell::Cell;
@@ -20,19 +21,19 @@ use kmdf_sys::{
 
 const STATUS_DEVICE_POWER_FAILURE: NTSTATUS = 0xC000_009E_u32 as NTSTATUS;
 
-/// Where a device stands. PnP requests come one at a time, so that `Cell`s do; what queues and
-/// calls of the driver read meanwhile is atomic.
+/// The PnP and power state of a device. PnP requests come one at a time, so `Cell`s suffice; what queues
+/// and calls of the driver read at the same time is atomic.
 pub(crate) struct Pnp {
     callbacks: WDF_PNPPOWER_EVENT_CALLBACKS,
-    /// A start request has come (QUE-7).
+    /// The device has got its first start request (QUE-7).
     left_init: AtomicBool,
     in_d0: AtomicBool,
     interfaces_enabled: AtomicBool,
-    /// EvtDevicePrepareHardware was called and EvtDeviceReleaseHardware not yet.
+    /// EvtDevicePrepareHardware was called, and EvtDeviceReleaseHardware not since.
     prepared: Cell<bool>,
-    /// EvtDeviceSelfManagedIoInit was called.
+    /// EvtDeviceSelfManagedIoInit was called for the device.
     self_managed_io: Cell<bool>,
-    /// The release half of the removal is done.
+    /// The part of the removal that releases the hardware is done.
     released: Cell<bool>,
 }
 
@@ -62,7 +63,7 @@ impl Pnp {
     }
 }
 
-/// A list of hardware resources: a root-enumerated device has none.
+/// An empty WDFCMRESLIST, because a root-enumerated device has no hardware resources.
 #[repr(C)]
 struct ResourceList {
     object: Object,
@@ -70,13 +71,13 @@ struct ResourceList {
 
 // SAFETY: `repr(C)` with the object first.
 unsafe impl FrameworkObject for ResourceList {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         marks: object::CANNOT_DELETE,
-        ..Kind::new(c"WDFCMRESLIST", 0x1013)
+        ..ObjectKind::new(c"WDFCMRESLIST", 0x1013)
     };
 }
 
-/// A callback that only takes the device and may fail. An absent one succeeds.
+/// Calls a callback that takes the device and may fail. An absent one succeeds.
 fn call(
     callback: Option<unsafe extern "C" fn(WDFDEVICE) -> NTSTATUS>,
     device: &Device,
@@ -84,19 +85,19 @@ fn call(
     let Some(callback) = callback else {
         return Ok(());
     };
-    // SAFETY: The driver's callback, with a live handle.
+    // SAFETY: A PnP callback of the driver, with the handle of a live device.
     check(unsafe { callback(device.handle().cast()) })
 }
 
-/// A callback that only takes the device and cannot fail.
+/// Calls a callback that takes the device and cannot fail.
 fn notify(callback: Option<unsafe extern "C" fn(WDFDEVICE)>, device: &Device) {
     if let Some(callback) = callback {
-        // SAFETY: The driver's callback, with a live handle.
+        // SAFETY: A PnP callback of the driver, with the handle of a live device.
         unsafe { callback(device.handle().cast()) };
     }
 }
 
-/// A callback about a change between power states.
+/// Calls a callback for a change of the power state.
 fn change(
     callback: Option<unsafe extern "C" fn(WDFDEVICE, WDF_POWER_DEVICE_STATE) -> NTSTATUS>,
     device: &Device,
@@ -105,7 +106,7 @@ fn change(
     let Some(callback) = callback else {
         return Ok(());
     };
-    // SAFETY: The driver's callback, with a live handle.
+    // SAFETY: A power callback of the driver, with the handle of a live device.
     check(unsafe { callback(device.handle().cast(), state) })
 }
 
@@ -118,7 +119,7 @@ fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
 }
 
 impl Live<Device> {
-    /// A PnP request.
+    /// Dispatches an IRP_MJ_PNP request by its minor function.
     pub(crate) fn on_pnp(self, irp: Irp) -> NTSTATUS {
         match irp.minor() {
             IRP_MN_START_DEVICE => self.on_start(irp),
@@ -134,7 +135,7 @@ impl Live<Device> {
             }
             IRP_MN_SURPRISE_REMOVAL => {
                 notify(self.pnp.callbacks.EvtDeviceSurpriseRemoval, &self);
-                self.leave();
+                self.prepare_removal();
                 self.pass_success(irp)
             }
             IRP_MN_REMOVE_DEVICE => self.on_remove(irp),
@@ -158,7 +159,7 @@ impl Live<Device> {
         }
     }
 
-    /// DEV-52, DEV-54: the devices below first.
+    /// The start request: the lower devices start first (DEV-52, DEV-54).
     fn on_start(self, irp: Irp) -> NTSTATUS {
         let status = irp.call_down(self.lower());
         if NT_SUCCESS(status) {
@@ -170,9 +171,9 @@ impl Live<Device> {
         irp.finish_as_is()
     }
 
-    /// DEV-52 to DEV-54
+    /// Prepares the hardware, enters D0 and enables the interfaces (DEV-52 to DEV-54).
     fn start(self) -> Result<(), NTSTATUS> {
-        // DEV-54: of a failing power-up the PnP manager learns this and no more.
+        // The PnP manager gets this status, whichever callback of the power-up failed (DEV-54).
         let power_up = || self.power_up().map_err(|_| STATUS_DEVICE_POWER_FAILURE);
         let started = self.prepare_hardware().and_then(|()| power_up());
         if started.is_err() {
@@ -190,18 +191,15 @@ impl Live<Device> {
             return Ok(());
         };
         let (raw, translated) = (self.resource_list()?, self.resource_list()?);
-        // SAFETY: The driver's callback, with live handles.
+        // SAFETY: EvtDevicePrepareHardware, with the handles of the device and of two new lists.
         check(unsafe { callback(self.handle().cast(), raw, translated) })
     }
 
     fn resource_list(self) -> Result<WDFCMRESLIST, NTSTATUS> {
         let build = |object| ResourceList { object };
-        // SAFETY: There are no attributes.
-        let list = unsafe { object::create::<ResourceList>(self.globals(), None, build) }?;
-        let parent = NewParent::Object(self.object());
-        // SAFETY: Just created; goes with the device.
-        let handle = unsafe { object::commit_or_delete(list, None, parent) }?;
-        Ok(handle.cast())
+        let list = object::create(self.globals(), Attributes::NONE, build)?
+            .commit(Attributes::NONE, NewParent::Object(self.object()))?;
+        Ok(list.handle().cast())
     }
 
     fn power_up(self) -> Result<(), NTSTATUS> {
@@ -215,7 +213,7 @@ impl Live<Device> {
         );
         self.pnp.in_d0.store(true, Ordering::Release);
         let running = enabled.and_then(|()| {
-            // DEV-53
+            // Queues deliver before EvtDeviceSelfManagedIoInit runs (DEV-53).
             self.power_queues(PowerAction::Start);
             if self.pnp.self_managed_io.replace(true) {
                 call(callbacks.EvtDeviceSelfManagedIoRestart, &self)
@@ -229,7 +227,7 @@ impl Live<Device> {
         running
     }
 
-    /// DEV-55, up to EvtDeviceD0Exit; failures do not stop it (DEV-56).
+    /// Suspends self-managed I/O and leaves D0 (DEV-55); failures of callbacks do not stop it (DEV-56).
     fn stop(self) {
         if !self.pnp.is_in_d0() {
             return;
@@ -238,7 +236,7 @@ impl Live<Device> {
         self.leave_d0();
     }
 
-    /// Stopped or removed, the device is in D3Final (DEV-61).
+    /// Stops delivery and calls EvtDeviceD0Exit for D3Final, the state of a stopped device (DEV-61).
     fn leave_d0(self) {
         let target = _WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final;
         let callbacks = &self.pnp.callbacks;
@@ -260,12 +258,12 @@ impl Live<Device> {
             return;
         };
         let list = self.resource_list().unwrap_or(null_mut());
-        // SAFETY: The driver's callback, with live handles.
+        // SAFETY: EvtDeviceReleaseHardware, with the handles of the device and of a new list or NULL.
         let _ = unsafe { callback(self.handle().cast(), list) };
     }
 
-    /// The part of the removal that a surprise brings forward (DEV-55, DEV-56).
-    fn leave(self) {
+    /// The part of the removal that a surprise removal does first (DEV-55, DEV-56).
+    fn prepare_removal(self) {
         if self.pnp.released.replace(true) {
             return;
         }
@@ -280,17 +278,17 @@ impl Live<Device> {
         }
     }
 
-    /// DEV-55, DEV-57
+    /// The remove request: the last that the device gets (DEV-55, DEV-57).
     fn on_remove(self, irp: Irp) -> NTSTATUS {
-        self.leave();
+        self.prepare_removal();
         self.power_queues(PowerAction::PurgeNonManaged);
         if self.pnp.self_managed_io.get() {
             notify(self.pnp.callbacks.EvtDeviceSelfManagedIoCleanup, &self);
         }
         self.dispose_tree();
         let status = self.pass_success(irp);
-        // SAFETY: The last request that the device gets.
-        unsafe { self.vanish() };
+        // SAFETY: A device gets no request after the remove request.
+        unsafe { self.remove() };
         status
     }
 }

@@ -1,4 +1,4 @@
-//! Which queue gets which requests (QUE-22, QUE-23, DEV-42), and the walk over a device's queues.
+//! Which queue gets which requests (QUE-22, QUE-23, DEV-42), and iteration over a device's queues.
 
 use super::Device;
 use crate::object::FrameworkObject;
@@ -13,14 +13,14 @@ use kmdf_sys::{
     STATUS_WDF_BUSY,
 };
 
-/// The queues that are there, newest first.
+/// The queues of a device, newest first.
 struct QueueList {
     first: Option<Live<Queue>>,
-    /// Numbers the walks.
+    /// The number of the last iteration over the list.
     walk: u64,
 }
 
-/// Where requests go.
+/// The queues that a device sends its requests to.
 ///
 /// # Invariants
 ///
@@ -62,7 +62,7 @@ fn slot(major: u32) -> Option<usize> {
 }
 
 impl Device {
-    /// QUE-26: the queue for a major function. Creates never go to the default queue (DEV-43).
+    /// The queue for a major function (QUE-26). Creates never go to the default queue (DEV-43).
     pub(crate) fn queue_for(&self, major: u32) -> Option<Live<Queue>> {
         let bound = self.routes.bound.get(slot(major)?)?.get();
         if major == IRP_MJ_CREATE {
@@ -75,7 +75,7 @@ impl Device {
         self.routes.default.get()
     }
 
-    /// QUE-18, QUE-22: `false` if there is one already.
+    /// Makes `queue` the default queue; `false` if the device has one (QUE-18, QUE-22).
     pub(crate) fn set_default_queue(&self, queue: Live<Queue>) -> bool {
         if self.routes.default.get().is_some() {
             return false;
@@ -94,9 +94,9 @@ impl Device {
         self.routes.creates.set(Some(queue));
     }
 
-    /// QUE-23
+    /// Sends requests of one major function to `queue` (QUE-23).
     pub(super) fn bind_queue(&self, major: u32, queue: Live<Queue>) -> Result<(), NTSTATUS> {
-        let refuse = |message, status| {
+        let reject = |message, status| {
             verifier::break_point(self.globals(), message);
             Err(status)
         };
@@ -106,19 +106,19 @@ impl Device {
         };
         if !queue.config.suits(major) {
             let message =
-                c"WdfDeviceConfigureRequestDispatching: the queue has no callback for this";
-            return refuse(message, STATUS_INVALID_DEVICE_REQUEST);
+                c"WdfDeviceConfigureRequestDispatching: the queue has no callback for this request type";
+            return reject(message, STATUS_INVALID_DEVICE_REQUEST);
         }
         if self.routes.default.get() == Some(queue) {
             let message = c"WdfDeviceConfigureRequestDispatching: the queue is the default queue";
-            return refuse(message, STATUS_INVALID_DEVICE_REQUEST);
+            return reject(message, STATUS_INVALID_DEVICE_REQUEST);
         }
         if bound.get().is_some() {
             if major == IRP_MJ_CREATE {
                 return Err(STATUS_INVALID_PARAMETER);
             }
-            let message = c"WdfDeviceConfigureRequestDispatching: the type is bound already";
-            return refuse(message, STATUS_WDF_BUSY);
+            let message = c"WdfDeviceConfigureRequestDispatching: another queue already gets this request type";
+            return reject(message, STATUS_WDF_BUSY);
         }
         queue.bind();
         bound.set(Some(queue));
@@ -131,7 +131,7 @@ impl Device {
         queues.first = Some(queue);
     }
 
-    /// Takes a queue off the list, if it is there.
+    /// Removes a queue from the list, if it is in it.
     pub(crate) fn forget_queue(&self, queue: &Queue) {
         let mut queues = self.routes.queues.lock();
         let mut before: Option<Live<Queue>> = None;
@@ -149,7 +149,7 @@ impl Device {
         }
     }
 
-    /// Calls `visit` for every queue that is there all the time.
+    /// Calls `visit` for every queue that exists during the whole iteration.
     fn for_each_queue(&self, visit: impl Fn(&Queue)) {
         let walk = {
             let mut queues = self.routes.queues.lock();
@@ -158,12 +158,12 @@ impl Device {
         };
         while let Some(queue) = self.take_unvisited(walk) {
             visit(&queue);
-            // SAFETY: Taken in `take_unvisited`.
+            // SAFETY: `take_unvisited` took this reference.
             unsafe { queue.release() };
         }
     }
 
-    /// A queue, referenced, that the walk has not met.
+    /// A queue, referenced, that iteration number `walk` has not visited.
     fn take_unvisited(&self, walk: u64) -> Option<Live<Queue>> {
         let queues = self.routes.queues.lock();
         let mut all = core::iter::successors(queues.first, |queue| queue.next.get());
@@ -177,7 +177,7 @@ impl Device {
         self.for_each_queue(|queue| queue.follow_power(action));
     }
 
-    /// QUE-61
+    /// Cancels the waiting requests of a file object in every queue (QUE-61).
     pub(crate) fn flush_queues(&self, file: PFILE_OBJECT) {
         self.for_each_queue(|queue| queue.flush(file));
     }
@@ -191,7 +191,7 @@ impl Device {
         }
     }
 
-    /// Whether power-managed queues may present requests (QUE-56).
+    /// Whether power-managed queues may deliver requests (QUE-56).
     pub(crate) fn is_powered(&self) -> bool {
         !self.is_pnp() || self.pnp.is_in_d0()
     }

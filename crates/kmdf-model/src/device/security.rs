@@ -1,10 +1,10 @@
-//! Device security: from an SDDL string to the self-relative descriptor that the kernel checks opens against.
+//! Device security: translates an SDDL string to the self-relative descriptor that the kernel checks.
 
-/// The string is not SDDL, or uses a part of it that device security strings may not.
+/// The string is not SDDL, or uses a part of SDDL that device security strings may not use.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SyntaxError;
 
-/// Who may open a named device that was given no string of its own: the system and administrators.
+/// The string of a named device without one of its own: the system and administrators have access.
 pub(crate) const SYSTEM_ALL_ADMINISTRATORS_ALL: &[u8] = b"D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 
 const HEADER_SIZE: usize = 20;
@@ -74,7 +74,7 @@ const ACE_FLAGS: &[(&[u8; 2], u8)] = &[
     (b"ID", 0x10),
 ];
 
-/// Bytes that suffice for the descriptor of `text`.
+/// An upper bound of the size in bytes of the descriptor of `text`.
 pub(crate) fn size_bound(text: &[u16]) -> usize {
     let entries = text.iter().filter(|&&unit| unit == u16::from(b'(')).count();
     HEADER_SIZE
@@ -231,7 +231,7 @@ fn write_numeric_sid(reader: &mut Reader<'_>, writer: &mut Writer<'_>) -> Result
     writer.patch(start + 1, &[subs])
 }
 
-/// What is left of the text. SDDL is ASCII and in upper case.
+/// Reads the text from the front. SDDL is ASCII and in upper case.
 struct Reader<'a> {
     text: &'a [u16],
 }
@@ -240,7 +240,7 @@ impl Reader<'_> {
     fn peek(&self) -> Option<u8> {
         self.text
             .first()
-            // A unit that is no ASCII character becomes one that no rule of the grammar takes.
+            // A unit that is not an ASCII character becomes one that the grammar does not have.
             .map(|&unit| u8::try_from(unit).unwrap_or(0xFF))
     }
 

@@ -17,7 +17,7 @@ use kmdf_sys::{
 };
 
 impl Device {
-    /// Makes the device object and, for a function device, attaches it (DEV-28, DEV-30, DEV-31).
+    /// Creates the WDM device object and attaches that of a function device (DEV-28, DEV-30, DEV-31).
     pub(super) fn create_wdm_device(&self, init: &DeviceInit) -> Result<(), NTSTATUS> {
         let mut name = init.name.as_ref().map(PoolString::as_unicode);
         let name = name.as_mut().map_or(null_mut(), |name| &raw mut *name);
@@ -54,18 +54,18 @@ impl Device {
     fn set_extension(&self) {
         let context = self.object.context().context();
         let wdm = self.wdm();
-        // SAFETY: This driver's own device object, which nobody else knows yet.
+        // SAFETY: This driver's own device object, which is not attached yet.
         unsafe { (*wdm).DeviceExtension = context };
     }
 
     fn attach(&self) -> Result<(), NTSTATUS> {
-        // SAFETY: Both are live device objects.
+        // SAFETY: `wdm` was created above, and the PnP manager keeps the PDO.
         let lower = unsafe { IoAttachDeviceToDeviceStack(self.wdm(), self.pdo) };
         if lower.is_null() {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
         self.lower.set(lower);
-        // SAFETY: Attached to, so live.
+        // SAFETY: A device object that another is attached to is not deleted.
         let inherited = unsafe { (*lower).Flags } & DO_POWER_PAGABLE;
         self.change_flags(|flags| flags | inherited);
         Ok(())
@@ -84,18 +84,19 @@ impl Device {
         if wdm.is_null() {
             return;
         }
-        // SAFETY: This driver's own device object.
+        // SAFETY: This driver's own device object, which `wdm` is until it is NULL.
         let flags = unsafe { (*wdm).Flags };
-        // SAFETY: As above; the flags are the driver's to change until the device is ready.
+        // SAFETY: The driver may change the flags of its device object until the device is ready.
         unsafe { (*wdm).Flags = change(flags) };
     }
 
-    /// From now on the device can be opened (DEV-25, DEV-36).
+    /// Clears DO_DEVICE_INITIALIZING, so that the device can be opened (DEV-25, DEV-36).
     pub(crate) fn clear_initializing(&self) {
         self.change_flags(|flags| flags & !DO_DEVICE_INITIALIZING);
     }
 
-    /// DEV-32: a named device without a string admits the system and administrators.
+    /// Sets the security descriptor. A named device without a string admits the system and administrators
+    /// (DEV-32).
     fn set_security(&self, init: &DeviceInit) -> Result<(), NTSTATUS> {
         let mut usual = [0_u16; security::SYSTEM_ALL_ADMINISTRATORS_ALL.len()];
         for (unit, &byte) in usual
@@ -112,18 +113,18 @@ impl Device {
         let size = security::size_bound(text);
         let block = pool::allocate(self.globals(), size).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         self.security.set(Some(block));
-        // SAFETY: The block has `size` zeroed bytes and is this device's.
+        // SAFETY: `allocate` gave `size` zeroed bytes, which only this function uses so far.
         let bytes = unsafe { core::slice::from_raw_parts_mut(block.as_ptr(), size) };
         security::write_descriptor(text, bytes).map_err(|_| STATUS_INVALID_PARAMETER)?;
         let wdm = self.wdm();
-        // SAFETY: This driver's own device object.
+        // SAFETY: This driver's own device object; `free_security` frees the block after it.
         unsafe { (*wdm).SecurityDescriptor = block.as_ptr().cast() };
         Ok(())
     }
 
     pub(super) fn free_security(&self) {
         if let Some(block) = self.security.take() {
-            // SAFETY: Allocated in `set_security`; the device object that used it is gone.
+            // SAFETY: `set_security` allocated it; the device object that used it is deleted.
             unsafe { pool::free(block) };
         }
     }
@@ -131,7 +132,7 @@ impl Device {
     pub(crate) fn detach(&self) {
         let lower = self.lower.replace(null_mut());
         if !lower.is_null() {
-            // SAFETY: What `attach` attached to.
+            // SAFETY: `attach` attached this driver's device object to it.
             unsafe { IoDetachDevice(lower) };
         }
     }
@@ -142,17 +143,17 @@ impl Device {
             return;
         };
         let wdm = wdm.as_ptr();
-        // SAFETY: This driver's own device object; nobody opens it any more.
+        // SAFETY: This driver's own device object, which is not opened any more.
         unsafe { (*wdm).SecurityDescriptor = null_mut() };
-        // SAFETY: As above.
+        // SAFETY: `wdm` is NULL from here on, so that this is the one deletion.
         unsafe { IoDeleteDevice(wdm) };
     }
 
-    /// DEV-40: with the device goes its symbolic link.
+    /// Deletes the symbolic link, as the removal of the device does (DEV-40).
     pub(crate) fn delete_symbolic_link(&self) {
         if let Some(link) = self.link.take() {
             let mut name = link.as_unicode();
-            // SAFETY: A valid string.
+            // SAFETY: `name` is a copy in the framework's pool, which lives for the call.
             let _ = unsafe { IoDeleteSymbolicLink(&raw mut name) };
         }
     }

@@ -1,4 +1,4 @@
-//! The loader's interface: how a client's entry point gets its globals and its function table.
+//! What WDFLDR.SYS exports: binding a client gives it its globals and its function table.
 
 use crate::driver::globals::{DEFAULT_TAG, Globals};
 use crate::driver::{self, MAJOR_VERSION, MINOR_VERSION};
@@ -11,7 +11,7 @@ use kmdf_sys::{
     STATUS_INVALID_PARAMETER, STATUS_REVISION_MISMATCH, STATUS_SUCCESS, ULONG, WDFFUNC,
 };
 
-/// How many functions the released versions of the framework have (DEV-7).
+/// The numbers of functions that released versions of the framework have (DEV-7).
 const KNOWN_COUNTS: [ULONG; 13] = [
     383, 386, 387, 396, 432, 438, 444, 446, 448, 451, 453, 454, 458,
 ];
@@ -23,8 +23,9 @@ const LAST_COPIED_COUNT: ULONG = 438;
 ///
 /// # Safety
 ///
-/// Called by a client's entry point before anything else of the framework, with its driver object
-/// and pointers that are valid or NULL.
+/// The caller must be a client's entry point, before it calls anything else of the framework, and
+/// `driver_object` its driver object. `info` must be NULL or readable, and its `FuncTable` as a client
+/// of its version and number of functions declares it. `component_globals` must be NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn WdfVersionBind(
     driver_object: PDRIVER_OBJECT,
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn WdfVersionBind(
     info: PWDF_BIND_INFO,
     component_globals: *mut PWDF_DRIVER_GLOBALS,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `info` is NULL or readable, as the caller guarantees.
     let Some(info) = (unsafe { info.as_ref() }) else {
         return STATUS_INVALID_PARAMETER;
     };
@@ -48,9 +49,9 @@ pub unsafe extern "C" fn WdfVersionBind(
     let Some(globals) = allocate_globals(driver_object, info.Version.Minor) else {
         return STATUS_INVALID_PARAMETER;
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: `FuncTable` is as a client of this version declares it, as the caller guarantees.
     unsafe { give_table(info) };
-    // SAFETY: As above.
+    // SAFETY: `component_globals` is not NULL, so writable.
     unsafe { component_globals.write(globals.public()) };
     STATUS_SUCCESS
 }
@@ -58,35 +59,37 @@ pub unsafe extern "C" fn WdfVersionBind(
 fn allocate_globals<'a>(driver_object: PDRIVER_OBJECT, minor: ULONG) -> Option<&'a Globals> {
     let nx = _POOL_TYPE::NonPagedPoolNx;
     let block = pool::kernel_allocate(nx, size_of::<Globals>(), DEFAULT_TAG)?.cast::<Globals>();
-    // SAFETY: The block has room for them, and pool is aligned enough.
+    // SAFETY: The block has the size of the globals, and pool is 16-aligned.
     unsafe { block.write(Globals::new(driver_object, minor)) };
-    // SAFETY: They stay until the unbind.
+    // SAFETY: Written above, and freed by WdfVersionUnbind only.
     Some(unsafe { block.as_ref() })
 }
 
-/// DEV-6
+/// Gives the client the address of the function table or, to an older client, a copy (DEV-6).
 ///
 /// # Safety
 ///
-/// `FuncTable` is what the client's version makes of it.
+/// `FuncTable` must lead to a table pointer or, for up to [`LAST_COPIED_COUNT`] functions, to a table of
+/// `FuncCount` entries.
 unsafe fn give_table(info: &WDF_BIND_INFO) {
     let table = (&raw const TABLE).cast::<WDFFUNC>();
     if info.FuncCount > LAST_COPIED_COUNT {
         let pointer = info.FuncTable.cast::<*const WDFFUNC>();
-        // SAFETY: By the contract of this function, the address of the client's table pointer.
+        // SAFETY: The client's table pointer, as the caller guarantees.
         unsafe { pointer.write(table) };
         return;
     }
     let count = (info.FuncCount as usize).min(FUNCTION_COUNT);
-    // SAFETY: By the contract of this function, a table of that many entries.
+    // SAFETY: The client's table has `FuncCount` entries, as the caller guarantees.
     unsafe { core::ptr::copy_nonoverlapping(table, info.FuncTable, count) };
 }
 
-/// Unbinds a client; its globals are gone afterwards (DEV-10).
+/// Unbinds a client and frees its globals (DEV-10).
 ///
 /// # Safety
 ///
-/// The values are those of the bind, and the client calls nothing of the framework any more.
+/// `component_globals` must be NULL or those that WdfVersionBind gave this client, which must not call
+/// the framework afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn WdfVersionUnbind(
     _registry_path: PUNICODE_STRING,
@@ -96,7 +99,7 @@ pub unsafe extern "C" fn WdfVersionUnbind(
     if component_globals.is_null() {
         return STATUS_INVALID_PARAMETER;
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: `component_globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(component_globals) };
     driver::delete_left_over(globals);
     verifier::free_lock_threads(globals);
@@ -105,7 +108,7 @@ pub unsafe extern "C" fn WdfVersionUnbind(
     }
     globals.retire();
     let block = core::ptr::NonNull::from(globals).cast();
-    // SAFETY: Allocated in the bind; nobody uses them any more.
+    // SAFETY: `allocate_globals` allocated them, and the client does not use them afterwards.
     unsafe { pool::kernel_free(block) };
     STATUS_SUCCESS
 }

@@ -1,4 +1,4 @@
-//! Where every IRP enters the framework.
+//! The dispatch routine, through which every IRP enters the framework.
 
 use crate::device::Device;
 use crate::device::file;
@@ -20,13 +20,14 @@ use kmdf_sys::{
 ///
 /// # Safety
 ///
-/// Called by the kernel with a device object of a driver of this framework, and an IRP for it.
+/// `device` must be a device object of this framework whose device is alive, and `irp` a valid IRP for it.
 pub(crate) unsafe extern "C" fn dispatch(device: *mut _DEVICE_OBJECT, irp: *mut _IRP) -> NTSTATUS {
-    // SAFETY: By the contract of this function; a device gets its IRPs while it is alive.
+    // SAFETY: The kernel passes a device object of this driver, whose device lives until its remove
+    // request.
     let device = unsafe { device_of(device) };
     // SAFETY: The kernel passes a valid IRP.
     let irp = unsafe { NonNull::new_unchecked(irp) };
-    // SAFETY: As above.
+    // SAFETY: The IRP is at this driver until the routines below complete it or pass it down.
     let irp = unsafe { Irp::new(irp) };
     match irp.major() {
         IRP_MJ_CREATE => file::on_create(device, irp),
@@ -37,7 +38,7 @@ pub(crate) unsafe extern "C" fn dispatch(device: *mut _DEVICE_OBJECT, irp: *mut 
         }
         IRP_MJ_PNP if device.is_pnp() => device.on_pnp(irp),
         IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL if device.is_pnp() => irp.pass_down(device.lower()),
-        // DEV-60
+        // Shutdown requests succeed without a callback (DEV-60).
         IRP_MJ_SHUTDOWN => irp.finish(STATUS_SUCCESS),
         _ => irp.finish(STATUS_INVALID_DEVICE_REQUEST),
     }
@@ -47,19 +48,19 @@ pub(crate) unsafe extern "C" fn dispatch(device: *mut _DEVICE_OBJECT, irp: *mut 
 ///
 /// # Safety
 ///
-/// `device` is a device object of this framework's, whose device is alive.
+/// `device` must be a device object of this framework whose device stays alive while the result is used.
 pub(crate) unsafe fn device_of(device: *mut _DEVICE_OBJECT) -> Live<Device> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: A live device object, as the caller guarantees.
     let context = unsafe { (*device).DeviceExtension };
-    // SAFETY: The extension is the device's first context.
+    // SAFETY: `set_extension` made the extension the first context of the device.
     let header = unsafe { ContextHeader::of_context(context) };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The device stays alive while the result is used, as the caller guarantees.
     unsafe { Live::new(header.object().cast()) }
 }
 
-/// Reads, writes and device controls: on their way to a queue (REQ-1 to REQ-5, QUE-26, QUE-35).
+/// Sends reads, writes and device controls to a queue (REQ-1 to REQ-5, QUE-26, QUE-35).
 fn transfer(device: Live<Device>, irp: Irp) -> NTSTATUS {
-    // REQ-4
+    // Asynchronous procedure calls are disabled while the request is created and queued (REQ-4).
     let low = u32::from(kernel::current_irql()) <= APC_LEVEL;
     let _region = low.then(CriticalRegion::enter);
     let queue = device.queue_for(irp.major());
@@ -79,7 +80,7 @@ fn transfer(device: Live<Device>, irp: Irp) -> NTSTATUS {
     }
 }
 
-/// QUE-35
+/// Calls EvtIoInCallerContext, which queues or completes the request (QUE-35).
 fn call_in_caller_context(device: Live<Device>, irp: Irp, request: Live<Request>) {
     use crate::object::FrameworkObject;
     let Some(callback) = device.in_caller_context else {
@@ -88,11 +89,11 @@ fn call_in_caller_context(device: Live<Device>, irp: Irp, request: Live<Request>
     irp.mark_pending();
     request.set_in_caller_context(true);
     request.hand_to_driver();
-    // The callback may complete the request; the mark is taken back afterwards.
+    // The callback may complete the request, and the mark is cleared afterwards.
     request.reference();
-    // SAFETY: The driver's callback, with live handles.
+    // SAFETY: EvtIoInCallerContext, with the handles of the device and of a request of its own.
     unsafe { callback(device.handle().cast(), request.wdf_request()) };
     request.set_in_caller_context(false);
-    // SAFETY: Taken above.
+    // SAFETY: Referenced before the callback.
     unsafe { request.release() };
 }

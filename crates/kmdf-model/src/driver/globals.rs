@@ -1,4 +1,4 @@
-//! What the framework keeps for each client driver, around the part that the driver sees.
+//! The driver globals: what the framework keeps for each client, around the part that the driver sees.
 
 use crate::driver::settings::Settings;
 use crate::object::Object;
@@ -15,34 +15,34 @@ use kmdf_sys::{
 
 const SIGNATURE: u32 = u32::from_le_bytes(*b"FxGl");
 
-/// The framework's tag for its own allocations on behalf of a driver whose name gives none (MEM-3).
+/// The tag of the framework's allocations for a driver whose name gives none (MEM-3).
 pub(crate) const DEFAULT_TAG: ULONG = u32::from_le_bytes(*b"FxDr");
 
-/// Proof that the topology lock is held: needed to change parents, children and states.
+/// What the topology lock guards; its guard is required to change parents, children and states.
 pub(crate) struct Topology(());
 
-/// One bound client driver.
+/// A bound client driver.
 ///
 /// # Invariants
 ///
 /// Lives at one address in nonpaged pool from bind to unbind; every object of the driver holds a
-/// pointer to it and dies before it. The `Cell`s are written during bind, `WdfDriverCreate` and
+/// pointer to it and is freed before it. The `Cell`s are written during bind, `WdfDriverCreate` and
 /// unload, when no other thread is in the framework on this driver's behalf.
 #[repr(C)]
 pub(crate) struct Globals {
     signature: Cell<u32>,
     /// Minor version of the framework that the client was built for.
     pub(crate) client_minor: u32,
-    /// The tag of the framework's allocations for this driver, and the meaning of tag 0 (MEM-4).
+    /// The tag of the framework's allocations for this driver, which tag 0 stands for (MEM-4).
     pub(crate) tag: Cell<ULONG>,
     pub(crate) driver_object: PDRIVER_OBJECT,
-    /// The WDFDRIVER, from the success of WdfDriverCreate until it dies.
+    /// The WDFDRIVER, from the success of WdfDriverCreate until it is destroyed.
     pub(crate) driver: Cell<Option<NonNull<Object>>>,
-    /// The driver's dispose list (OBJ-60), made by WdfDriverCreate.
+    /// The driver's dispose list, which WdfDriverCreate creates (OBJ-60).
     pub(crate) dispose_list: Cell<Option<NonNull<DisposeList>>>,
-    /// The framework verifier.
+    /// The switches of the framework verifier.
     pub(crate) settings: Settings,
-    /// The lock verifier's table of threads, unless there was no memory for it.
+    /// The lock verifier's table of threads, unless its allocation failed.
     pub(crate) lock_threads: Cell<Option<NonNull<u8>>>,
     /// Live blocks of the framework's allocator.
     pub(crate) tracker: Tracker,
@@ -52,7 +52,7 @@ pub(crate) struct Globals {
 }
 
 impl Globals {
-    /// What a bind starts from (DEV-9). The caller puts it where it stays.
+    /// The globals of a new client, with its default tag (DEV-9). The caller moves them to their address.
     pub(crate) fn new(driver_object: PDRIVER_OBJECT, client_minor: u32) -> Self {
         Self {
             signature: Cell::new(SIGNATURE),
@@ -73,16 +73,17 @@ impl Globals {
     ///
     /// # Safety
     ///
-    /// `public` came from [`Globals::public`] of globals that outlive `'a`.
+    /// `public` must come from [`Globals::public`] of globals that outlive `'a`, or lead to readable memory
+    /// at least.
     pub(crate) unsafe fn from_public<'a>(public: PWDF_DRIVER_GLOBALS) -> &'a Self {
         let start = public
             .wrapping_byte_sub(offset_of!(Self, public))
             .cast::<Self>();
-        // SAFETY: By the contract of this function, the pointer leads back to live globals.
+        // SAFETY: The public part lies in live globals, as the caller guarantees.
         let globals = unsafe { &*start };
         if globals.signature.get() != SIGNATURE {
             stop::undefined(
-                c"a framework function was called with driver globals that are not bound",
+                c"a framework function was called with driver globals that WdfVersionBind did not give, or after the unbind",
             );
         }
         globals
@@ -96,13 +97,12 @@ impl Globals {
     /// Sets flags in the public part if `condition` holds.
     pub(crate) fn add_driver_flags(&self, condition: bool, flags: WDF_DRIVER_INIT_FLAGS) {
         if condition {
-            // SAFETY: The driver reads its globals only; writes are ordered by the invariant.
+            // SAFETY: The driver only reads its globals, and they are written while no other thread runs.
             unsafe { (*self.public()).DriverFlags |= flags as ULONG };
         }
     }
 
-    /// Makes later calls through these globals recognisable as stale. The last thing before they
-    /// are freed.
+    /// Makes later calls with these globals recognisable; called just before they are freed.
     pub(crate) fn retire(&self) {
         self.signature.set(0);
     }
@@ -112,7 +112,7 @@ impl Globals {
         self.topology.lock()
     }
 
-    /// What a tag argument means (MEM-4).
+    /// The tag that a driver's argument stands for: 0 is the default tag (MEM-4).
     pub(crate) fn tag_or_default(&self, tag: ULONG) -> ULONG {
         if tag == 0 { self.tag.get() } else { tag }
     }

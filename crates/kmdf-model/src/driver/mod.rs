@@ -9,12 +9,12 @@ pub(crate) mod settings;
 use crate::device::Constraints;
 use crate::device::init::DeviceInit;
 use crate::driver::globals::Globals;
-use crate::object::attributes::{self, Parent, Rules};
+use crate::object::attributes::{self, Attributes, Parent, Rules};
 use crate::object::dispose_list::DisposeList;
 use crate::object::handle;
 use crate::object::{
-    self, CANNOT_DELETE, Cleanup, FrameworkObject, Kind, NewParent, Object, PASSIVE_CALLBACKS,
-    type_code,
+    self, CANNOT_DELETE, Cleanup, FrameworkObject, NewParent, Object, ObjectKind,
+    PASSIVE_CALLBACKS, type_code,
 };
 use crate::queue::Scope;
 use crate::support::sync::CallbackLock;
@@ -30,26 +30,26 @@ use kmdf_sys::{
     PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS,
     PWDF_DRIVER_VERSION_AVAILABLE_PARAMS, PWDF_OBJECT_ATTRIBUTES, PWSTR,
     STATUS_DRIVER_INTERNAL_ERROR, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER,
-    STATUS_SUCCESS, ULONG, WDF_DRIVER_CONFIG, WDF_DRIVER_VERSION_AVAILABLE_PARAMS,
-    WDF_OBJECT_ATTRIBUTES, WDFDRIVER,
+    STATUS_SUCCESS, ULONG, WDF_DRIVER_CONFIG, WDF_DRIVER_VERSION_AVAILABLE_PARAMS, WDFDRIVER,
 };
 
-/// The version that the framework says it is.
+/// The major version of the framework.
 pub(crate) const MAJOR_VERSION: ULONG = 1;
+/// The minor version of the framework: that of Windows 11.
 pub(crate) const MINOR_VERSION: ULONG = 33;
 
 const NON_PNP: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver as ULONG;
 const NO_DISPATCH: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNoDispatchOverride as ULONG;
 const COMPANION: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitCompanion as ULONG;
 
-/// Marks this framework's extension of a driver object.
+/// The address of this variable identifies the framework's extension of a driver object.
 static EXTENSION_KEY: u8 = 0;
 
-/// A driver.
+/// A WDFDRIVER.
 ///
 /// # Invariants
 ///
-/// The driver object's extension leads here while the object lives.
+/// The extension of the WDM driver object leads here from creation to destruction.
 #[repr(C)]
 pub(crate) struct Driver {
     object: Object,
@@ -63,12 +63,12 @@ pub(crate) struct Driver {
 
 // SAFETY: `repr(C)` with the object first; made in `create` alone.
 unsafe impl FrameworkObject for Driver {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         marks: CANNOT_DELETE | PASSIVE_CALLBACKS,
         disposed_before_destroyed: true,
         lockable: true,
         dispose: |object| {
-            // DEV-23
+            // Deferred disposals are finished before the driver object is (DEV-23).
             if object.globals().dispose_list.get().is_some() {
                 let globals = object.globals();
                 globals.driver_dispose_list().wait_until_empty(globals);
@@ -76,10 +76,10 @@ unsafe impl FrameworkObject for Driver {
             Cleanup::Now
         },
         destroy: |object| {
-            // SAFETY: Called for objects of this kind alone.
+            // SAFETY: Only the kind of `Driver` has this function.
             unsafe { object.downcast::<Self>() }.destroy();
         },
-        ..Kind::new(c"WDFDRIVER", type_code::DRIVER)
+        ..ObjectKind::new(c"WDFDRIVER", type_code::DRIVER)
     };
 }
 
@@ -93,30 +93,35 @@ impl Driver {
             globals.set_public_driver(null_mut());
         }
         if let Some(list) = globals.dispose_list.take() {
-            // SAFETY: The driver's objects are gone.
+            // SAFETY: The driver's objects, which alone used the list, are destroyed.
             unsafe { DisposeList::destroy(list, globals) };
         }
     }
 }
 
-/// The driver of bound globals, once it is created.
+/// The WDFDRIVER of a client, once WdfDriverCreate has created it.
 fn of<'a>(globals: &Globals) -> Option<&'a Driver> {
-    // SAFETY: Named by the globals as long as it lives.
+    // SAFETY: The globals name the driver object from its creation to its destruction.
     let object = unsafe { globals.driver.get()?.as_ref() };
-    // SAFETY: As above, and a driver.
+    // SAFETY: The globals name no object of another type.
     Some(unsafe { object.downcast() })
 }
 
-/// What devices inherit (DEV-29).
+/// The constraints that devices inherit from the driver (DEV-29).
 pub(crate) fn constraints(globals: &Globals) -> Constraints {
     of(globals).map_or(Constraints::DRIVER_DEFAULT, |driver| driver.constraints)
 }
 
-/// DEV-11 to DEV-21
+/// WdfDriverCreate: creates the driver object and takes over the dispatch routines (DEV-11 to
+/// DEV-21).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfDriverCreate: bound globals, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `config` must be NULL or readable.
+/// `driver` must be NULL or writable. `driver_object` must be NULL or the driver's own object.
+/// `registry_path` must be NULL or readable with its characters. `driver_attributes` must be NULL
+/// or attributes that stay unchanged for the call, with readable type information and a live
+/// parent.
 pub(crate) unsafe extern "C" fn wdf_driver_create(
     globals: PWDF_DRIVER_GLOBALS,
     driver_object: PDRIVER_OBJECT,
@@ -126,28 +131,26 @@ pub(crate) unsafe extern "C" fn wdf_driver_create(
     driver: *mut WDFDRIVER,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfDriverCreate";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
     verifier::require(globals, CALL, driver_object);
-    verifier::require(globals, CALL, registry_path);
-    verifier::require(globals, CALL, config);
-    // SAFETY: As above.
-    let (config, path) = (unsafe { *config }, unsafe { *registry_path });
+    // SAFETY: `registry_path` is NULL or readable, as the caller guarantees.
+    let path = *unsafe { verifier::required(globals, CALL, registry_path) };
+    // SAFETY: `config` is NULL or readable, as the caller guarantees.
+    let config = *unsafe { verifier::required(globals, CALL, config) };
     if let Err(status) = check_config(globals, CALL, &config, &path) {
         return status;
     }
-    if !driver.is_null() {
-        // SAFETY: As above.
-        unsafe { driver.write(null_mut()) };
-    }
-    // SAFETY: Validated in `check_config`.
+    // SAFETY: `driver` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(driver, null_mut()) };
+    // SAFETY: `check_config` validated the path, whose characters are readable.
     let units = unsafe { unicode::units(&path) };
     globals.name_and_tag(units, config.DriverPoolTag);
     let pnp = config.DriverInitFlags & (NON_PNP | NO_DISPATCH) == 0;
-    let adds_in_vain = config.DriverInitFlags & NON_PNP != 0
+    let unused_device_add = config.DriverInitFlags & NON_PNP != 0
         && config.DriverInitFlags & NO_DISPATCH == 0
         && config.EvtDriverDeviceAdd.is_some();
-    if adds_in_vain {
+    if unused_device_add {
         return STATUS_INVALID_PARAMETER;
     }
     let rules = Rules {
@@ -156,31 +159,28 @@ pub(crate) unsafe extern "C" fn wdf_driver_create(
         level: true,
         scope: true,
     };
-    // SAFETY: As above.
-    let given = match unsafe { attributes::validate(driver_attributes, rules) } {
-        Ok(given) => given,
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
+    let attributes = match unsafe { attributes::validate(driver_attributes, rules) } {
+        Ok(attributes) => attributes,
         Err(status) => return status,
     };
-    // SAFETY: A valid path, as validated.
+    // SAFETY: `check_config` validated the path.
     unsafe { settings::read(globals, registry_path.cast_mut()) };
     verifier::make_lock_threads(globals);
-    // SAFETY: Validated above.
-    match unsafe { create(globals, &config, units, given) } {
+    match create(globals, &config, units, attributes) {
         Ok(created) => {
-            // SAFETY: The driver's own object.
+            // SAFETY: The driver's own object, which it passes from DriverEntry.
             unsafe { take_over(driver_object, &config) };
             globals.set_public_config(&config, pnp);
-            if !driver.is_null() {
-                // SAFETY: As above.
-                unsafe { driver.write(created) };
-            }
+            // SAFETY: `driver` is NULL or writable, as the caller guarantees.
+            unsafe { verifier::write_optional(driver, created) };
             STATUS_SUCCESS
         }
         Err(status) => status,
     }
 }
 
-/// DEV-12 to DEV-16
+/// The checks of the configuration and the path (DEV-12 to DEV-16).
 fn check_config(
     globals: &Globals,
     call: &CStr,
@@ -201,19 +201,15 @@ fn check_config(
     Ok(())
 }
 
-/// DEV-19
-///
-/// # Safety
-///
-/// `given` was validated.
-unsafe fn create(
+/// Creates and commits the driver object (DEV-19).
+fn create(
     globals: &Globals,
     config: &WDF_DRIVER_CONFIG,
     path: &[u16],
-    given: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'_>,
 ) -> Result<WDFDRIVER, NTSTATUS> {
     let overrides = config.DriverInitFlags & NO_DISPATCH == 0;
-    let constraints = Constraints::DRIVER_DEFAULT.effective(given);
+    let constraints = Constraints::DRIVER_DEFAULT.effective(attributes.get());
     let build = |object| Driver {
         object,
         device_add: config.EvtDriverDeviceAdd.filter(|_| overrides),
@@ -222,36 +218,15 @@ unsafe fn create(
         lock: CallbackLock::new(true),
         registry_path: Cell::new(None),
     };
-    // SAFETY: By the contract of this function.
-    let driver = unsafe { object::create::<Driver>(globals, given, build) }?;
-    // SAFETY: Just created; deleted below if anything fails.
-    let this = unsafe { driver.as_ref() };
-    this.lock.initialize();
-    // SAFETY: As above.
-    let finished = unsafe { finish(this, globals, path, given) };
-    if finished.is_err() {
-        // SAFETY: Nobody else knows it.
-        unsafe { object::delete(this.object().pointer()) };
-    }
-    finished
-}
-
-/// # Safety
-///
-/// `given` was validated.
-unsafe fn finish(
-    driver: &Driver,
-    globals: &Globals,
-    path: &[u16],
-    given: Option<&WDF_OBJECT_ATTRIBUTES>,
-) -> Result<WDFDRIVER, NTSTATUS> {
+    let driver = object::create(globals, attributes, build)?;
+    driver.lock.initialize();
     let list = DisposeList::create(globals, globals.driver_object.cast())?;
     globals.dispose_list.set(Some(list));
     allocate_extension(globals.driver_object)?;
     let path = PoolString::copy_to(globals, _POOL_TYPE::PagedPool, path)?;
     driver.registry_path.set(Some(path));
-    // SAFETY: By the contract of this function.
-    let handle = unsafe { object::commit(driver.object(), given, NewParent::Nobody) }?.cast();
+    let driver = driver.commit(attributes, NewParent::None)?;
+    let handle = driver.handle().cast();
     set_extension(globals.driver_object, object::as_void(driver.object()));
     globals.driver.set(Some(driver.object().pointer()));
     globals.set_public_driver(handle);
@@ -265,7 +240,7 @@ fn extension_key() -> *mut c_void {
 fn allocate_extension(driver_object: PDRIVER_OBJECT) -> Result<(), NTSTATUS> {
     let mut extension = null_mut();
     let size = size_of::<*mut c_void>() as ULONG;
-    // SAFETY: The driver's own object.
+    // SAFETY: The client's own driver object; `extension` is a local.
     let status = unsafe {
         IoAllocateDriverObjectExtension(driver_object, extension_key(), size, &raw mut extension)
     };
@@ -276,68 +251,68 @@ fn allocate_extension(driver_object: PDRIVER_OBJECT) -> Result<(), NTSTATUS> {
     }
 }
 
-/// The word in the driver object's extension, where the driver's object is.
+/// The framework's extension of a driver object, which holds the address of the WDFDRIVER.
 fn extension(driver_object: PDRIVER_OBJECT) -> Option<NonNull<*mut c_void>> {
-    // SAFETY: The driver's own object.
+    // SAFETY: A live driver object, as every caller passes its own.
     let extension = unsafe { IoGetDriverObjectExtension(driver_object, extension_key()) };
     NonNull::new(extension.cast())
 }
 
 fn set_extension(driver_object: PDRIVER_OBJECT, driver: *mut c_void) {
     if let Some(extension) = extension(driver_object) {
-        // SAFETY: Allocated with room for a pointer.
+        // SAFETY: `allocate_extension` made it as large as a pointer.
         unsafe { extension.write(driver) };
     }
 }
 
 fn of_driver_object<'a>(driver_object: PDRIVER_OBJECT) -> Option<&'a Driver> {
     let extension = extension(driver_object)?;
-    // SAFETY: Allocated with room for a pointer.
+    // SAFETY: `allocate_extension` made it as large as a pointer, and the kernel zeroed it.
     let driver = unsafe { extension.read() }.cast::<Driver>();
-    // SAFETY: By the invariant of `Driver`.
+    // SAFETY: NULL, or a driver that is not destroyed, by the invariant of `Driver`.
     unsafe { driver.as_ref() }
 }
 
-/// DEV-20
+/// Sets the dispatch routines, AddDevice and DriverUnload of the driver object (DEV-20).
 ///
 /// # Safety
 ///
-/// `driver_object` is the driver's own.
+/// `driver_object` must be the client's own, in its DriverEntry.
 unsafe fn take_over(driver_object: PDRIVER_OBJECT, config: &WDF_DRIVER_CONFIG) {
     if config.DriverInitFlags & NO_DISPATCH != 0 {
         return;
     }
-    // SAFETY: By the contract of this function; the kernel does not touch it meanwhile.
+    // SAFETY: The client's own object, which the kernel leaves alone during DriverEntry.
     let driver_object = unsafe { &mut *driver_object };
     driver_object.MajorFunction = [Some(dispatch::dispatch); 28];
     let pnp = config.DriverInitFlags & NON_PNP == 0;
     driver_object.DriverUnload = Some(unload as unsafe extern "C" fn(*mut _DRIVER_OBJECT))
         .filter(|_| pnp || config.EvtDriverUnload.is_some());
-    // SAFETY: Every driver object has an extension.
+    // SAFETY: The kernel gives every driver object an extension.
     let extension = unsafe { &mut *driver_object.DriverExtension };
     extension.AddDevice = Some(add_device as unsafe extern "C" fn(_, _) -> _).filter(|_| pnp);
 }
 
 impl Globals {
     fn set_public_driver(&self, driver: WDFDRIVER) {
-        // SAFETY: The driver reads its globals only; writes are ordered by the invariant.
+        // SAFETY: The driver only reads its globals, and they are written while no other thread runs.
         unsafe { (*self.public()).Driver = driver };
     }
 
-    /// DEV-21
+    /// Sets the members that say how the driver is unloaded and verified (DEV-21).
     fn set_public_config(&self, config: &WDF_DRIVER_CONFIG, pnp: bool) {
         let displaces = pnp || config.EvtDriverUnload.is_some();
-        // SAFETY: As above.
+        // SAFETY: The driver only reads its globals, and WdfDriverCreate writes them before it returns.
         unsafe { (*self.public()).DisplaceDriverUnload = displaces.into() };
         self.add_driver_flags(true, config.DriverInitFlags as i32);
     }
 }
 
-/// DEV-25
+/// The AddDevice routine: calls EvtDriverDeviceAdd (DEV-25).
 ///
 /// # Safety
 ///
-/// Called by the kernel with the driver's own object and a device of its bus.
+/// `driver_object` must be a client's own driver object, and `pdo` a device object of its bus.
 unsafe extern "C" fn add_device(
     driver_object: *mut _DRIVER_OBJECT,
     pdo: *mut _DEVICE_OBJECT,
@@ -355,8 +330,8 @@ unsafe extern "C" fn add_device(
         return status;
     }
     device.dispose_tree();
-    // SAFETY: The driver gave the device up by failing.
-    unsafe { device.vanish() };
+    // SAFETY: The driver does not use the device after EvtDriverDeviceAdd has failed.
+    unsafe { device.remove() };
     status
 }
 
@@ -370,7 +345,7 @@ impl Driver {
             self.lock.acquire(self.object.globals());
         }
         let init = core::ptr::from_mut(init).cast();
-        // SAFETY: The driver's callback, with a live handle and an init that lasts for the call.
+        // SAFETY: EvtDriverDeviceAdd, with the driver's handle and an init that lives for the call.
         let status = unsafe { callback(self.handle().cast(), init) };
         if serialised {
             self.lock.release();
@@ -379,50 +354,44 @@ impl Driver {
     }
 }
 
-/// DEV-23
+/// The DriverUnload routine: calls EvtDriverUnload and deletes the driver object (DEV-23).
 ///
 /// # Safety
 ///
-/// Called by the kernel, or by the stub in its place, when no device is left.
+/// `driver_object` must be a client's own driver object without devices.
 unsafe extern "C" fn unload(driver_object: *mut _DRIVER_OBJECT) {
     let Some(driver) = of_driver_object(driver_object) else {
         return;
     };
     if let Some(callback) = driver.unload {
-        // SAFETY: The driver's callback, with a live handle.
+        // SAFETY: EvtDriverUnload, with the driver's handle.
         unsafe { callback(driver.handle().cast()) };
     }
-    // SAFETY: The driver is done.
+    // SAFETY: The driver does not use its object after EvtDriverUnload.
     unsafe { object::delete(driver.object().pointer()) };
 }
 
-/// Deletes what a driver left behind whose DriverEntry failed (DEV-10).
+/// Deletes the driver object that a client leaves behind when its DriverEntry fails (DEV-10).
 pub(crate) fn delete_left_over(globals: &Globals) {
     if let Some(driver) = globals.driver.get() {
-        // SAFETY: Named by the globals as long as it lives, and nobody uses it any more.
+        // SAFETY: Alive while the globals name it; the client is unbinding and does not use it.
         unsafe { object::delete(driver) };
     }
 }
 
+/// WdfDriverGetRegistryPath: the path of the service key, NUL-terminated.
+///
 /// # Safety
 ///
-/// As for the calls: bound globals, and NULL or the handle of a live object.
-unsafe fn resolve<'a>(globals: PWDF_DRIVER_GLOBALS, call: &CStr, driver: WDFDRIVER) -> &'a Driver {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    unsafe { handle::typed(globals, call, driver.cast()) }
-}
-
-/// # Safety
-///
-/// As for the function table's WdfDriverGetRegistryPath: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `driver` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_driver_get_registry_path(
     globals: PWDF_DRIVER_GLOBALS,
     driver: WDFDRIVER,
 ) -> PWSTR {
-    // SAFETY: By the contract of this function.
-    let driver = unsafe { resolve(globals, c"WdfDriverGetRegistryPath", driver) };
+    // SAFETY: `globals` is bound and `driver` NULL or live, as the caller guarantees.
+    let driver =
+        unsafe { handle::resolve::<Driver>(globals, c"WdfDriverGetRegistryPath", driver.cast()) };
     let path = driver.registry_path.take();
     let buffer = path
         .as_ref()
@@ -431,36 +400,45 @@ pub(crate) unsafe extern "C" fn wdf_driver_get_registry_path(
     buffer
 }
 
+/// WdfDriverWdmGetDriverObject: the WDM driver object.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDriverWdmGetDriverObject: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `driver` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_driver_wdm_get_driver_object(
     globals: PWDF_DRIVER_GLOBALS,
     driver: WDFDRIVER,
 ) -> PDRIVER_OBJECT {
-    // SAFETY: By the contract of this function.
-    let driver = unsafe { resolve(globals, c"WdfDriverWdmGetDriverObject", driver) };
+    // SAFETY: `globals` is bound and `driver` NULL or live, as the caller guarantees.
+    let driver = unsafe {
+        handle::resolve::<Driver>(globals, c"WdfDriverWdmGetDriverObject", driver.cast())
+    };
     driver.object().globals().driver_object
 }
 
+/// WdfDriverIsVersionAvailable: whether this framework has the wanted version.
+///
 /// # Safety
 ///
-/// As for the function table's WdfDriverIsVersionAvailable: bound globals, a handle, a pointer valid
-/// or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `driver` NULL or the handle of
+/// a live object. `parameters` must be NULL or readable.
 pub(crate) unsafe extern "C" fn wdf_driver_is_version_available(
     globals: PWDF_DRIVER_GLOBALS,
     driver: WDFDRIVER,
     parameters: PWDF_DRIVER_VERSION_AVAILABLE_PARAMS,
 ) -> BOOLEAN {
     const CALL: &CStr = c"WdfDriverIsVersionAvailable";
-    // SAFETY: By the contract of this function.
-    let driver = unsafe { resolve(globals, CALL, driver) };
+    // SAFETY: `globals` is bound and `driver` NULL or live, as the caller guarantees.
+    let driver = unsafe { handle::resolve::<Driver>(globals, CALL, driver.cast()) };
     let globals = driver.object().globals();
-    verifier::require(globals, CALL, parameters);
-    // SAFETY: As above.
-    let wanted = unsafe { *parameters };
+    // SAFETY: `parameters` is NULL or readable, as the caller guarantees.
+    let wanted = unsafe { verifier::required(globals, CALL, parameters) };
     if wanted.Size != size_of::<WDF_DRIVER_VERSION_AVAILABLE_PARAMS>() as ULONG {
-        verifier::break_point(globals, c"WdfDriverIsVersionAvailable: wrong size");
+        verifier::break_point(
+            globals,
+            c"WdfDriverIsVersionAvailable: the parameters have the wrong size; use their INIT",
+        );
         return 0;
     }
     (wanted.MajorVersion == MAJOR_VERSION && wanted.MinorVersion <= MINOR_VERSION).into()

@@ -7,12 +7,13 @@ use kmdf_sys::{CHAR, ULONG};
 const OLD_TEMPLATE_TAG: ULONG = u32::from_le_bytes(*b"Ddk ");
 
 impl Globals {
-    /// MEM-1 to MEM-3
+    /// Derives the driver's name, and unless it wants another its default tag, from the path of its service
+    /// key (MEM-1 to MEM-3).
     pub(crate) fn name_and_tag(&self, path: &[u16], wanted: ULONG) {
         let mut name = [0_u8; 32];
         let length = driver_name(path, &mut name);
         let public = self.public();
-        // SAFETY: The driver reads its globals only; writes are ordered by the invariant.
+        // SAFETY: The driver only reads its globals, and WdfDriverCreate writes them before it returns.
         unsafe { (*public).DriverName = name.map(|byte| byte as CHAR) };
         if wanted != 0 && wanted != OLD_TEMPLATE_TAG {
             return self.set_tags(wanted);
@@ -24,7 +25,7 @@ impl Globals {
             self.tag.set(DEFAULT_TAG);
             return;
         }
-        // SAFETY: As above.
+        // SAFETY: The public part lives as long as the globals.
         let mut tag = unsafe { (*public).DriverTag }.to_le_bytes();
         for (target, &byte) in tag.iter_mut().zip(rest) {
             *target = byte;
@@ -34,12 +35,12 @@ impl Globals {
 
     fn set_tags(&self, tag: ULONG) {
         self.tag.set(tag);
-        // SAFETY: As above.
+        // SAFETY: The driver only reads its globals, and WdfDriverCreate writes them before it returns.
         unsafe { (*self.public()).DriverTag = tag };
     }
 }
 
-/// MEM-1: writes the driver's name, zero-padded, and returns its length.
+/// Writes the driver's name, padded with zeros, and returns its length (MEM-1).
 fn driver_name(path: &[u16], name: &mut [u8; 32]) -> usize {
     const BACKSLASH: u16 = b'\\' as u16;
     let last = path.iter().rposition(|&unit| unit == BACKSLASH);

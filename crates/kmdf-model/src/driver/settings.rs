@@ -1,4 +1,4 @@
-//! The verifier's switches, and where they come from: the driver's `Parameters\Wdf` key.
+//! The framework verifier's switches, from the driver's `Parameters\Wdf` registry key.
 
 use crate::driver::globals::Globals;
 use crate::support::kernel::{self, WideString};
@@ -13,17 +13,17 @@ use kmdf_sys::{
     REG_DWORD, STATUS_OBJECT_NAME_NOT_FOUND, ULONG,
 };
 
-/// The kernel's check of pool types for executable memory.
+/// VfCheckNxPoolType, the kernel's check for executable pool.
 pub(crate) type CheckPoolType = Option<unsafe extern "C" fn(caller: PVOID, POOL_TYPE, tag: ULONG)>;
 
-/// What `VerifierAllocateFailCount` is when it is off.
+/// The value of `VerifierAllocateFailCount` that lets every allocation succeed.
 const UNLIMITED: u32 = u32::MAX;
 
-/// The switches, all off until WdfDriverCreate reads the registry (VER-1).
+/// The switches of the verifier, all off until WdfDriverCreate reads the registry (VER-1).
 pub(crate) struct Settings {
     pub(crate) on: Cell<bool>,
     pub(crate) break_on_error: Cell<bool>,
-    /// Checks of newer versions apply to older clients too (VER-4).
+    /// Checks of newer versions apply to older clients as well (VER-4).
     pub(crate) down_level: Cell<bool>,
     /// After how many seconds a wait is reported (VER-29).
     pub(crate) wait_report_seconds: Cell<u32>,
@@ -48,7 +48,7 @@ impl Settings {
         }
     }
 
-    /// Counts one allocation of the framework's allocator; false if it has to fail (VER-21).
+    /// Counts an allocation of the framework's allocator; false if it has to fail (VER-21).
     pub(crate) fn may_allocate(&self) -> bool {
         if !self.on.get() {
             return true;
@@ -68,14 +68,14 @@ impl Settings {
 ///
 /// # Safety
 ///
-/// `registry_path` points at the valid path of the service key.
+/// `registry_path` must be the valid path of the service key.
 pub(crate) unsafe fn read(globals: &Globals, registry_path: PUNICODE_STRING) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: A valid path, as the caller guarantees.
     let Some(service) = (unsafe { Key::open(null_mut(), registry_path) }) else {
         return;
     };
     let mut name = WideString::new("Parameters\\Wdf");
-    // SAFETY: A valid name below an open key.
+    // SAFETY: `name` lives for the call, and the service key is open.
     let key = unsafe { Key::open(service.0, &mut name.as_unicode()) };
     let value = |name| key.as_ref().and_then(|key| key.dword(name));
     let is_set = |name| value(name).map(|value| value != 0);
@@ -99,22 +99,23 @@ pub(crate) unsafe fn read(globals: &Globals, registry_path: PUNICODE_STRING) {
         Ordering::Relaxed,
     );
     if let Some(key) = &key {
-        refuse_what_is_not_modelled(key);
+        reject_unmodelled(key);
     }
     let verify = is_set("VerifyOn").unwrap_or(false);
     globals.add_driver_flags(on, _WDF_DRIVER_INIT_FLAGS::WdfVerifierOn);
     globals.add_driver_flags(on || verify, _WDF_DRIVER_INIT_FLAGS::WdfVerifyOn);
     if on {
         let check = kernel::routine("VfCheckNxPoolType");
-        // SAFETY: The kernel's routine of this name has this type, and NULL is `None`.
+        // SAFETY: The kernel's VfCheckNxPoolType has this type, and NULL is `None`.
         let check = unsafe { core::mem::transmute::<PVOID, CheckPoolType>(check) };
         settings.pool_type_check.set(check);
     }
 }
 
-/// Object leak detection, handle tracking, callback wrapping (VER-24 to VER-26), reports of every
-/// wait (VER-29), requests that are children of their device (REQ-2).
-fn refuse_what_is_not_modelled(key: &Key) {
+/// Stops the run for a switch that the model does not have: object leak detection, handle tracking and
+/// callback wrapping (VER-24 to VER-26), reports of every wait (VER-29), requests that are children of
+/// their device (REQ-2).
+fn reject_unmodelled(key: &Key) {
     match key.value("ObjectLeakDetectionLimit") {
         None | Some(Value::Number(u32::MAX)) => {}
         Some(_) => stop::not_modelled(c"the registry value ObjectLeakDetectionLimit"),
@@ -134,19 +135,21 @@ fn refuse_what_is_not_modelled(key: &Key) {
     }
 }
 
-/// What a registry value holds.
+/// The data of a registry value, of which only numbers matter.
 enum Value {
     Number(u32),
     Other,
 }
 
-/// An open registry key.
+/// An open registry key, which is closed when it is dropped.
 struct Key(HANDLE);
 
 impl Key {
+    /// Opens a key; `None` if it does not exist or cannot be opened.
+    ///
     /// # Safety
     ///
-    /// `name` is a valid string, `root` an open key or NULL.
+    /// `name` must be a valid string, `root` an open key or NULL.
     unsafe fn open(root: HANDLE, name: PUNICODE_STRING) -> Option<Self> {
         let mut attributes = OBJECT_ATTRIBUTES {
             Length: size_of::<OBJECT_ATTRIBUTES>() as ULONG,
@@ -156,12 +159,12 @@ impl Key {
             ..OBJECT_ATTRIBUTES::default()
         };
         let mut key = null_mut();
-        // SAFETY: By the contract of this function; both pointers are to locals.
+        // SAFETY: Name and root are valid, as the caller guarantees; both pointers lead to locals.
         let status = unsafe { ZwOpenKey(&raw mut key, KEY_READ, &raw mut attributes) };
         NT_SUCCESS(status).then_some(Self(key))
     }
 
-    /// The value of this name, if it is a number.
+    /// The number in the value of this name; `None` if there is none.
     fn dword(&self, name: &str) -> Option<u32> {
         match self.value(name)? {
             Value::Number(number) => Some(number),
@@ -169,7 +172,7 @@ impl Key {
         }
     }
 
-    /// The value of this name.
+    /// The data of the value of this name; `None` if it does not exist.
     fn value(&self, name: &str) -> Option<Value> {
         let mut name = WideString::new(name);
         // KEY_VALUE_PARTIAL_INFORMATION of a number: index, type, length, value.
@@ -178,7 +181,7 @@ impl Key {
         let class = _KEY_VALUE_INFORMATION_CLASS::KeyValuePartialInformation;
         let buffer = information.as_mut_ptr().cast();
         let mut name = name.as_unicode();
-        // SAFETY: The key is open, the buffer has `length` bytes.
+        // SAFETY: The key is open, and the buffer has `length` bytes.
         let status =
             unsafe { ZwQueryValueKey(self.0, &mut name, class, buffer, length, &mut needed) };
         let [_, kind, _, value] = information;
@@ -192,7 +195,7 @@ impl Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        // SAFETY: Opened by `open`, closed once.
+        // SAFETY: `open` opened the key, and only this closes it.
         let _ = unsafe { ZwClose(self.0) };
     }
 }

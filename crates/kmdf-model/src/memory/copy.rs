@@ -10,7 +10,7 @@ use kmdf_sys::{
     STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, WDFMEMORY,
 };
 
-/// One end of a copy.
+/// The source or the destination of a copy: a buffer, and where in it to begin.
 #[derive(Clone, Copy)]
 struct End {
     address: *mut c_void,
@@ -19,7 +19,7 @@ struct End {
 }
 
 impl End {
-    /// The bytes from the offset on; `None` if it lies outside. Offset 0 lies inside everything.
+    /// The number of bytes from the offset on; `None` if the offset lies outside. Offset 0 never does.
     fn remaining(&self) -> Option<usize> {
         let outside = self.offset != 0 && self.offset >= self.size;
         (!outside).then(|| self.size - self.offset)
@@ -34,7 +34,7 @@ impl End {
 ///
 /// # Safety
 ///
-/// Both ends have the size that they state, unless the source address is NULL.
+/// Both buffers must have the size that their [`End`] states, unless the source address is NULL.
 unsafe fn copy(source: End, destination: End, length: usize) -> Result<(), NTSTATUS> {
     if source.address.is_null() {
         return Err(STATUS_INVALID_PARAMETER);
@@ -47,7 +47,7 @@ unsafe fn copy(source: End, destination: End, length: usize) -> Result<(), NTSTA
     if length > available {
         return Err(STATUS_BUFFER_TOO_SMALL);
     }
-    // SAFETY: By the contract of this function, both ends have `length` bytes from their offset.
+    // SAFETY: Both buffers have `length` bytes from their offset, as checked above.
     unsafe { core::ptr::copy(source.start(), destination.start(), length) };
     Ok(())
 }
@@ -68,11 +68,12 @@ fn buffer_end(address: PVOID, size: usize) -> End {
     }
 }
 
-/// MEM-36.
+/// WdfMemoryCopyToBuffer: copies from a memory object to the driver's buffer (MEM-36).
 ///
 /// # Safety
 ///
-/// As for WdfMemoryCopyToBuffer, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `source` NULL or the handle of
+/// a live object. `buffer` must be NULL or have `length` bytes.
 pub(crate) unsafe extern "C" fn wdf_memory_copy_to_buffer(
     globals: PWDF_DRIVER_GLOBALS,
     source: WDFMEMORY,
@@ -81,24 +82,25 @@ pub(crate) unsafe extern "C" fn wdf_memory_copy_to_buffer(
     length: usize,
 ) -> NTSTATUS {
     const CALL: &core::ffi::CStr = c"WdfMemoryCopyToBuffer";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `source` is NULL or the handle of a live object, as the caller guarantees.
     let source = unsafe { handle::memory(globals, CALL, source) };
     verifier::require(globals, CALL, buffer);
     if length == 0 {
         return STATUS_INVALID_PARAMETER;
     }
     let source = memory_end(&source, source_offset);
-    // SAFETY: The memory has its size, the driver's buffer `length` bytes.
+    // SAFETY: `buffer` has `length` bytes, as the caller guarantees, and the memory object its size.
     kernel::to_status(unsafe { copy(source, buffer_end(buffer, length), length) })
 }
 
-/// MEM-37.
+/// WdfMemoryCopyFromBuffer: copies from the driver's buffer to a memory object (MEM-37).
 ///
 /// # Safety
 ///
-/// As for WdfMemoryCopyFromBuffer, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `destination` NULL or the
+/// handle of a live object. `buffer` must be NULL or have `length` bytes.
 pub(crate) unsafe extern "C" fn wdf_memory_copy_from_buffer(
     globals: PWDF_DRIVER_GLOBALS,
     destination: WDFMEMORY,
@@ -107,19 +109,22 @@ pub(crate) unsafe extern "C" fn wdf_memory_copy_from_buffer(
     length: usize,
 ) -> NTSTATUS {
     const CALL: &core::ffi::CStr = c"WdfMemoryCopyFromBuffer";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `destination` is NULL or the handle of a live object, as the caller guarantees.
     let destination = unsafe { handle::memory(globals, CALL, destination) };
     verifier::require(globals, CALL, buffer);
     if length == 0 {
         return STATUS_INVALID_PARAMETER;
     }
     if destination.is_read_only() {
-        verifier::break_point(globals, c"WdfMemoryCopyFromBuffer into read-only memory");
+        verifier::break_point(
+            globals,
+            c"WdfMemoryCopyFromBuffer: the memory object is read-only",
+        );
         return STATUS_ACCESS_VIOLATION;
     }
     let destination = memory_end(&destination, destination_offset);
-    // SAFETY: The memory has its size, the driver's buffer `length` bytes.
+    // SAFETY: `buffer` has `length` bytes, as the caller guarantees, and the memory object its size.
     kernel::to_status(unsafe { copy(buffer_end(buffer, length), destination, length) })
 }

@@ -1,5 +1,5 @@
-//! The kernel's lookaside lists, used as headers before Windows 11 22H2 inline them (NT-1): the newer
-//! exports that allocate and free exist neither on older Windows nor under Wine.
+//! The kernel's lookaside lists, used as the WDK's headers before Windows 11 22H2 do inline (NT-1): the
+//! newer exports that allocate and free exist neither on older Windows nor under Wine.
 
 use crate::support::pool::PageAligned;
 use core::cell::UnsafeCell;
@@ -13,10 +13,10 @@ use kmdf_sys::ntddk::{
 };
 use kmdf_sys::{_POOL_TYPE, GENERAL_LOOKASIDE, PSLIST_HEADER, SIZE_T, ULONG};
 
-/// Asks for pool that cannot be executed.
+/// The flag of the initialising calls for pool without execute permission.
 const NX_ALLOCATION: ULONG = _POOL_TYPE::NonPagedPoolNx as ULONG;
 
-/// Where the kernel's structure may begin: objects are 16-aligned, it wants more.
+/// Bytes that hold the kernel's structure at the alignment that it needs, which is more than 16.
 const STORAGE: usize = size_of::<GENERAL_LOOKASIDE>() + align_of::<GENERAL_LOOKASIDE>();
 
 /// A lookaside list of entries of one size.
@@ -44,7 +44,7 @@ impl EntryList {
     pub(crate) fn initialize(&self, tag: ULONG) {
         let (list, size) = (self.list(), self.size as SIZE_T);
         if self.paged {
-            // SAFETY: The storage is aligned, nonpaged and not a list yet.
+            // SAFETY: The storage is aligned and nonpaged, and not an initialised list.
             unsafe {
                 ExInitializePagedLookasideList(
                     list.cast(),
@@ -57,7 +57,7 @@ impl EntryList {
                 );
             }
         } else {
-            // SAFETY: As above.
+            // SAFETY: Aligned and nonpaged as for a paged list, and not an initialised list.
             unsafe {
                 ExInitializeNPagedLookasideList(
                     list.cast(),
@@ -76,10 +76,10 @@ impl EntryList {
     pub(crate) fn delete(&self) {
         let list = self.list();
         if self.paged {
-            // SAFETY: A list, by the invariant.
+            // SAFETY: An initialised paged list, by the invariant.
             unsafe { ExDeletePagedLookasideList(list.cast()) };
         } else {
-            // SAFETY: As above.
+            // SAFETY: An initialised nonpaged list, by the invariant.
             unsafe { ExDeleteNPagedLookasideList(list.cast()) };
         }
     }
@@ -87,14 +87,14 @@ impl EntryList {
     /// An entry with whatever it holds; one of a page or more is page-aligned.
     pub(crate) fn allocate(&self) -> Option<PageAligned> {
         count(self.counter(|list| {
-            // SAFETY: `list` is the aligned storage.
+            // SAFETY: `list` is the initialised list that `counter` passes.
             unsafe { &raw mut (*list).TotalAllocates }
         }));
         if let Some(entry) = self.pop() {
             return Some(entry);
         }
         count(self.counter(|list| {
-            // SAFETY: As above.
+            // SAFETY: `list` is the initialised list that `counter` passes.
             unsafe { &raw mut (*list).__bindgen_anon_2.AllocateMisses }
         }));
         // SAFETY: A list, by the invariant; the kernel keeps the low 32 bits of the size (MEM-50).
@@ -110,20 +110,20 @@ impl EntryList {
     ///
     /// # Safety
     ///
-    /// It came from this list and nobody uses it any more.
+    /// The entry must come from this list and no longer be in use.
     pub(crate) unsafe fn free(&self, entry: PageAligned) {
         count(self.counter(|list| {
-            // SAFETY: `list` is the aligned storage.
+            // SAFETY: `list` is the initialised list that `counter` passes.
             unsafe { &raw mut (*list).TotalFrees }
         }));
         let list = self.list();
         // SAFETY: A list, by the invariant.
         let limit = unsafe { (*list).Depth };
-        // SAFETY: As above.
+        // SAFETY: The list begins with its SLIST header.
         let depth = unsafe { ExQueryDepthSList(self.head()) };
         if depth >= limit || entry.address != entry.block {
             count(self.counter(|list| {
-                // SAFETY: As above.
+                // SAFETY: `list` is the initialised list that `counter` passes.
                 unsafe { &raw mut (*list).__bindgen_anon_3.FreeMisses }
             }));
             self.free_to_pool(entry.block);
@@ -145,11 +145,11 @@ impl EntryList {
 
     fn allocate_from_pool(&self, size: usize) -> Option<NonNull<c_void>> {
         let list = self.list();
-        // SAFETY: A list, by the invariant; the kernel filled these in.
+        // SAFETY: An initialised list, by the invariant: the kernel set the pool type.
         let pool_type = unsafe { (*list).Type };
-        // SAFETY: As above.
+        // SAFETY: The kernel set the tag with it.
         let tag = unsafe { (*list).Tag };
-        // SAFETY: As above.
+        // SAFETY: The kernel set the routine with it.
         let routine = unsafe { (*list).__bindgen_anon_4 };
         // SAFETY: This list has the plain routine, as none was asked for.
         let allocate = unsafe { routine.Allocate }?;
@@ -162,7 +162,7 @@ impl EntryList {
         let routine = unsafe { (*self.list()).__bindgen_anon_5 };
         // SAFETY: This list has the plain routine, as none was asked for.
         if let Some(free) = unsafe { routine.Free } {
-            // SAFETY: The block came from the list's allocate routine and is in nobody's hands.
+            // SAFETY: The block came from the list's allocate routine and is not in use.
             unsafe { free(block.as_ptr()) };
         }
     }
@@ -177,10 +177,10 @@ impl EntryList {
         self.list().cast()
     }
 
-    /// One of the list's public counters.
+    /// A counter in the list's public part.
     fn counter(&self, field: impl Fn(*mut GENERAL_LOOKASIDE) -> *mut ULONG) -> &AtomicU32 {
         let counter = field(self.list());
-        // SAFETY: A field of the live list, which is only counted up.
+        // SAFETY: An aligned field of the list, which the kernel and this type only count up.
         unsafe { AtomicU32::from_ptr(counter) }
     }
 }
@@ -217,7 +217,7 @@ mod tests {
         unsafe { ExFreePool(block.wrapping_byte_sub(SHIFT)) };
     }
 
-    /// Special pool would keep the list from keeping entries.
+    /// A machine without special pool, with which lists would keep no entries.
     fn machine() -> Config {
         Config {
             verifier: Verifier {
@@ -233,17 +233,17 @@ mod tests {
         let list = Box::new(EntryList::new(paged, size));
         list.initialize(TAG);
         let kernel = list.list();
-        // SAFETY: The list is initialised and nobody else uses it yet.
+        // SAFETY: The list is initialised, and this function alone uses it so far.
         let allocate_field = unsafe { &raw mut (*kernel).__bindgen_anon_4 };
-        // SAFETY: As above.
+        // SAFETY: A field of the same list.
         let free_field = unsafe { &raw mut (*kernel).__bindgen_anon_5 };
         let routine = _GENERAL_LOOKASIDE__bindgen_ty_4 {
             Allocate: Some(allocate),
         };
-        // SAFETY: As above.
+        // SAFETY: The list's field, which only this thread uses.
         unsafe { allocate_field.write(routine) };
         let routine = _GENERAL_LOOKASIDE__bindgen_ty_5 { Free: Some(free) };
-        // SAFETY: As above.
+        // SAFETY: The list's field, which only this thread uses.
         unsafe { free_field.write(routine) };
         list
     }
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(left.expect("no stop"), 0);
     }
 
-    /// MEM-25, MEM-61
+    /// Entries of whole pages begin on a page (MEM-25, MEM-61).
     #[test]
     fn entries_of_whole_pages_are_aligned_whatever_the_pool_does() {
         for paged in [false, true] {
@@ -280,7 +280,7 @@ mod tests {
         }
     }
 
-    /// NT-1
+    /// Debuggers read the counters of the kernel's structure (NT-1).
     #[test]
     fn counters_are_those_of_the_kernels_list() {
         nt_model::run(machine(), |_| {
@@ -292,12 +292,12 @@ mod tests {
                     unsafe { list.free(entry) };
                 }
             }
-            // SAFETY: The list is live and nobody else uses it.
+            // SAFETY: The list is initialised, and only this thread uses it.
             let kernel = unsafe { list.list().read() };
             assert_eq!((kernel.TotalAllocates, kernel.TotalFrees), (7, 7));
-            // SAFETY: Both are plain numbers.
+            // SAFETY: The union holds the number of misses either way.
             let misses = unsafe { kernel.__bindgen_anon_2.AllocateMisses };
-            // SAFETY: As above.
+            // SAFETY: This union holds a number of misses too.
             let free_misses = unsafe { kernel.__bindgen_anon_3.FreeMisses };
             assert_eq!(kernel.Depth, 4);
             assert_eq!((misses, free_misses), (6, 2));

@@ -2,26 +2,31 @@
 
 use super::Memory;
 use crate::driver::globals::Globals;
-use crate::object::attributes::{self, Rules};
+use crate::object::attributes::{self, Attributes, Rules};
 use crate::object::{
-    self, FrameworkObject, Kind, Layout, NewParent, Object, PASSIVE_CALLBACKS, type_code,
+    self, FrameworkObject, Layout, New, NewParent, Object, ObjectKind, PASSIVE_CALLBACKS, type_code,
 };
 use crate::support::kernel::{self, PAGE_SIZE};
 use crate::support::pool::{self, PageAligned};
 use crate::support::verifier;
+use core::cell::Cell;
 use core::ffi::{CStr, c_void};
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::{
     _POOL_TYPE, APC_LEVEL, DISPATCH_LEVEL, NTSTATUS, POOL_TYPE, PVOID, PWDF_DRIVER_GLOBALS,
     PWDF_OBJECT_ATTRIBUTES, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, ULONG,
-    WDF_OBJECT_ATTRIBUTES, WDFMEMORY,
+    WDFMEMORY,
 };
 
 const CALL: &CStr = c"WdfMemoryCreate";
 
+/// WdfMemoryCreate: a memory object with a buffer from pool (MEM-10 to MEM-19).
+///
 /// # Safety
 ///
-/// As for WdfMemoryCreate, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller. `memory` and `buffer` must each be
+/// NULL or writable. `attributes` must be NULL or attributes that stay unchanged for the call, with
+/// readable type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_memory_create(
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -31,103 +36,97 @@ pub(crate) unsafe extern "C" fn wdf_memory_create(
     memory: *mut WDFMEMORY,
     buffer: *mut PVOID,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let own = unsafe { Globals::from_public(globals) };
-    let wanted = Wanted {
+    let wanted = Allocation {
         pool_type,
         tag,
         size,
     };
-    // SAFETY: As above.
+    // SAFETY: The caller's attributes and out pointers are as `create` asks.
     kernel::to_status(unsafe { create(own, attributes, wanted, memory, buffer) })
 }
 
-/// What to allocate.
+/// The buffer that the driver asks for.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct Allocation {
     pool_type: POOL_TYPE,
     tag: ULONG,
     size: usize,
 }
 
-/// MEM-10 to MEM-19.
+/// Creates and commits the object, with the checks in their order (MEM-10 to MEM-19).
 ///
 /// # Safety
 ///
-/// As for WdfMemoryCreate.
+/// `attributes` must be NULL or as [`attributes::validate`] asks, `memory` and `buffer` each NULL or
+/// writable.
 unsafe fn create(
     own: &Globals,
     attributes: PWDF_OBJECT_ATTRIBUTES,
-    mut wanted: Wanted,
+    mut wanted: Allocation,
     memory: *mut WDFMEMORY,
     buffer: *mut PVOID,
 ) -> Result<(), NTSTATUS> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The attributes are NULL or readable and their parent is live.
     let globals = unsafe { attributes::globals_of_parent(own, attributes) }.unwrap_or(own);
-    verifier::require(globals, CALL, memory);
+    // SAFETY: `memory` is NULL or writable, as the caller guarantees.
+    let memory = unsafe { verifier::required_out(globals, CALL, memory) };
     let paged = pool::is_paged(wanted.pool_type);
     let limit = if paged { APC_LEVEL } else { DISPATCH_LEVEL };
     verifier::check_irql(globals, CALL, limit)?;
     if wanted.size == 0 {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    // SAFETY: Not NULL, so valid.
-    unsafe { memory.write(null_mut()) };
-    // SAFETY: By the contract of this function.
+    memory.write(null_mut());
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
     let attributes = unsafe { attributes::validate(attributes, Rules::PLAIN) }?;
     wanted.tag = globals.tag_or_default(wanted.tag);
     verifier::check_pool_type(globals, CALL, wanted.pool_type, wanted.tag);
     let coallocated = !paged && wanted.size < PAGE_SIZE && !globals.verifier_on();
-    let created: NonNull<Memory> = if coallocated {
-        // SAFETY: Validated above.
-        unsafe { create_coallocated(globals, attributes, wanted) }?
+    let (handle, address) = if coallocated {
+        let created = create_coallocated(globals, attributes, wanted)?;
+        let created = created.commit(attributes, NewParent::Default)?;
+        (created.handle(), created.buffer.get())
     } else {
-        // SAFETY: Validated above.
-        unsafe { create_split(globals, attributes, wanted) }?.cast()
+        let created = create_split(globals, attributes, wanted)?;
+        let created = created.commit(attributes, NewParent::Default)?;
+        (created.handle(), created.memory.buffer.get())
     };
-    // SAFETY: Just created.
-    let handle = unsafe { object::commit_or_delete(created, attributes, NewParent::Default) }?;
-    // SAFETY: Not NULL, so valid.
-    unsafe { memory.write(handle.cast()) };
-    // SAFETY: The driver gives a valid pointer or NULL.
-    if let Some(buffer) = unsafe { buffer.as_mut() } {
-        // SAFETY: Nobody else has the new object's handle yet.
-        *buffer = unsafe { created.as_ref() }.buffer.get();
-    }
+    memory.write(handle.cast());
+    // SAFETY: `buffer` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(buffer, address) };
     Ok(())
 }
 
 /// Object and buffer in one block of the framework's allocator.
-static COALLOCATED: Kind = Memory::KIND;
+static COALLOCATED: ObjectKind = Memory::KIND;
 
 /// Object and buffer in one block of whole pages, without the allocator's header (MEM-26).
-static COALLOCATED_PAGES: Kind = Kind {
+static COALLOCATED_PAGES: ObjectKind = ObjectKind {
     free: free_pages,
     ..Memory::KIND
 };
 
+/// Frees the storage of a [`COALLOCATED_PAGES`] object.
+///
 /// # Safety
 ///
-/// As for [`Kind::free`]; the storage came straight from the kernel's pool.
+/// The object must no longer be in use, and its storage have come straight from the kernel's pool.
 unsafe fn free_pages(object: NonNull<Object>) {
-    // SAFETY: The memory is still there.
+    // SAFETY: The storage, in which the object lies, is freed below.
     let storage = unsafe { object.as_ref() }.storage();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The kernel's pool gave it, as the caller guarantees.
     unsafe { pool::kernel_free(storage.cast()) };
 }
 
-/// MEM-20, MEM-21: one allocation with the caller's pool type and tag.
-///
-/// # Safety
-///
-/// `attributes` are validated.
-unsafe fn create_coallocated(
+/// Object and buffer in one allocation, with the driver's pool type and tag (MEM-20, MEM-21).
+fn create_coallocated(
     globals: &Globals,
-    attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
-    wanted: Wanted,
-) -> Result<NonNull<Memory>, NTSTATUS> {
-    // SAFETY: By the contract of this function.
-    let layout = unsafe { Layout::new(globals, size_of::<Memory>(), wanted.size, attributes) }
+    attributes: Attributes<'_>,
+    wanted: Allocation,
+) -> Result<New<Memory>, NTSTATUS> {
+    let layout = Layout::new(globals, size_of::<Memory>(), wanted.size, attributes)
         .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let pool_type = match wanted.pool_type {
         _POOL_TYPE::NonPagedPoolMustSucceed
@@ -146,62 +145,53 @@ unsafe fn create_coallocated(
     // SAFETY: The extra bytes of the layout lie inside the storage.
     let buffer = unsafe { storage.add(layout.extra()) };
     let build = |base| Memory::new(base, buffer.as_ptr().cast(), wanted.size);
-    // SAFETY: The storage has the size of the layout and nobody else knows it.
+    // SAFETY: The storage is new and has the size of the layout, which was made for a `Memory`.
     Ok(unsafe { object::place(globals, kind, storage, &layout, build) })
 }
 
-/// A memory object with a buffer of its own from the pool.
+/// A memory object whose buffer is an allocation of its own.
 #[repr(C)]
 struct SplitMemory {
     memory: Memory,
-    block: Option<NonNull<c_void>>,
+    /// The allocation that the buffer lies in, once it is made.
+    block: Cell<Option<NonNull<c_void>>>,
 }
 
 // SAFETY: `#[repr(C)]`, and its first field begins with the object.
 unsafe impl FrameworkObject for SplitMemory {
     const TYPE: u16 = type_code::MEMORY;
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         destroy: free_buffer,
         ..Memory::KIND
     };
 }
 
 fn free_buffer(object: &Object) {
-    // SAFETY: This function is in the kind of `SplitMemory` alone.
+    // SAFETY: Only the kind of `SplitMemory` has this function.
     let memory: &SplitMemory = unsafe { object.downcast() };
-    if let Some(block) = memory.block {
-        // SAFETY: Allocated with the object; its last user is gone.
+    if let Some(block) = memory.block.take() {
+        // SAFETY: Allocated for this object, whose last reference was dropped.
         unsafe { pool::kernel_free(block) };
     }
 }
 
-/// MEM-22, MEM-23, MEM-27: first the object, then the buffer.
-///
-/// # Safety
-///
-/// `attributes` are validated.
-unsafe fn create_split(
+/// Object and buffer in two allocations, the object first (MEM-22, MEM-23, MEM-27).
+fn create_split(
     globals: &Globals,
-    attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
-    wanted: Wanted,
-) -> Result<NonNull<SplitMemory>, NTSTATUS> {
+    attributes: Attributes<'_>,
+    wanted: Allocation,
+) -> Result<New<SplitMemory>, NTSTATUS> {
     let build = |base| SplitMemory {
         memory: Memory::new(base, null_mut(), wanted.size),
-        block: None,
+        block: Cell::new(None),
     };
-    // SAFETY: By the contract of this function.
-    let mut created = unsafe { object::create(globals, attributes, build) }?;
-    let Some(buffer) = PageAligned::allocate(wanted.pool_type, wanted.size, wanted.tag) else {
-        // SAFETY: Just created, and known to nobody.
-        unsafe { object::delete(created.cast()) };
-        return Err(STATUS_INSUFFICIENT_RESOURCES);
-    };
-    // SAFETY: Just created, and known to nobody.
-    let memory = unsafe { created.as_mut() };
-    memory.memory.buffer.set(buffer.address.as_ptr());
-    memory.block = Some(buffer.block);
+    let created = object::create(globals, attributes, build)?;
+    let buffer = PageAligned::allocate(wanted.pool_type, wanted.size, wanted.tag)
+        .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    created.memory.buffer.set(buffer.address.as_ptr());
+    created.block.set(Some(buffer.block));
     if pool::is_paged(wanted.pool_type) {
-        memory.object().mark(PASSIVE_CALLBACKS);
+        created.object().mark(PASSIVE_CALLBACKS);
     }
     Ok(created)
 }

@@ -16,25 +16,26 @@ pub(crate) use preallocated::{
 
 use crate::driver::globals::Globals;
 use crate::object::handle;
-use crate::object::{FrameworkObject, Kind, Object, type_code};
+use crate::object::{FrameworkObject, Object, ObjectKind, type_code};
+use crate::support::verifier;
 use core::cell::Cell;
 use core::ffi::c_void;
 use kmdf_sys::{PVOID, PWDF_DRIVER_GLOBALS, WDFMEMORY};
 
-/// What a memory of any kind answers; the offset is that of its handle.
+/// How a kind of memory object gives its buffer and size; the offset is that of its handle.
 pub(crate) struct MemoryMethods {
     pub(crate) buffer: fn(&Object, offset: u16) -> *mut c_void,
     pub(crate) size: fn(&Object, offset: u16) -> usize,
-    /// CopyFromBuffer is refused (MEM-39).
+    /// Whether WdfMemoryCopyFromBuffer is rejected (MEM-39).
     pub(crate) is_read_only: fn(&Object, offset: u16) -> bool,
 }
 
-/// What memories that are objects of their own begin with.
+/// What memory objects of their own, as opposed to the parts of a request, begin with.
 ///
 /// # Invariants
 ///
-/// While the object lives, `buffer` has `size` bytes; for a pre-allocated memory by the word of
-/// the driver.
+/// While the object lives, `buffer` has `size` bytes; for a preallocated memory object the driver
+/// guarantees it.
 #[repr(C)]
 pub(crate) struct Memory {
     object: Object,
@@ -55,15 +56,15 @@ impl Memory {
 // SAFETY: `#[repr(C)]`, with the object first; all kinds of memory object begin with it.
 unsafe impl FrameworkObject for Memory {
     const TYPE: u16 = type_code::MEMORY;
-    const KIND: &'static Kind = &Memory::KIND;
+    const KIND: &'static ObjectKind = &Memory::KIND;
 }
 
 impl Memory {
-    /// The kind on which those of all memory objects are built. The type word is the generic one
+    /// The kind that those of all memory objects are variants of. Its type word is the generic one
     /// (OBJ-6).
-    pub(crate) const KIND: Kind = Kind {
+    pub(crate) const KIND: ObjectKind = ObjectKind {
         memory: |_, _| Some(&METHODS),
-        ..Kind::new(c"WDFMEMORY", type_code::OBJECT)
+        ..ObjectKind::new(c"WDFMEMORY", type_code::OBJECT)
     };
 }
 
@@ -75,27 +76,28 @@ static METHODS: MemoryMethods = MemoryMethods {
 
 /// The common part of a memory object.
 fn of(object: &Object) -> &Memory {
-    // SAFETY: These methods are only in the kinds built on `Memory::KIND`, whose objects begin
-    // with a `Memory`.
+    // SAFETY: Only kinds derived from `Memory::KIND` have these methods, and their objects begin with a
+    // `Memory`.
     unsafe { object.downcast() }
 }
 
+/// WdfMemoryGetBuffer: the address and, if asked for, the size of the buffer.
+///
 /// # Safety
 ///
-/// As for WdfMemoryGetBuffer, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `memory` NULL or the handle of
+/// a live object. `buffer_size` must be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_memory_get_buffer(
     globals: PWDF_DRIVER_GLOBALS,
     memory: WDFMEMORY,
     buffer_size: *mut usize,
 ) -> PVOID {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `memory` is NULL or the handle of a live object, as the caller guarantees.
     let memory = unsafe { handle::memory(globals, c"WdfMemoryGetBuffer", memory) };
-    // SAFETY: The driver gives a valid pointer or NULL.
-    if let Some(size) = unsafe { buffer_size.as_mut() } {
-        *size = memory.size();
-    }
+    // SAFETY: `buffer_size` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(buffer_size, memory.size()) };
     memory.buffer()
 }
 

@@ -4,7 +4,7 @@ use super::Memory;
 use crate::driver::globals::Globals;
 use crate::object::attributes::{self, Rules};
 use crate::object::handle;
-use crate::object::{self, FrameworkObject, Kind, NewParent, type_code};
+use crate::object::{self, FrameworkObject, NewParent, ObjectKind, type_code};
 use crate::support::kernel;
 use crate::support::verifier;
 use core::ffi::CStr;
@@ -14,22 +14,22 @@ use kmdf_sys::{
     STATUS_SUCCESS, WDFMEMORY,
 };
 
-/// A memory whose buffer belongs to somebody else (MEM-33).
+/// A memory object whose buffer belongs to the driver (MEM-33).
 #[repr(C)]
 pub(crate) struct PreallocatedMemory {
     memory: Memory,
 }
 
-// SAFETY: `#[repr(C)]`, and its first field begins with the object. Kinds that answer for the type
-// are built on this one (MEM-35).
+// SAFETY: `#[repr(C)]`, and its first field begins with the object. Other kinds that are also of this
+// type begin with a `PreallocatedMemory` (MEM-35).
 unsafe impl FrameworkObject for PreallocatedMemory {
     const TYPE: u16 = type_code::PREALLOCATED_MEMORY;
-    const KIND: &'static Kind = &Self::KIND;
+    const KIND: &'static ObjectKind = &Self::KIND;
 }
 
 impl PreallocatedMemory {
-    pub(crate) const KIND: Kind = Kind {
-        answers: |_, _, wanted| wanted == type_code::PREALLOCATED_MEMORY,
+    pub(crate) const KIND: ObjectKind = ObjectKind {
+        is_also: |_, _, wanted| wanted == type_code::PREALLOCATED_MEMORY,
         ..Memory::KIND
     };
 
@@ -38,9 +38,14 @@ impl PreallocatedMemory {
     }
 }
 
+/// WdfMemoryCreatePreallocated: a memory object over a buffer of the driver's.
+///
 /// # Safety
 ///
-/// As for WdfMemoryCreatePreallocated, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller. `memory` must be NULL or writable.
+/// `attributes` must be NULL or attributes that stay unchanged for the call, with readable type
+/// information and a live parent. `buffer` must have `size` bytes until it is replaced or the
+/// object is deleted.
 pub(crate) unsafe extern "C" fn wdf_memory_create_preallocated(
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -48,17 +53,18 @@ pub(crate) unsafe extern "C" fn wdf_memory_create_preallocated(
     size: usize,
     memory: *mut WDFMEMORY,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let own = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: The caller's attributes, buffer and out pointer are as `create` asks.
     kernel::to_status(unsafe { create(own, attributes, buffer, size, memory) })
 }
 
-/// MEM-31, in its order.
+/// Creates and commits the object, with the checks in their order (MEM-31).
 ///
 /// # Safety
 ///
-/// As for WdfMemoryCreatePreallocated.
+/// `attributes` must be NULL or as [`attributes::validate`] asks, `memory` NULL or writable. `buffer`
+/// must have `size` bytes until it is replaced or the object is deleted.
 unsafe fn create(
     own: &Globals,
     attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -67,32 +73,30 @@ unsafe fn create(
     memory: *mut WDFMEMORY,
 ) -> Result<(), NTSTATUS> {
     const CALL: &CStr = c"WdfMemoryCreatePreallocated";
-    // SAFETY: By the contract of this function.
+    // SAFETY: The attributes are NULL or readable and their parent is live.
     let globals = unsafe { attributes::globals_of_parent(own, attributes) }.unwrap_or(own);
     verifier::require(globals, CALL, buffer);
-    verifier::require(globals, CALL, memory);
-    // SAFETY: Not NULL, so valid.
-    unsafe { memory.write(null_mut()) };
+    // SAFETY: `memory` is NULL or writable, as the caller guarantees.
+    let memory = unsafe { verifier::required_out(globals, CALL, memory) };
+    memory.write(null_mut());
     if size == 0 {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
     let attributes = unsafe { attributes::validate(attributes, Rules::PLAIN) }?;
     let build = |base| PreallocatedMemory::new(Memory::new(base, buffer, size));
-    // SAFETY: Validated above.
-    let created = unsafe { object::create(globals, attributes, build) }?;
-    // SAFETY: Just created.
-    let handle = unsafe { object::commit_or_delete(created, attributes, NewParent::Default) }?;
-    // SAFETY: Not NULL, so valid.
-    unsafe { memory.write(handle.cast()) };
+    let created = object::create(globals, attributes, build)?;
+    let created = created.commit(attributes, NewParent::Default)?;
+    memory.write(created.handle().cast());
     Ok(())
 }
 
-/// MEM-34, in its order.
+/// WdfMemoryAssignBuffer: puts a preallocated memory object over another buffer (MEM-34).
 ///
 /// # Safety
 ///
-/// As for WdfMemoryAssignBuffer, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `memory` NULL or the handle of
+/// a live object. `buffer` must have `size` bytes until it is replaced or the object is deleted.
 pub(crate) unsafe extern "C" fn wdf_memory_assign_buffer(
     globals: PWDF_DRIVER_GLOBALS,
     memory: WDFMEMORY,
@@ -100,9 +104,9 @@ pub(crate) unsafe extern "C" fn wdf_memory_assign_buffer(
     size: usize,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfMemoryAssignBuffer";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `memory` is NULL or the handle of a live object, as the caller guarantees.
     let this: &PreallocatedMemory = unsafe { handle::typed(globals, CALL, memory.cast()) };
     verifier::require(globals, CALL, buffer);
     if size == 0 {

@@ -1,11 +1,12 @@
 //! The calls that work on objects of every type, and WdfObjectCreate.
 
 use crate::driver::globals::Globals;
-use crate::object::attributes::{self, Parent, Rules};
+use crate::object::attributes::{self, Attributes, Parent, Rules};
 use crate::object::context::ContextHeader;
 use crate::object::handle;
 use crate::object::{
-    self, CANNOT_DELETE, Count, FrameworkObject, Kind, NewParent, Object, State, type_code,
+    self, CANNOT_DELETE, Count, DisposalState, FrameworkObject, NewParent, Object, ObjectKind,
+    type_code,
 };
 use crate::support::kernel;
 use crate::support::pool;
@@ -19,12 +20,12 @@ use kmdf_sys::{
     PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, STATUS_DELETE_PENDING,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INTEGER_OVERFLOW, STATUS_NOT_FOUND,
     STATUS_OBJECT_NAME_EXISTS, STATUS_OBJECT_NAME_INVALID, STATUS_SUCCESS, ULONG, ULONG_PTR,
-    WDF_OBJECT_ATTRIBUTES, WDFOBJECT,
+    WDFOBJECT,
 };
 
 const STATUS_OBJECT_PATH_INVALID: NTSTATUS = 0xC000_0039_u32 as NTSTATUS;
 
-/// What WdfObjectCreate makes: an object of the driver's own.
+/// A general object, as WdfObjectCreate creates it.
 #[repr(C)]
 struct UserObject {
     object: Object,
@@ -32,95 +33,103 @@ struct UserObject {
 
 // SAFETY: `#[repr(C)]` with the object first.
 unsafe impl FrameworkObject for UserObject {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         lockable: true,
-        ..Kind::new(c"WDFOBJECT", type_code::USER_OBJECT)
+        ..ObjectKind::new(c"WDFOBJECT", type_code::USER_OBJECT)
     };
 }
 
+/// WdfObjectCreate: a general framework object, for its context and callbacks (OBJ-75).
+///
 /// # Safety
 ///
-/// As for WdfObjectCreate, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller. `object` must be NULL or writable.
+/// `attributes` must be NULL or attributes that stay unchanged for the call, with readable type
+/// information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_object_create(
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
     object: *mut WDFOBJECT,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let own = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: The caller's attributes and out pointer are as `create` asks.
     kernel::to_status(unsafe { create(own, attributes, object) })
 }
 
-/// OBJ-75, in its order.
+/// Creates and commits the object, with the checks in their order (OBJ-75).
 ///
 /// # Safety
 ///
-/// As for WdfObjectCreate.
+/// `attributes` must be NULL or as [`attributes::validate`] asks, `object` NULL or writable.
 unsafe fn create(
     own: &Globals,
     attributes: PWDF_OBJECT_ATTRIBUTES,
     object: *mut WDFOBJECT,
 ) -> Result<(), NTSTATUS> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The attributes are NULL or readable and their parent is live.
     let globals = unsafe { attributes::globals_of_parent(own, attributes) }.unwrap_or(own);
-    verifier::require(globals, c"WdfObjectCreate", object);
+    // SAFETY: `object` is NULL or writable, as the caller guarantees.
+    let object = unsafe { verifier::required_out(globals, c"WdfObjectCreate", object) };
     let rules = Rules {
         level: true,
         ..Rules::PLAIN
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
     let attributes = unsafe { attributes::validate(attributes, rules) }?;
-    // SAFETY: Validated above.
-    let created = unsafe { object::create(globals, attributes, |object| UserObject { object }) }?;
-    // SAFETY: Just created.
-    let handle = unsafe { object::commit_or_delete(created, attributes, NewParent::Default) }?;
-    // SAFETY: Not NULL, so valid.
-    unsafe { object.write(handle) };
+    let created = object::create(globals, attributes, |object| UserObject { object })?
+        .commit(attributes, NewParent::Default)?;
+    object.write(created.handle());
     Ok(())
 }
 
-/// OBJ-50.
+/// WdfObjectDelete: deletes the object and everything below it (OBJ-50).
 ///
 /// # Safety
 ///
-/// As for WdfObjectDelete, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_object_delete(globals: PWDF_DRIVER_GLOBALS, object: WDFOBJECT) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `object` is NULL or the handle of a live object, as the caller guarantees.
     let object = unsafe { handle::object(globals, c"WdfObjectDelete", object) };
     if object.has(CANNOT_DELETE) {
         kernel::print_about(object.kind().name, c"the driver cannot delete this object");
         verifier::break_point(globals, c"WdfObjectDelete: STATUS_CANNOT_DELETE");
         return;
     }
-    // SAFETY: The handle is live.
+    // SAFETY: The object is alive, and the driver gives it up with this call.
     unsafe { (object.kind().delete)(object.pointer()) };
 }
 
-/// OBJ-48, OBJ-49.
+/// Adds or drops a reference, on the object or on the embedded memory that the handle leads to (OBJ-48,
+/// OBJ-49).
 ///
 /// # Safety
 ///
-/// `handle` is NULL or that of a live object.
+/// `globals` must be those that WdfVersionBind gave the caller, `handle` NULL or that of a live
+/// object. For [`Count::Down`] the caller must own a reference.
 unsafe fn count(globals: PWDF_DRIVER_GLOBALS, call: &CStr, handle: WDFOBJECT, change: Count) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
     verifier::require(globals, call, handle);
-    // SAFETY: As above.
+    // SAFETY: `handle` is not NULL, so of a live object.
     let (object, offset) = unsafe { handle::decode(handle) };
     match (object.kind().count_embedded, change) {
         (Some(count_embedded), _) if offset != 0 => count_embedded(object, change),
         (_, Count::Up) => object::reference(object),
-        // SAFETY: The driver gives up a reference that it took.
+        // SAFETY: The caller owns the reference that it drops.
         (_, Count::Down) => unsafe { object::release(object.pointer()) },
     }
 }
 
+/// WdfObjectReferenceActual: adds a reference to the object.
+///
 /// # Safety
 ///
-/// As for WdfObjectReferenceActual, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_object_reference_actual(
     globals: PWDF_DRIVER_GLOBALS,
     object: WDFOBJECT,
@@ -128,13 +137,16 @@ pub(crate) unsafe extern "C" fn wdf_object_reference_actual(
     _line: LONG,
     _file: PCCH,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` and `object` are what `count` asks for too.
     unsafe { count(globals, c"WdfObjectReferenceActual", object, Count::Up) };
 }
 
+/// WdfObjectDereferenceActual: drops a reference that the driver took.
+///
 /// # Safety
 ///
-/// As for WdfObjectDereferenceActual, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_object_dereference_actual(
     globals: PWDF_DRIVER_GLOBALS,
     object: WDFOBJECT,
@@ -142,15 +154,15 @@ pub(crate) unsafe extern "C" fn wdf_object_dereference_actual(
     _line: LONG,
     _file: PCCH,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The driver took the reference that it drops, with WdfObjectReference.
     unsafe { count(globals, c"WdfObjectDereferenceActual", object, Count::Down) };
 }
 
-/// OBJ-76.
+/// WdfObjectQuery: no object has an interface to be found (OBJ-76).
 ///
 /// # Safety
 ///
-/// As for WdfObjectQuery, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller.
 pub(crate) unsafe extern "C" fn wdf_object_query(
     _globals: PWDF_DRIVER_GLOBALS,
     _object: WDFOBJECT,
@@ -161,22 +173,24 @@ pub(crate) unsafe extern "C" fn wdf_object_query(
     STATUS_NOT_FOUND
 }
 
-/// OBJ-38 to OBJ-40. Takes no lock: also called from EvtDestroy.
+/// WdfObjectGetTypedContextWorker: the object's context of one type, NULL if it has none (OBJ-38 to
+/// OBJ-40). Takes no lock, because EvtDestroy calls it too.
 ///
 /// # Safety
 ///
-/// As for WdfObjectGetTypedContextWorker, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_object_get_typed_context_worker(
     globals: PWDF_DRIVER_GLOBALS,
     object: WDFOBJECT,
     type_info: PCWDF_OBJECT_CONTEXT_TYPE_INFO,
 ) -> PVOID {
     const CALL: &CStr = c"WdfObjectGetTypedContextWorker";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
     verifier::require(globals, CALL, object);
     verifier::require(globals, CALL, type_info);
-    // SAFETY: As above.
+    // SAFETY: `object` is not NULL, so the handle of a live object.
     let (object, _) = unsafe { handle::decode(object) };
     match object.context().find(type_info) {
         Some(header) => header.context(),
@@ -187,59 +201,63 @@ pub(crate) unsafe extern "C" fn wdf_object_get_typed_context_worker(
     }
 }
 
-/// OBJ-41.
+/// WdfObjectContextGetObject: the object that a context belongs to (OBJ-41).
 ///
 /// # Safety
 ///
-/// As for WdfObjectContextGetObject, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller. `context` must be NULL or a context
+/// of a live object.
 pub(crate) unsafe extern "C" fn wdf_object_context_get_object(
     globals: PWDF_DRIVER_GLOBALS,
     context: PVOID,
 ) -> WDFOBJECT {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
     verifier::require(globals, c"WdfObjectContextGetObject", context);
-    // SAFETY: As above.
+    // SAFETY: `context` is not NULL, so a context of a live object.
     let header = unsafe { ContextHeader::of_context(context) };
-    // SAFETY: A context's object is alive as long as the context is.
+    // SAFETY: The object lives as long as its contexts.
     unsafe { header.object().as_ref() }.handle()
 }
 
+/// WdfObjectAllocateContext: adds a context to an object, or finds the one of its type (OBJ-42).
+///
 /// # Safety
 ///
-/// As for WdfObjectAllocateContext, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object. `context` must be NULL or writable. `attributes` must be NULL or attributes that
+/// stay unchanged for the call, with readable type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_object_allocate_context(
     globals: PWDF_DRIVER_GLOBALS,
     object: WDFOBJECT,
     attributes: PWDF_OBJECT_ATTRIBUTES,
     context: *mut PVOID,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: The caller's handle and attributes are as `allocate_context` asks.
     let (status, found) = match unsafe { allocate_context(globals, object, attributes) } {
         Ok(outcome) => outcome,
         Err(status) => return status,
     };
-    // SAFETY: The driver gives a valid pointer or NULL.
-    if let Some(context) = unsafe { context.as_mut() } {
-        *context = found;
-    }
+    // SAFETY: `context` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(context, found) };
     status
 }
 
-/// OBJ-42, in its order; on success the status and the context.
+/// The status of success and the context, with the checks in their order (OBJ-42).
 ///
 /// # Safety
 ///
-/// As for WdfObjectAllocateContext.
+/// `handle` must be NULL or that of a live object, `attributes` NULL or as [`attributes::validate`]
+/// asks.
 unsafe fn allocate_context(
     globals: &Globals,
     handle: WDFOBJECT,
     attributes: PWDF_OBJECT_ATTRIBUTES,
 ) -> Result<(NTSTATUS, PVOID), NTSTATUS> {
     verifier::require(globals, c"WdfObjectAllocateContext", handle);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is not NULL, so of a live object.
     let (object, offset) = unsafe { handle::decode(handle) };
     if offset != 0 {
         return Err(STATUS_OBJECT_PATH_INVALID);
@@ -254,37 +272,29 @@ unsafe fn allocate_context(
         parent,
         ..Rules::PLAIN
     };
-    // SAFETY: By the contract of this function.
-    let Some(given) = unsafe { attributes::validate(attributes, rules) }? else {
-        return Err(STATUS_OBJECT_NAME_INVALID);
-    };
-    if given.ContextTypeInfo.is_null() {
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
+    let attributes = unsafe { attributes::validate(attributes, rules) }?;
+    if attributes.type_info().is_null() {
         return Err(STATUS_OBJECT_NAME_INVALID);
     }
     if object::is_unreferenced(object) {
-        // OBJ-78: the call takes a reference and drops it, which is the last one again.
+        // The call takes a reference and drops it, which is the last one again (OBJ-78).
         stop::stack_overflow(
             c"WdfObjectAllocateContext in EvtDestroy calls EvtDestroy again, until the stack overflows",
         );
     }
-    // SAFETY: Validated above.
-    let added = unsafe { new_context(object, given) }?;
-    // SAFETY: Just placed at the start of its block.
+    let added = new_context(object, attributes)?;
+    // SAFETY: `new_context` placed it at the start of a new block.
     unsafe { attach(object, added) }
 }
 
 /// Allocates a header and the context behind it, with the callbacks set.
-///
-/// # Safety
-///
-/// `given` is validated.
-unsafe fn new_context(
+fn new_context(
     object: &Object,
-    given: &WDF_OBJECT_ATTRIBUTES,
+    attributes: Attributes<'_>,
 ) -> Result<NonNull<ContextHeader>, NTSTATUS> {
-    // SAFETY: By the contract of this function.
-    let size = unsafe { attributes::context_size(Some(given)) };
-    let size = size
+    let size = attributes
+        .context_size()
         .checked_next_multiple_of(size_of::<usize>())
         .ok_or(STATUS_INTEGER_OVERFLOW)?;
     let total = size
@@ -293,11 +303,13 @@ unsafe fn new_context(
     let block = pool::allocate(object.globals(), total).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     block.expose_provenance();
     let added = block.cast::<ContextHeader>();
-    // SAFETY: The block has room for both.
-    unsafe { ContextHeader::place(added, object.pointer(), given.ContextTypeInfo, size) };
-    // SAFETY: Just placed.
-    let header = unsafe { added.as_ref() };
-    header.set_callbacks(given.EvtCleanupCallback, given.EvtDestroyCallback);
+    // SAFETY: The block has `total` bytes: a header and `size` more.
+    unsafe { ContextHeader::place(added, object.pointer(), attributes.type_info(), size) };
+    if let Some(given) = attributes.get() {
+        // SAFETY: `place` wrote the header.
+        let header = unsafe { added.as_ref() };
+        header.set_callbacks(given.EvtCleanupCallback, given.EvtDestroyCallback);
+    }
     Ok(added)
 }
 
@@ -305,24 +317,24 @@ unsafe fn new_context(
 ///
 /// # Safety
 ///
-/// `added` is at the start of a block of the framework's allocator that nobody else knows.
+/// `added` must be the start of a block of the framework's allocator that only the caller knows.
 unsafe fn attach(
     object: &Object,
     added: NonNull<ContextHeader>,
 ) -> Result<(NTSTATUS, PVOID), NTSTATUS> {
-    let held = object.globals().topology();
-    let outcome = if object.state() == State::Created {
-        // SAFETY: By the contract of this function; the lock is held.
+    let topology = object.globals().topology();
+    let outcome = if object.state() == DisposalState::Created {
+        // SAFETY: A placed header at the start of its block; the topology lock is held.
         match unsafe { object.context().append(added) } {
-            // SAFETY: The object now keeps it.
+            // SAFETY: Part of the object's chain now, and freed with the object.
             Ok(()) => return Ok((STATUS_SUCCESS, unsafe { added.as_ref() }.context())),
             Err(existing) => Ok((STATUS_OBJECT_NAME_EXISTS, existing.context())),
         }
     } else {
         Err(STATUS_DELETE_PENDING)
     };
-    drop(held);
-    // SAFETY: Not attached, so still known to nobody else.
+    drop(topology);
+    // SAFETY: Not attached, so that only the caller knows it.
     unsafe { pool::free(added.cast()) };
     outcome
 }
@@ -331,9 +343,9 @@ unsafe fn attach(
 ///
 /// # Safety
 ///
-/// `handle` is NULL or that of an object that stays alive.
+/// `handle` must be NULL or that of an object that stays alive for `'a`.
 unsafe fn callback_lock<'a>(globals: &Globals, call: &CStr, handle: WDFOBJECT) -> &'a CallbackLock {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is NULL or of an object that lives for `'a`, as the caller guarantees.
     let object: &'a Object = unsafe { handle::object(globals, call, handle) };
     let Some(lock) = object.kind().callback_lock else {
         verifier::break_point(globals, c"the object has no lock for the driver to take");
@@ -346,28 +358,34 @@ unsafe fn callback_lock<'a>(globals: &Globals, call: &CStr, handle: WDFOBJECT) -
     }
 }
 
+/// WdfObjectAcquireLock: acquires the lock that the object's callbacks run under (OBJ-63).
+///
 /// # Safety
 ///
-/// As for WdfObjectAcquireLock, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_object_acquire_lock(
     globals: PWDF_DRIVER_GLOBALS,
     object: WDFOBJECT,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `object` is NULL or the handle of an object that outlives the call.
     unsafe { callback_lock(globals, c"WdfObjectAcquireLock", object) }.acquire(globals);
 }
 
+/// WdfObjectReleaseLock: releases the lock that the object's callbacks run under (OBJ-63).
+///
 /// # Safety
 ///
-/// As for WdfObjectReleaseLock, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `object` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_object_release_lock(
     globals: PWDF_DRIVER_GLOBALS,
     object: WDFOBJECT,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `object` is NULL or the handle of an object that outlives the call.
     unsafe { callback_lock(globals, c"WdfObjectReleaseLock", object) }.release();
 }

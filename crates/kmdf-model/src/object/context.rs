@@ -1,4 +1,4 @@
-//! Object contexts: the typed memory of the driver's that lies with an object, and its callbacks.
+//! Object contexts: the driver's typed memory that lies with an object, and its callbacks.
 
 use crate::object::Object;
 use crate::support::pool;
@@ -31,7 +31,7 @@ impl ContextHeader {
     ///
     /// # Safety
     ///
-    /// At `header` there is room for both, 16-aligned.
+    /// `header` must be 16-aligned and have room for the header and `size` bytes.
     pub(crate) unsafe fn place(
         header: NonNull<Self>,
         object: NonNull<Object>,
@@ -45,11 +45,11 @@ impl ContextHeader {
             destroy: Cell::new(None),
             type_info,
         };
-        // SAFETY: By the contract of this function.
+        // SAFETY: Aligned and with room for the header, as the caller guarantees.
         unsafe { header.write(contents) };
         // SAFETY: The context begins where the header ends.
         let context = unsafe { header.add(1) }.cast::<u8>();
-        // SAFETY: By the contract of this function.
+        // SAFETY: `size` bytes follow the header, as the caller guarantees.
         unsafe { context.write_bytes(0, size) };
     }
 
@@ -57,10 +57,10 @@ impl ContextHeader {
     ///
     /// # Safety
     ///
-    /// `context` is the address of a context of a live object.
+    /// `context` must be a context of an object that stays alive for `'a`.
     pub(crate) unsafe fn of_context<'a>(context: *mut c_void) -> &'a Self {
         let header = context.cast::<Self>().wrapping_sub(1);
-        // SAFETY: By the contract of this function a header lies in front.
+        // SAFETY: A header lies in front of every context, by its invariant.
         unsafe { &*header }
     }
 
@@ -68,7 +68,7 @@ impl ContextHeader {
         self.object
     }
 
-    /// The context itself.
+    /// The driver's memory behind the header.
     pub(crate) fn context(&self) -> *mut c_void {
         let header = core::ptr::from_ref(self).addr();
         core::ptr::with_exposed_provenance_mut(header + size_of::<Self>())
@@ -90,7 +90,7 @@ impl ContextHeader {
 
     fn next(&self) -> Option<&Self> {
         let next = self.next.load(Ordering::Acquire);
-        // SAFETY: By the invariant; further contexts live as long as the object.
+        // SAFETY: NULL, or a further context of the object, which lives as long as the object does.
         unsafe { next.as_ref() }
     }
 
@@ -99,13 +99,13 @@ impl ContextHeader {
         self.chain().find(|header| header.type_info == type_info)
     }
 
-    /// Appends a context to the chain, or finds the one of its type. The topology lock is held.
+    /// Appends a context to the chain, or finds the one of its type, under the topology lock.
     ///
     /// # Safety
     ///
-    /// `added` is a placed header at the start of a block of the framework's allocator.
+    /// `added` must be a placed header at the start of a block of the framework's allocator.
     pub(crate) unsafe fn append(&self, added: NonNull<Self>) -> Result<(), &Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: A placed header, as the caller guarantees.
         let type_info = unsafe { added.as_ref() }.type_info;
         let mut last = self;
         for header in self.chain() {
@@ -118,17 +118,17 @@ impl ContextHeader {
         Ok(())
     }
 
-    /// Calls EvtCleanup unless it ran (OBJ-54).
+    /// Calls EvtCleanup unless it has run (OBJ-54).
     pub(crate) fn call_cleanup(&self, object: &Object) {
         if let Some(cleanup) = self.cleanup.take() {
-            // SAFETY: The driver gave this callback for objects such as this one.
+            // SAFETY: The driver set EvtCleanup for this object, whose handle is live.
             unsafe { cleanup(object.handle()) };
         }
     }
 
     pub(crate) fn call_destroy(&self, object: &Object) {
         if let Some(destroy) = self.destroy.take() {
-            // SAFETY: The driver gave this callback for objects such as this one.
+            // SAFETY: The driver set EvtDestroy for this object, whose memory is not freed yet.
             unsafe { destroy(object.handle()) };
         }
     }
@@ -137,14 +137,14 @@ impl ContextHeader {
     ///
     /// # Safety
     ///
-    /// This is the object's first header, and nobody uses a context any more.
+    /// This must be the object's first header, and the contexts no longer be in use.
     pub(crate) unsafe fn free_others(&self) {
         let mut next = NonNull::new(self.next.swap(null_mut(), Ordering::Acquire));
         while let Some(header) = next {
-            // SAFETY: By the invariant it is live until freed below.
+            // SAFETY: A further context of the object, live until it is freed below.
             let after = unsafe { header.as_ref() }.next.load(Ordering::Acquire);
             next = NonNull::new(after);
-            // SAFETY: By the invariant it is a block of the framework's allocator.
+            // SAFETY: A further context is a block of the framework's allocator, by the invariant.
             unsafe { pool::free(header.cast()) };
         }
     }

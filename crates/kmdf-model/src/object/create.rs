@@ -1,19 +1,24 @@
-//! Birth of an object: its storage, its base, its place in the tree.
+//! Creation of an object: its storage, its base, its place in the tree.
 
 use super::tree;
-use super::{COMMITTED, Children, FrameworkObject, Kind, LIVE, Object, PASSIVE_CALLBACKS, State};
+use super::{
+    COMMITTED, Children, DisposalState, FrameworkObject, LIVE, Object, ObjectKind,
+    PASSIVE_CALLBACKS,
+};
 use crate::driver::globals::Globals;
-use crate::object::attributes;
+use crate::object::attributes::Attributes;
 use crate::object::context::ContextHeader;
 use crate::object::handle;
+use crate::object::live::Live;
 use crate::support::pool;
 use crate::support::verifier;
 use core::cell::Cell;
+use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicI32, AtomicU32};
 use kmdf_sys::{
     _WDF_EXECUTION_LEVEL, MEMORY_ALLOCATION_ALIGNMENT, NTSTATUS, PCWDF_OBJECT_CONTEXT_TYPE_INFO,
-    STATUS_INSUFFICIENT_RESOURCES, WDF_OBJECT_ATTRIBUTES, WDFOBJECT,
+    STATUS_INSUFFICIENT_RESOURCES, WDFOBJECT,
 };
 
 /// Bytes that the verifier puts in front of each object (VER-8).
@@ -22,10 +27,11 @@ const DEBUG_EXTENSION: usize = 64;
 /// Where the parts of an object lie in its storage (OBJ-9, OBJ-10).
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
-    /// From the start of the storage.
+    /// Offset of the object in the storage.
     object: usize,
-    /// From the start of the storage; the extra bytes lie between the object and here.
+    /// Offset of the context header; the extra bytes lie between the object and here.
     context_header: usize,
+    /// Offset of the extra bytes.
     extra: usize,
     context_size: usize,
     total: usize,
@@ -35,18 +41,13 @@ pub(crate) struct Layout {
 impl Layout {
     /// The layout for an object of `size` bytes with `extra` bytes for a buffer and the context
     /// that the attributes ask for; `None` if the sum overflows.
-    ///
-    /// # Safety
-    ///
-    /// `attributes` passed [`attributes::validate`] and are unchanged.
-    pub(crate) unsafe fn new(
+    pub(crate) fn new(
         globals: &Globals,
         size: usize,
         extra: usize,
-        attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
+        attributes: Attributes<'_>,
     ) -> Option<Self> {
-        // SAFETY: By the contract of this function.
-        let context_size = unsafe { attributes::context_size(attributes) };
+        let context_size = attributes.context_size();
         let context_size = context_size.checked_next_multiple_of(size_of::<usize>())?;
         let object = if globals.verifier_on() {
             DEBUG_EXTENSION
@@ -64,7 +65,7 @@ impl Layout {
             extra: extra_offset,
             context_size,
             total,
-            type_info: attributes.map_or(core::ptr::null(), |given| given.ContextTypeInfo),
+            type_info: attributes.type_info(),
         })
     }
 
@@ -88,23 +89,62 @@ fn round_up(size: usize) -> Option<usize> {
     size.checked_next_multiple_of(MEMORY_ALLOCATION_ALIGNMENT as usize)
 }
 
+/// A new object that only its creator knows. Dropped before [`New::commit`], it is deleted, which runs
+/// no callbacks (OBJ-33).
+///
+/// # Invariants
+///
+/// The object is alive, and nothing but this value leads to it.
+pub(crate) struct New<T: FrameworkObject>(Live<T>);
+
+impl<T: FrameworkObject> New<T> {
+    /// Gives the object its parent, its callbacks and its handle (OBJ-32).
+    ///
+    /// # Errors
+    ///
+    /// STATUS_DELETE_PENDING if the parent is being disposed. The object is deleted then.
+    pub(crate) fn commit(
+        self,
+        attributes: Attributes<'_>,
+        parent: NewParent<'_>,
+    ) -> Result<Live<T>, NTSTATUS> {
+        commit(self.object(), attributes, parent)?;
+        Ok(self.keep())
+    }
+
+    /// The object, which from now on is the caller's to delete.
+    pub(crate) fn keep(self) -> Live<T> {
+        core::mem::ManuallyDrop::new(self).0
+    }
+}
+
+impl<T: FrameworkObject> Deref for New<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: FrameworkObject> Drop for New<T> {
+    fn drop(&mut self) {
+        // SAFETY: The object is alive and nothing else leads to it, by the invariant.
+        unsafe { super::delete(self.object().pointer()) };
+    }
+}
+
 /// Allocates an object with its context and builds it from its base.
 ///
 /// # Errors
 ///
 /// STATUS_INSUFFICIENT_RESOURCES, also if the size overflows (OBJ-15).
-///
-/// # Safety
-///
-/// `attributes` passed [`attributes::validate`] and are unchanged.
-pub(crate) unsafe fn create<T: FrameworkObject>(
+pub(crate) fn create<T: FrameworkObject>(
     globals: &Globals,
-    attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'_>,
     build: impl FnOnce(Object) -> T,
-) -> Result<NonNull<T>, NTSTATUS> {
-    // SAFETY: By the contract of this function.
-    let layout = unsafe { Layout::new(globals, size_of::<T>(), 0, attributes) }
-        .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+) -> Result<New<T>, NTSTATUS> {
+    let layout =
+        Layout::new(globals, size_of::<T>(), 0, attributes).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let storage = pool::allocate(globals, layout.total()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     // SAFETY: The storage has the size of the layout and belongs to nobody else.
     Ok(unsafe { place(globals, T::KIND, storage, &layout, build) })
@@ -115,18 +155,18 @@ pub(crate) unsafe fn create<T: FrameworkObject>(
 ///
 /// # Safety
 ///
-/// `storage` has `layout.total()` bytes, is 16-aligned, nonpaged, unused, and stays until `kind`'s
-/// `free` gets it back. `layout` was made for a `T`, whose kind this is a variant of.
+/// `storage` must have `layout.total()` bytes, be 16-aligned, nonpaged and unused, and stay until the
+/// kind's `free` takes it back. `layout` must have been made for a `T`, and `kind` be a kind of `T`.
 pub(crate) unsafe fn place<T: FrameworkObject>(
     globals: &Globals,
-    kind: &'static Kind,
+    kind: &'static ObjectKind,
     storage: NonNull<u8>,
     layout: &Layout,
     build: impl FnOnce(Object) -> T,
-) -> NonNull<T> {
-    // SAFETY: Inside the storage, by the contract of this function.
+) -> New<T> {
+    // SAFETY: The layout puts the object inside the storage.
     let object = unsafe { storage.add(layout.object) }.cast::<T>();
-    // SAFETY: As above.
+    // SAFETY: The layout puts the context header inside the storage.
     let context = unsafe { storage.add(layout.context_header) }.cast::<ContextHeader>();
     object.expose_provenance();
     // SAFETY: The storage ends `context_size` bytes behind the header and nobody else uses it.
@@ -148,7 +188,7 @@ pub(crate) unsafe fn place<T: FrameworkObject>(
         signature: Cell::new(LIVE),
         references: AtomicI32::new(1),
         marks: AtomicU32::new(kind.marks),
-        state: Cell::new(State::Created),
+        state: Cell::new(DisposalState::Created),
         parent: Cell::new(None),
         children: Children::default(),
         next_sibling: Cell::new(None),
@@ -159,58 +199,54 @@ pub(crate) unsafe fn place<T: FrameworkObject>(
         storage,
         lock_record: Cell::new(lock_record),
     };
-    // SAFETY: Room for a `T` at the right alignment, by the contract of this function.
+    // SAFETY: The layout has room for a `T`, and its offset is a multiple of 16 as the storage is.
     unsafe { object.write(build(base)) };
-    object
+    // SAFETY: Just written; it stays until its last reference is dropped.
+    New(unsafe { Live::new(object) })
 }
 
 /// The `free` of objects that [`create`] made.
 ///
 /// # Safety
 ///
-/// Nobody uses the object any more, and its storage is a block of the framework's allocator.
+/// The object must no longer be in use, and its storage be a block of the framework's allocator.
 pub(super) unsafe fn free_to_pool(object: NonNull<Object>) {
-    // SAFETY: The memory is still there.
+    // SAFETY: The storage, in which the object lies, is freed below.
     let storage = unsafe { object.as_ref() }.storage;
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller guarantees that the allocator gave it and that the object is out of use.
     unsafe { pool::free(storage) };
 }
 
 /// The parent that a new object gets.
 #[derive(Clone, Copy)]
 pub(crate) enum NewParent<'a> {
-    /// The one in the attributes, else the driver.
+    /// The parent in the attributes, else the driver.
     Default,
-    /// This one, whatever the attributes say.
+    /// This object, whatever the attributes say.
     Object(&'a Object),
-    /// None, as for the driver and for requests from the I/O manager (REQ-2).
-    Nobody,
+    /// No parent, as for the driver and for requests from the I/O manager (REQ-2).
+    None,
 }
 
-/// Gives a new object its parent, its callbacks and its handle (OBJ-32).
+/// Gives an object that its creator deletes on failure its parent, its callbacks and its handle (OBJ-32).
 ///
 /// # Errors
 ///
-/// STATUS_DELETE_PENDING if the parent is being disposed. The object then has to be deleted, which
-/// runs no callbacks (OBJ-33).
-///
-/// # Safety
-///
-/// `attributes` passed [`attributes::validate`]; the parent named there is live if not NULL.
-pub(crate) unsafe fn commit(
+/// STATUS_DELETE_PENDING if the parent is being disposed.
+pub(crate) fn commit(
     object: &Object,
-    attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'_>,
     parent: NewParent<'_>,
 ) -> Result<WDFOBJECT, NTSTATUS> {
+    let given = attributes.get();
     let passive = _WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive;
-    if attributes.is_some_and(|given| given.ExecutionLevel == passive) {
+    if given.is_some_and(|given| given.ExecutionLevel == passive) {
         object.mark(PASSIVE_CALLBACKS);
     }
-    // SAFETY: By the contract of this function.
-    if let Some(parent) = unsafe { choose_parent(object, attributes, parent) } {
+    if let Some(parent) = choose_parent(object, attributes, parent) {
         tree::link(object, parent)?;
     }
-    if let Some(given) = attributes {
+    if let Some(given) = given {
         object
             .context()
             .set_callbacks(given.EvtCleanupCallback, given.EvtDestroyCallback);
@@ -219,52 +255,24 @@ pub(crate) unsafe fn commit(
     Ok(object.handle())
 }
 
-/// [`commit`], after whose failure the object is gone.
-///
-/// # Errors
-///
-/// As for [`commit`].
-///
-/// # Safety
-///
-/// As for [`commit`]; the object is new and nobody else knows it.
-pub(crate) unsafe fn commit_or_delete<T: FrameworkObject>(
-    created: NonNull<T>,
-    attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
-    parent: NewParent<'_>,
-) -> Result<WDFOBJECT, NTSTATUS> {
-    // SAFETY: By the contract of this function it is alive.
-    let object = unsafe { created.as_ref() }.object();
-    // SAFETY: By the contract of this function.
-    let committed = unsafe { commit(object, attributes, parent) };
-    if committed.is_err() {
-        // SAFETY: By the contract of this function nobody else uses it.
-        unsafe { super::delete(created.cast()) };
-    }
-    committed
-}
-
-/// # Safety
-///
-/// The parent named in the attributes is live if not NULL.
-unsafe fn choose_parent<'a>(
+fn choose_parent<'a>(
     object: &'a Object,
-    attributes: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'a>,
     parent: NewParent<'a>,
 ) -> Option<&'a Object> {
     match parent {
         NewParent::Object(parent) => return Some(parent),
-        NewParent::Nobody => return None,
+        NewParent::None => return None,
         NewParent::Default => {}
     }
-    let given = attributes.map_or(core::ptr::null_mut(), |given| given.ParentObject);
-    if !given.is_null() {
-        // SAFETY: By the contract of this function.
-        return Some(unsafe { handle::object(object.globals(), c"parent", given) });
-    }
-    let driver = object.globals().driver.get()?;
-    // SAFETY: The driver object lives as long as the globals name it.
-    Some(unsafe { driver.as_ref() })
+    let globals = object.globals();
+    attributes.parent(globals).or_else(|| {
+        // SAFETY: The driver object lives as long as the globals name it.
+        globals
+            .driver
+            .get()
+            .map(|driver| unsafe { driver.as_ref() })
+    })
 }
 
 impl Object {

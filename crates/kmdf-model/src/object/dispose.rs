@@ -1,25 +1,26 @@
 //! Deletion: the disposal pass, its deferral, and the destroy pass.
 
 use super::tree;
-use super::{Cleanup, DELETED, DESTROYING, Object, PASSIVE_DISPOSE, State, reference};
+use super::{Cleanup, DELETED, DESTROYING, DisposalState, Object, PASSIVE_DISPOSE, reference};
 use crate::support::kernel;
 use crate::support::stop;
 use crate::support::window::{self, Window};
 use core::ptr::NonNull;
 
-/// What to do about passive objects above PASSIVE_LEVEL.
+/// What happens to passive objects that are deleted above PASSIVE_LEVEL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Deferral {
     /// Leave the rest to the dispose list (OBJ-58).
     ToList,
-    /// Give up; the caller of [`early_dispose`] deals with it.
+    /// Report it to the caller of [`early_dispose`].
     Refused,
-    /// Does not arise: this is the dispose list's worker.
+    /// Cannot happen: the dispose list's worker runs at PASSIVE_LEVEL.
     Unneeded,
 }
 
+/// How far a disposal pass came.
 enum Disposal {
-    /// All callbacks of the pass ran. Tells whether the object was deleted meanwhile.
+    /// All callbacks of the pass ran; `deleted` if the object was deleted meanwhile.
     Done { deleted: bool },
     /// The dispose list does the rest.
     Deferred,
@@ -29,8 +30,8 @@ enum Disposal {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EarlyDispose {
     Done,
-    /// The object or a direct child needs PASSIVE_LEVEL; part of the tree below may be disposed
-    /// already. Windows goes on and corrupts memory (REQ-39): the caller stops the run.
+    /// The object or a direct child needs PASSIVE_LEVEL; part of the tree below may already be
+    /// disposed. Windows goes on and corrupts memory (REQ-39), so the caller stops the run.
     Impossible,
 }
 
@@ -40,35 +41,35 @@ pub(crate) enum EarlyDispose {
 ///
 /// # Safety
 ///
-/// The object is alive. The caller does not use it afterwards unless it holds a reference.
+/// The object must be alive. The caller must not use it afterwards unless it holds a reference.
 pub(crate) unsafe fn delete(pointer: NonNull<Object>) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The object is alive, as the caller guarantees.
     let object = unsafe { pointer.as_ref() };
-    let held = object.globals().topology();
+    let topology = object.globals().topology();
     let parent_is_going = object
         .parent()
-        .is_some_and(|parent| parent.state() != State::Created);
+        .is_some_and(|parent| parent.state() != DisposalState::Created);
     if object.has(DELETED) || parent_is_going {
         return;
     }
-    tree::unlink(object, &held);
+    tree::unlink(object, &topology);
     object.mark(DELETED);
     match object.state() {
-        State::Created => {
-            object.state.set(State::Disposing);
-            drop(held);
+        DisposalState::Created => {
+            object.state.set(DisposalState::Disposing);
+            drop(topology);
             if let Disposal::Done { .. } = dispose(object, Deferral::ToList) {
-                // SAFETY: Deleted and disposed, and nobody else finishes it.
+                // SAFETY: Marked as deleted above, so this is the one call; disposed just now.
                 unsafe { finish(pointer) };
             }
         }
-        State::Disposed => {
-            drop(held);
-            // SAFETY: Deleted and disposed, and nobody else finishes it.
+        DisposalState::Disposed => {
+            drop(topology);
+            // SAFETY: Marked as deleted above, so this is the one call; disposed before.
             unsafe { finish(pointer) };
         }
-        // Whoever is disposing it sees the mark.
-        State::Disposing | State::Deferred => {}
+        // The thread that disposes it sees the mark and finishes.
+        DisposalState::Disposing | DisposalState::Deferred => {}
     }
 }
 
@@ -76,9 +77,9 @@ pub(crate) unsafe fn delete(pointer: NonNull<Object>) {
 ///
 /// # Safety
 ///
-/// The caller holds a reference.
+/// The caller must hold a reference.
 pub(crate) unsafe fn early_dispose(pointer: NonNull<Object>) -> EarlyDispose {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller's reference keeps the object.
     let object = unsafe { pointer.as_ref() };
     if !begin(object) {
         return EarlyDispose::Done;
@@ -86,7 +87,7 @@ pub(crate) unsafe fn early_dispose(pointer: NonNull<Object>) -> EarlyDispose {
     match dispose(object, Deferral::Refused) {
         Disposal::Done { deleted } => {
             if deleted {
-                // SAFETY: Deleted meanwhile and now disposed.
+                // SAFETY: `delete` only marked it, and it is disposed now.
                 unsafe { finish(pointer) };
             }
             EarlyDispose::Done
@@ -95,16 +96,16 @@ pub(crate) unsafe fn early_dispose(pointer: NonNull<Object>) -> EarlyDispose {
     }
 }
 
-/// Starts the disposal of an object in the state `Created`; false if it is done already.
+/// Starts the disposal of an object in the state `Created`; false if it is already disposed.
 fn begin(object: &Object) -> bool {
-    let _held = object.globals().topology();
+    let _topology = object.globals().topology();
     match object.state() {
-        State::Created => {
-            object.state.set(State::Disposing);
+        DisposalState::Created => {
+            object.state.set(DisposalState::Disposing);
             true
         }
-        State::Disposed => false,
-        State::Deferred | State::Disposing => {
+        DisposalState::Disposed => false,
+        DisposalState::Deferred | DisposalState::Disposing => {
             stop::undefined(c"an object is being disposed in two places at once")
         }
     }
@@ -127,8 +128,8 @@ fn dispose(object: &Object, deferral: Deferral) -> Disposal {
     if (object.kind.dispose)(object) == Cleanup::Now {
         call_cleanup(object);
     }
-    let _held = object.globals().topology();
-    object.state.set(State::Disposed);
+    let _topology = object.globals().topology();
+    object.state.set(DisposalState::Disposed);
     Disposal::Done {
         deleted: object.has(DELETED),
     }
@@ -138,14 +139,14 @@ fn needs_passive(object: &Object) -> bool {
     let children = core::iter::successors(object.first_child(), |child| child.next_sibling());
     core::iter::once(object)
         .chain(children)
-        .any(|object| object.state() != State::Disposed && object.has(PASSIVE_DISPOSE))
+        .any(|object| object.state() != DisposalState::Disposed && object.has(PASSIVE_DISPOSE))
 }
 
 fn defer(object: &Object, deferral: Deferral) -> Disposal {
     if deferral == Deferral::ToList {
-        let held = object.globals().topology();
-        object.state.set(State::Deferred);
-        drop(held);
+        let topology = object.globals().topology();
+        object.state.set(DisposalState::Deferred);
+        drop(topology);
         window::open(Window::DeferredDisposal);
         object.dispose_list().add(object.pointer());
     }
@@ -165,20 +166,20 @@ pub(crate) fn call_cleanup(object: &Object) {
 ///
 /// # Safety
 ///
-/// The object was on the list, which alone keeps it.
+/// The object must have been taken from the list, which alone kept it.
 pub(crate) unsafe fn process_deferred(pointer: NonNull<Object>) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: Objects on a dispose list are alive, and the caller took this one from it.
     let object = unsafe { pointer.as_ref() };
     if object.has(DESTROYING) {
-        // SAFETY: Only objects whose last reference is gone bear this mark.
+        // SAFETY: The mark says that the last reference was dropped.
         unsafe { reference::destroy(pointer) };
         return;
     }
-    let held = object.globals().topology();
-    object.state.set(State::Disposing);
-    drop(held);
+    let topology = object.globals().topology();
+    object.state.set(DisposalState::Disposing);
+    drop(topology);
     if let Disposal::Done { deleted: true } = dispose(object, Deferral::Unneeded) {
-        // SAFETY: Deleted and disposed.
+        // SAFETY: It was deleted, which left the rest to this worker, and is disposed now.
         unsafe { finish(pointer) };
     }
 }
@@ -187,30 +188,30 @@ pub(crate) unsafe fn process_deferred(pointer: NonNull<Object>) {
 ///
 /// # Safety
 ///
-/// The object is deleted and disposed, and this is called once.
+/// The object must be deleted and disposed. For each object this may be called once.
 unsafe fn finish(pointer: NonNull<Object>) {
     // SAFETY: The initial reference, dropped below, keeps the object alive.
     let object = unsafe { pointer.as_ref() };
     destroy_children(object);
-    // SAFETY: The initial reference is the delete machinery's to drop.
+    // SAFETY: The initial reference is this function's to drop, which is called once.
     unsafe { reference::release(pointer) };
 }
 
 /// Takes all children from a disposed object and finishes them, oldest first.
 pub(crate) fn destroy_children(object: &Object) {
     loop {
-        let held = object.globals().topology();
+        let topology = object.globals().topology();
         let Some(child) = object.first_child() else {
             return;
         };
-        if child.state() != State::Disposed {
+        if child.state() != DisposalState::Disposed {
             stop::undefined(c"an object loses its parent before it is disposed, and leaks");
         }
         let child_pointer = child.pointer();
-        tree::unlink(child, &held);
+        tree::unlink(child, &topology);
         child.mark(DELETED);
-        drop(held);
-        // SAFETY: Disposed in its parent's pass, which leaves the rest to this one.
+        drop(topology);
+        // SAFETY: Disposed in its parent's disposal pass, and unlinked, so that this is the one call.
         unsafe { finish(child_pointer) };
     }
 }

@@ -12,10 +12,11 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kmdf_sys::{NTSTATUS, PDEVICE_OBJECT, STATUS_INSUFFICIENT_RESOURCES};
 
+/// The objects on the list, and whether its worker is active.
 struct Waiting {
     first: Option<NonNull<Object>>,
     last: Option<NonNull<Object>>,
-    /// A worker is on its way or at work.
+    /// The work item is queued or running.
     draining: bool,
 }
 
@@ -29,9 +30,9 @@ pub(crate) struct DisposeList {
     waiting: Locked<Waiting>,
     empty: Event,
     work_item: Option<NonNull<SystemWorkItem>>,
-    /// What the verifier keeps for its lock.
+    /// The lock verifier's record of the list, if it has one.
     lock_record: Option<NonNull<u8>>,
-    /// The thread that drains, 0 if none.
+    /// The thread of the worker while it drains, else 0.
     worker: AtomicU64,
 }
 
@@ -60,12 +61,12 @@ impl DisposeList {
             lock_record: verifier::lock_record(globals),
             worker: AtomicU64::new(0),
         };
-        // SAFETY: The block has room for it and is 16-aligned.
+        // SAFETY: The block has the size of a list and is 16-aligned.
         unsafe { list.write(contents) };
         let context = list.as_ptr().cast();
         match SystemWorkItem::create(globals, io_object, drain, context) {
             Ok(work_item) => {
-                // SAFETY: Nobody else knows the list yet.
+                // SAFETY: Written above; the work item is not queued before the list is used.
                 let this = unsafe { list.as_mut() };
                 this.work_item = Some(work_item);
                 this.empty.initialize();
@@ -73,7 +74,7 @@ impl DisposeList {
                 Ok(list)
             }
             Err(status) => {
-                // SAFETY: Nobody else knows the list yet.
+                // SAFETY: Allocated above, and not returned to the caller.
                 unsafe { Self::free(list) };
                 Err(status)
             }
@@ -84,39 +85,41 @@ impl DisposeList {
     ///
     /// # Safety
     ///
-    /// Came from [`DisposeList::create`]; nobody adds to it or knows it any more; not called by the
-    /// list's own worker.
+    /// `this` must come from [`DisposeList::create`], and nothing add to it or use it afterwards. The
+    /// list's own worker must not call this.
     pub(crate) unsafe fn destroy(this: NonNull<Self>, globals: &Globals) {
-        // SAFETY: By the contract of this function it is still there.
+        // SAFETY: The list is freed at the end of this function.
         let list = unsafe { this.as_ref() };
         list.wait_until_empty(globals);
         if let Some(work_item) = list.work_item {
-            // SAFETY: Nothing queues it any more.
+            // SAFETY: Only `add` queues the work item, and the caller guarantees no further `add`.
             unsafe { SystemWorkItem::destroy(work_item) };
         }
-        // SAFETY: By the contract of this function nobody knows it any more.
+        // SAFETY: The list is empty, and the caller guarantees that nothing uses it.
         unsafe { Self::free(this) };
     }
 
+    /// Frees the list and the lock verifier's record of it.
+    ///
     /// # Safety
     ///
-    /// Came from `create`, and nobody uses it any more.
+    /// `this` must come from [`DisposeList::create`] and no longer be in use.
     unsafe fn free(this: NonNull<Self>) {
-        // SAFETY: By the contract of this function it is still there.
+        // SAFETY: The list is freed below.
         if let Some(record) = unsafe { this.as_ref() }.lock_record {
-            // SAFETY: Allocated with the list, for the list alone.
+            // SAFETY: The record was allocated with the list, for the list alone.
             unsafe { pool::free(record) };
         }
-        // SAFETY: A block of the framework's allocator, by `create`.
+        // SAFETY: `create` allocated the block, and the caller guarantees that it is out of use.
         unsafe { pool::free(this.cast()) };
     }
 
-    /// Puts an object on the list and has it drained.
+    /// Appends an object to the list and queues the worker unless it is active.
     pub(crate) fn add(&self, object: NonNull<Object>) {
         let mut waiting = self.waiting.lock();
         match waiting.last {
             Some(last) => {
-                // SAFETY: Objects on the list are alive.
+                // SAFETY: Objects on the list are alive, by the invariant.
                 let last = unsafe { last.as_ref() };
                 last.set_next_deferred(Some(object));
             }
@@ -135,12 +138,12 @@ impl DisposeList {
         }
     }
 
-    /// Waits until everything on the list is done. PASSIVE_LEVEL. In the list's own worker it
-    /// works the list off.
+    /// Waits until the list is empty and its worker idle. PASSIVE_LEVEL. Called by the worker itself,
+    /// it processes the list instead.
     pub(crate) fn wait_until_empty(&self, globals: &Globals) {
         if self.worker.load(Ordering::Relaxed) == current_thread() {
             while let Some(object) = self.take_first() {
-                // SAFETY: Just taken from the list.
+                // SAFETY: `take_first` took it from the list.
                 unsafe { object::process_deferred(object) };
             }
             return;
@@ -153,7 +156,7 @@ impl DisposeList {
     fn take_first(&self) -> Option<NonNull<Object>> {
         let mut waiting = self.waiting.lock();
         let first = waiting.first?;
-        // SAFETY: Objects on the list are alive.
+        // SAFETY: Objects on the list are alive, by the invariant.
         let next = unsafe { first.as_ref() }.take_next_deferred();
         waiting.first = next;
         if next.is_none() {
@@ -162,7 +165,7 @@ impl DisposeList {
         Some(first)
     }
 
-    /// Ends draining if nothing waits.
+    /// Ends draining if the list is empty; false if it is not.
     fn rest(&self) -> bool {
         let mut waiting = self.waiting.lock();
         if waiting.first.is_some() {
@@ -174,16 +177,18 @@ impl DisposeList {
     }
 }
 
+/// The work item's routine: processes the list until it is empty.
+///
 /// # Safety
 ///
-/// Called by the work item of the [`DisposeList`] at `context`.
+/// `context` must be a live [`DisposeList`] that called through its own work item.
 unsafe fn drain(context: *mut c_void) {
-    // SAFETY: By the contract of this function; the list waits for this routine before it goes.
+    // SAFETY: The work item's context is its list, which waits for this routine before it is freed.
     let list = unsafe { &*context.cast::<DisposeList>() };
     list.worker.store(current_thread(), Ordering::Relaxed);
     loop {
         while let Some(object) = list.take_first() {
-            // SAFETY: Just taken from the list.
+            // SAFETY: `take_first` took it from the list.
             unsafe { object::process_deferred(object) };
         }
         list.worker.store(0, Ordering::Relaxed);
@@ -198,7 +203,7 @@ impl Globals {
     /// The driver's list, which also takes what is destroyed above PASSIVE_LEVEL (OBJ-59).
     pub(crate) fn driver_dispose_list(&self) -> &DisposeList {
         match self.dispose_list.get() {
-            // SAFETY: The list outlives the driver's objects.
+            // SAFETY: The list is destroyed with the driver object, the last of the driver's objects.
             Some(list) => unsafe { list.as_ref() },
             None => stop::undefined(
                 c"an object outlived its driver and was then dropped above PASSIVE_LEVEL",

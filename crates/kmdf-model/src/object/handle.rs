@@ -6,7 +6,7 @@ use crate::object::{FrameworkObject, Object, type_code};
 use crate::support::kernel;
 use crate::support::stop;
 use core::ffi::CStr;
-use kmdf_sys::{_WDF_BUGCHECK_CODES, ULONG_PTR, WDFMEMORY, WDFOBJECT};
+use kmdf_sys::{_WDF_BUGCHECK_CODES, PWDF_DRIVER_GLOBALS, ULONG_PTR, WDFMEMORY, WDFOBJECT};
 
 /// The bits of a handle that are not part of the address (OBJ-1).
 const FLAGS: usize = 0x7;
@@ -28,11 +28,12 @@ pub(crate) fn encode_embedded(object: &Object, offset: u16) -> WDFOBJECT {
 
 /// Decodes a handle into its object and the offset, 0 for ordinary handles (OBJ-4).
 ///
-/// A handle that leads to no live object stops the run if that can be told.
+/// A handle that leads to readable memory without a live object stops the run.
 ///
 /// # Safety
 ///
-/// `handle` is not NULL and is that of a live object, or leads to readable memory at least.
+/// `handle` must not be NULL. It must be the handle of an object that stays alive for `'a`, or lead to
+/// readable memory at least.
 pub(crate) unsafe fn decode<'a>(handle: WDFOBJECT) -> (&'a Object, u16) {
     // SAFETY: The caller passes a handle that leads to readable memory.
     match unsafe { find(handle) } {
@@ -41,18 +42,18 @@ pub(crate) unsafe fn decode<'a>(handle: WDFOBJECT) -> (&'a Object, u16) {
     }
 }
 
-/// As [`decode`], with a message for a handle that leads to no live object.
+/// [`decode`] that returns a message for a handle that leads to no live object.
 ///
 /// # Safety
 ///
-/// As for [`decode`].
+/// `handle` must be as [`decode`] asks.
 pub(crate) unsafe fn find<'a>(handle: WDFOBJECT) -> Result<(&'a Object, u16), &'static CStr> {
     let bits = handle.addr();
     let mut address = (bits & !FLAGS) ^ !FLAGS;
     let mut offset = 0;
     if bits & OFFSET != 0 {
         let word = core::ptr::with_exposed_provenance::<u16>(address);
-        // SAFETY: The caller's handle leads to readable memory; addresses are 8-aligned by the mask.
+        // SAFETY: The caller's handle leads to readable memory; the mask aligns the address to 8.
         offset = unsafe { word.read() };
         address = address.wrapping_sub(offset.into());
     }
@@ -60,7 +61,7 @@ pub(crate) unsafe fn find<'a>(handle: WDFOBJECT) -> Result<(&'a Object, u16), &'
     if !object.is_aligned() {
         return Err(c"a handle leads to no framework object");
     }
-    // SAFETY: The caller's handle leads to readable memory, where objects are.
+    // SAFETY: Aligned, as checked, and readable memory, as the caller guarantees.
     let object = unsafe { &*object };
     if !object.is_live() {
         return Err(c"a handle leads to no live framework object; was the object deleted?");
@@ -68,7 +69,7 @@ pub(crate) unsafe fn find<'a>(handle: WDFOBJECT) -> Result<(&'a Object, u16), &'
     Ok((object, offset))
 }
 
-/// OBJ-70, OBJ-71: the handle is NULL or that of an object of another type.
+/// Stops the run for a handle that is NULL or of another type (OBJ-70, OBJ-71).
 fn refuse(globals: &Globals, call: &CStr, handle: WDFOBJECT, wanted: u16) -> ! {
     kernel::print_about(call, c"the handle is NULL or of another type");
     stop::violation(
@@ -83,7 +84,7 @@ fn refuse(globals: &Globals, call: &CStr, handle: WDFOBJECT, wanted: u16) -> ! {
 ///
 /// # Safety
 ///
-/// As for [`decode`], but `handle` may be NULL.
+/// `handle` must be NULL, which stops the run, or as [`decode`] asks.
 unsafe fn decode_or_refuse<'a>(
     globals: &Globals,
     call: &CStr,
@@ -93,7 +94,7 @@ unsafe fn decode_or_refuse<'a>(
     if handle.is_null() {
         refuse(globals, call, handle, wanted);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is not NULL and else as `decode` asks, as the caller guarantees.
     unsafe { decode(handle) }
 }
 
@@ -101,29 +102,46 @@ unsafe fn decode_or_refuse<'a>(
 ///
 /// # Safety
 ///
-/// As for [`decode`], but `handle` may be NULL. The object stays alive for `'a`.
+/// `handle` must be NULL, which stops the run, or that of an object that stays alive for `'a`.
 pub(crate) unsafe fn object<'a>(globals: &Globals, call: &CStr, handle: WDFOBJECT) -> &'a Object {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is NULL or of a live object, as the caller guarantees.
     unsafe { decode_or_refuse(globals, call, handle, type_code::OBJECT) }.0
+}
+
+/// The object of a handle that a client passed to a framework call, which must be of type `T` (OBJ-5).
+///
+/// # Safety
+///
+/// `globals` must be those that WdfVersionBind gave the client, `handle` NULL, which stops the run, or
+/// that of an object that stays alive for `'a`.
+pub(crate) unsafe fn resolve<'a, T: FrameworkObject>(
+    globals: PWDF_DRIVER_GLOBALS,
+    call: &CStr,
+    handle: WDFOBJECT,
+) -> &'a T {
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
+    let globals = unsafe { Globals::from_public(globals) };
+    // SAFETY: `handle` is NULL or of a live object, as the caller guarantees.
+    unsafe { typed(globals, call, handle) }
 }
 
 /// The object of a handle that must be of type `T` (OBJ-5).
 ///
 /// # Safety
 ///
-/// As for [`object`].
+/// `handle` must be NULL, which stops the run, or that of an object that stays alive for `'a`.
 pub(crate) unsafe fn typed<'a, T: FrameworkObject>(
     globals: &Globals,
     call: &CStr,
     handle: WDFOBJECT,
 ) -> &'a T {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is NULL or of a live object, as the caller guarantees.
     let (object, offset) = unsafe { decode_or_refuse(globals, call, handle, T::TYPE) };
     let kind = object.kind();
-    if kind.type_code != T::TYPE && !(kind.answers)(object, offset, T::TYPE) {
+    if kind.type_code != T::TYPE && !(kind.is_also)(object, offset, T::TYPE) {
         refuse(globals, call, handle, T::TYPE);
     }
-    // SAFETY: Objects that answer for the type are of it, by the contract of `FrameworkObject`.
+    // SAFETY: An object whose kind has, or is also, this type begins with a `T`: `FrameworkObject`.
     unsafe { object.downcast() }
 }
 
@@ -131,7 +149,7 @@ pub(crate) unsafe fn typed<'a, T: FrameworkObject>(
 #[derive(Clone, Copy)]
 pub(crate) struct MemoryRef<'a> {
     pub(crate) object: &'a Object,
-    /// 0, or that of the handle within the request.
+    /// 0 for a memory object, else where in the request the handle leads.
     pub(crate) offset: u16,
     pub(crate) methods: &'static MemoryMethods,
 }
@@ -140,14 +158,14 @@ pub(crate) struct MemoryRef<'a> {
 ///
 /// # Safety
 ///
-/// As for [`object`].
+/// `handle` must be NULL, which stops the run, or that of an object that stays alive for `'a`.
 pub(crate) unsafe fn memory<'a>(
     globals: &Globals,
     call: &CStr,
     handle: WDFMEMORY,
 ) -> MemoryRef<'a> {
     let handle = handle.cast();
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is NULL or of a live object, as the caller guarantees.
     let (object, offset) = unsafe { decode_or_refuse(globals, call, handle, type_code::MEMORY) };
     match (object.kind().memory)(object, offset) {
         Some(methods) => MemoryRef {

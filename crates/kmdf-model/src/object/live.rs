@@ -14,18 +14,20 @@ use core::ptr::NonNull;
 pub(crate) struct Live<T>(NonNull<T>);
 
 impl<T> Live<T> {
+    /// A pointer to an object that something else keeps alive.
+    ///
     /// # Safety
     ///
-    /// The object at `object` stays alive for as long as the result, or a copy of it, is used.
+    /// The object must stay alive for as long as the result, or a copy of it, is used.
     pub(crate) unsafe fn new(object: NonNull<T>) -> Self {
         Self(object)
     }
 
-    /// The result for an object that is at hand.
+    /// [`Live::new`] for an object that the caller has a reference to.
     ///
     /// # Safety
     ///
-    /// As for [`Live::new`].
+    /// The object must stay alive for as long as the result, or a copy of it, is used.
     pub(crate) unsafe fn of(object: &T) -> Self {
         Self(NonNull::from(object))
     }
@@ -38,15 +40,17 @@ impl<T> Live<T> {
         object::reference(self.object());
     }
 
+    /// Drops a reference that [`Live::reference`] took.
+    ///
     /// # Safety
     ///
-    /// The caller took the reference, and uses neither it nor, on its account, the object again.
+    /// The caller must own the reference, and must not use the object afterwards on its account.
     pub(crate) unsafe fn release(self)
     where
         T: FrameworkObject,
     {
         let pointer = self.object().pointer();
-        // SAFETY: By the contract of this function.
+        // SAFETY: The caller owns the reference.
         unsafe { object::release(pointer) };
     }
 
@@ -75,8 +79,8 @@ impl<T> Deref for Live<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: By the invariant the object is alive; framework objects are shared, and what
-        // changes in them lies in cells.
+        // SAFETY: The object is alive, by the invariant; what changes in framework objects lies in
+        // cells.
         unsafe { self.0.as_ref() }
     }
 }

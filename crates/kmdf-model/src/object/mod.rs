@@ -3,20 +3,19 @@
 //! # Writing an object type
 //!
 //! A type is a `#[repr(C)]` struct whose first field is an [`Object`]. It implements
-//! [`FrameworkObject`], which names its [`Kind`]: the type code, and functions for what the type
+//! [`FrameworkObject`], which names its [`ObjectKind`]: the type code, and functions for what the type
 //! does differently. Then:
 //!
-//! 1. [`create()`] allocates and initialises it (or [`Layout`] and [`place`], where the storage comes
-//!    from elsewhere, as from a lookaside list). It has one reference and no parent, and no
-//!    callback will run for it.
-//! 2. [`commit`] gives it its parent, its callbacks and its handle. If that fails, [`delete`] it:
-//!    uncommitted objects go without callbacks (OBJ-33).
+//! 1. [`create()`] allocates and initialises it as a [`New`] (or [`Layout`] and [`place`], where the
+//!    storage comes from elsewhere, as from a lookaside list). It has one reference and no parent, and
+//!    no callback will run for it. A `New` that is dropped is deleted, without callbacks (OBJ-33).
+//! 2. [`New::commit`] gives it its parent, its callbacks and its handle.
 //! 3. [`delete`] starts disposal as WdfObjectDelete does, without the check for
 //!    [`CANNOT_DELETE`]. The initial reference is dropped when disposal is over.
 //!
 //! Disposal of a tree is two passes (OBJ-52). In the first, each node after its children: the
 //! kind's `dispose`, then EvtCleanup. In the second, children before parents: the initial reference
-//! goes. Whenever a count gets to 0: EvtDestroy, the kind's `destroy`, the kind's `free`.
+//! is dropped. When a count reaches 0: EvtDestroy, the kind's `destroy`, the kind's `free`.
 //! A request is [`early_disposed`](early_dispose) first, has its children
 //! [destroyed](destroy_children), and is [`delete`]d at the end (OBJ-62, REQ-37).
 //!
@@ -34,7 +33,7 @@ pub(crate) mod live;
 mod reference;
 mod tree;
 
-pub(crate) use create::{Layout, NewParent, commit, commit_or_delete, create, place};
+pub(crate) use create::{Layout, New, NewParent, commit, create, place};
 pub(crate) use dispose::{
     EarlyDispose, call_cleanup, delete, destroy_children, early_dispose, process_deferred,
 };
@@ -70,12 +69,12 @@ pub(crate) mod type_code {
     pub(crate) const WORK_ITEM: u16 = 0x1025;
 }
 
-/// Who calls EvtCleanup after a kind's `dispose` function.
+/// Who calls EvtCleanup when a kind's `dispose` function has returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cleanup {
-    /// The framework, as for most objects.
+    /// The framework calls it, as for most objects.
     Now,
-    /// `dispose` did, with [`call_cleanup`].
+    /// The `dispose` function has called it, with [`call_cleanup`].
     Done,
 }
 
@@ -88,50 +87,54 @@ pub(crate) enum Count {
 
 /// What the objects of one type have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct Kind {
-    /// For messages, such as `c"WDFQUEUE"`.
+pub(crate) struct ObjectKind {
+    /// The name of the handle type, for messages: `c"WDFQUEUE"`.
     pub(crate) name: &'static CStr,
-    /// The type word that is compared first (OBJ-5).
+    /// The type word that is compared with the wanted type first (OBJ-5).
     pub(crate) type_code: u16,
-    /// Marks that every object of the type has from birth.
+    /// Marks that every object of the type has from its creation.
     pub(crate) marks: u32,
-    /// Whether the verifier minds that it is destroyed without having been disposed of (VER-19).
+    /// Whether the framework verifier reports an object that is destroyed without disposal (VER-19).
     pub(crate) disposed_before_destroyed: bool,
-    /// Whether its internal lock gets a record under the verifier: one more allocation (FLT).
+    /// Whether the verifier allocates a record for the object's lock: one more allocation that fails.
     pub(crate) lockable: bool,
-    /// Whether the object answers for another type code, with the handle's offset (OBJ-5 d).
-    pub(crate) answers: fn(&Object, offset: u16, wanted: u16) -> bool,
-    /// The memory that the object is or, with an offset, contains.
+    /// Whether a handle with this offset is also of the type `wanted` (OBJ-5 d).
+    pub(crate) is_also: fn(&Object, offset: u16, wanted: u16) -> bool,
+    /// The memory object that the object is or, with an offset, contains.
     pub(crate) memory: fn(&Object, offset: u16) -> Option<&'static MemoryMethods>,
-    /// Instead of [`delete`] when the driver deletes the object (DEV-37).
-    pub(crate) delete: unsafe fn(NonNull<Object>),
-    /// Internal disposal: after the children's, before EvtCleanup. No lock is held.
-    pub(crate) dispose: fn(&Object) -> Cleanup,
-    /// What a destructor does: after EvtDestroy, while contexts are still there.
-    pub(crate) destroy: fn(&Object),
-    /// Returns the storage that `place` got; called last, with what [`Object::storage`] gave.
+    /// What WdfObjectDelete calls: [`delete`], but for control devices (DEV-37).
     ///
     /// # Safety
     ///
-    /// Nobody uses the object any more.
+    /// The object must be alive; the caller must not use it afterwards without a reference.
+    pub(crate) delete: unsafe fn(NonNull<Object>),
+    /// Internal disposal: after the children's, before EvtCleanup. No lock is held.
+    pub(crate) dispose: fn(&Object) -> Cleanup,
+    /// Frees what the object owns: after EvtDestroy, while its contexts still exist.
+    pub(crate) destroy: fn(&Object),
+    /// Frees the storage that [`place`] was given, as the last step.
+    ///
+    /// # Safety
+    ///
+    /// The object must be of this kind and no longer in use.
     pub(crate) free: unsafe fn(NonNull<Object>),
-    /// Reference and dereference calls on a handle with an offset (OBJ-48).
+    /// Counts references taken through a handle with an offset (OBJ-48).
     pub(crate) count_embedded: Option<fn(&Object, Count)>,
-    /// The lock of WdfObjectAcquireLock: `None` for objects without callback constraints (OBJ-63).
+    /// The lock that WdfObjectAcquireLock acquires; `None` for types without one (OBJ-63).
     pub(crate) callback_lock: Option<fn(&Object) -> Option<&CallbackLock>>,
-    /// The dispose list of a device.
+    /// The list for deferred disposal below the object, which only devices have.
     pub(crate) dispose_list: fn(&Object) -> Option<&DisposeList>,
 }
 
-impl Kind {
-    /// A type that does nothing differently.
+impl ObjectKind {
+    /// A kind with the defaults of a type that needs nothing special.
     pub(crate) const fn new(name: &'static CStr, type_code: u16) -> Self {
         Self {
             name,
             type_code,
             marks: 0,
             lockable: false,
-            answers: |_, _, _| false,
+            is_also: |_, _, _| false,
             memory: |_, _| None,
             delete,
             dispose: |_| Cleanup::Now,
@@ -149,15 +152,15 @@ impl Kind {
 ///
 /// # Safety
 ///
-/// The type is `#[repr(C)]` with an [`Object`] as its first field, is aligned to 16 bytes at most,
-/// and every object of [`FrameworkObject::KIND`] is one.
+/// The type must be `#[repr(C)]`, begin with an [`Object`] and be aligned to 16 bytes at most. Every
+/// object whose kind has the type code `TYPE`, or says that it is also of that type, must begin with one.
 pub(crate) unsafe trait FrameworkObject: Sized {
     /// The type code by which handles are checked; not always that of the kind (OBJ-6).
     const TYPE: u16 = Self::KIND.type_code;
-    const KIND: &'static Kind;
+    const KIND: &'static ObjectKind;
 
     fn object(&self) -> &Object {
-        // SAFETY: By the contract of the trait, an `Object` lies at the start.
+        // SAFETY: `Self` begins with an `Object`, as the implementation of the trait guarantees.
         unsafe { &*core::ptr::from_ref(self).cast() }
     }
 
@@ -174,17 +177,16 @@ pub(crate) const PASSIVE_DISPOSE: u32 = 1 << 1;
 pub(crate) const CANNOT_DELETE: u32 = 1 << 2;
 /// The object has a handle that the driver knows, and gets callbacks.
 const COMMITTED: u32 = 1 << 3;
-/// Somebody asked for deletion and the object is out of its parent's hands, or the parent's pass is
-/// completing it.
+/// Deletion was requested and the object has left its parent, or the parent's destroy pass has reached it.
 const DELETED: u32 = 1 << 4;
-/// The last reference is gone.
+/// The last reference was dropped; only destruction is left.
 const DESTROYING: u32 = 1 << 5;
 
-/// How far disposal is.
+/// How far the disposal of an object is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum DisposalState {
     Created,
-    /// On a dispose list, nothing of the tree below disposed yet or only part of it.
+    /// On a dispose list; the tree below is disposed in part or not at all.
     Deferred,
     Disposing,
     Disposed,
@@ -194,7 +196,7 @@ pub(crate) enum State {
 const LIVE: u32 = u32::from_le_bytes(*b"FxOb");
 const DEAD: u32 = u32::from_le_bytes(*b"dead");
 
-/// The part that all framework objects begin with.
+/// The common part that every framework object begins with.
 ///
 /// # Invariants
 ///
@@ -206,30 +208,30 @@ const DEAD: u32 = u32::from_le_bytes(*b"dead");
 ///   [`destroy_children`].
 #[repr(C)]
 pub(crate) struct Object {
-    kind: &'static Kind,
+    kind: &'static ObjectKind,
     globals: NonNull<Globals>,
     signature: Cell<u32>,
     references: AtomicI32,
     marks: AtomicU32,
-    state: Cell<State>,
+    state: Cell<DisposalState>,
     parent: Cell<Option<NonNull<Object>>>,
     children: Children,
     next_sibling: Cell<Option<NonNull<Object>>>,
     previous_sibling: Cell<Option<NonNull<Object>>>,
     /// The next on the same dispose list; written under the lock of that list.
     next_deferred: Cell<Option<NonNull<Object>>>,
-    /// Decides on the dispose list (OBJ-36).
+    /// The device whose dispose list the object uses (OBJ-36).
     device: Cell<Option<NonNull<Object>>>,
     /// The context that came with the object; others follow in its chain.
     context: NonNull<ContextHeader>,
-    /// What `place` was given.
+    /// The storage that `place` was given and `free` takes back.
     storage: NonNull<u8>,
-    /// The verifier's lock record.
+    /// The lock verifier's record of the object, if it has one.
     lock_record: Cell<Option<NonNull<u8>>>,
 }
 
 impl Object {
-    pub(crate) fn kind(&self) -> &'static Kind {
+    pub(crate) fn kind(&self) -> &'static ObjectKind {
         self.kind
     }
 
@@ -250,10 +252,10 @@ impl Object {
     ///
     /// # Safety
     ///
-    /// It is a `T`.
+    /// The object must begin with a `T`.
     pub(crate) unsafe fn downcast<T: FrameworkObject>(&self) -> &T {
         let derived = self.pointer().cast::<T>();
-        // SAFETY: By the contract of this function, and `T` starts with its base.
+        // SAFETY: A `T` lies at the address of its base, as the caller guarantees.
         unsafe { derived.as_ref() }
     }
 
@@ -278,7 +280,7 @@ impl Object {
         self.marks.fetch_or(marks, Ordering::Relaxed);
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> DisposalState {
         self.state.get()
     }
 

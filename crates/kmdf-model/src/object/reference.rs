@@ -1,6 +1,6 @@
 //! Reference counts and the end of an object.
 
-use super::{COMMITTED, DEAD, DESTROYING, Object, PASSIVE_DISPOSE, State};
+use super::{COMMITTED, DEAD, DESTROYING, DisposalState, Object, PASSIVE_DISPOSE};
 use crate::support::kernel;
 use crate::support::pool;
 use crate::support::stop;
@@ -15,7 +15,7 @@ pub(crate) fn reference(object: &Object) {
     }
 }
 
-/// Whether the last reference is gone, as in EvtDestroy (OBJ-55).
+/// Whether the last reference was dropped, as in EvtDestroy (OBJ-55).
 pub(crate) fn is_unreferenced(object: &Object) -> bool {
     object.references.load(Ordering::Relaxed) <= 0
 }
@@ -24,7 +24,7 @@ pub(crate) fn is_unreferenced(object: &Object) -> bool {
 ///
 /// # Safety
 ///
-/// The caller owns the reference and does not use the object afterwards.
+/// The caller must own the reference, and must not use the object afterwards on its account.
 pub(crate) unsafe fn release(pointer: NonNull<Object>) {
     // SAFETY: The reference that the caller owns keeps the object alive.
     let object = unsafe { pointer.as_ref() };
@@ -34,24 +34,27 @@ pub(crate) unsafe fn release(pointer: NonNull<Object>) {
         _ => return,
     }
     object.mark(DESTROYING);
-    if matches!(object.state(), State::Deferred | State::Disposing) {
+    if matches!(
+        object.state(),
+        DisposalState::Deferred | DisposalState::Disposing
+    ) {
         stop::undefined(c"the last reference of an object was dropped while it was being disposed");
     }
     if object.has(PASSIVE_DISPOSE) && !kernel::at_passive_level() {
         object.globals().driver_dispose_list().add(pointer);
     } else {
-        // SAFETY: The last reference is gone.
+        // SAFETY: The count just reached 0, so nothing else uses the object.
         unsafe { destroy(pointer) };
     }
 }
 
-/// Calls what is left of the callbacks, checks and frees (OBJ-54, OBJ-55).
+/// Calls the callbacks that have not run and frees the object (OBJ-54, OBJ-55).
 ///
 /// # Safety
 ///
-/// The count is 0 and the caller is the only one left to use the object.
+/// The reference count must be 0, and nothing but the caller use the object.
 pub(super) unsafe fn destroy(pointer: NonNull<Object>) {
-    // SAFETY: By the contract of this function the object is still there.
+    // SAFETY: The object is freed at the end of this function.
     let object = unsafe { pointer.as_ref() };
     if object.has(COMMITTED) {
         for context in object.context().chain() {
@@ -60,11 +63,11 @@ pub(super) unsafe fn destroy(pointer: NonNull<Object>) {
         }
     }
     (object.kind.destroy)(object);
-    // VER-19
+    // An object that is destroyed undisposed is a violation under the verifier (VER-19).
     let disposal_is_due = object.kind.disposed_before_destroyed
         && object.has(COMMITTED)
         && object.globals().verifier_on();
-    if object.is_linked() || (disposal_is_due && object.state() == State::Created) {
+    if object.is_linked() || (disposal_is_due && object.state() == DisposalState::Created) {
         let address = pointer.as_ptr().addr() as ULONG_PTR;
         stop::violation(
             object.globals(),
@@ -74,12 +77,12 @@ pub(super) unsafe fn destroy(pointer: NonNull<Object>) {
         );
     }
     if let Some(record) = object.lock_record.take() {
-        // SAFETY: Allocated with the object, for the object alone.
+        // SAFETY: The lock verifier's record was allocated with the object, for the object alone.
         unsafe { pool::free(record) };
     }
-    // SAFETY: No callback is left to look at a context.
+    // SAFETY: The first header; the last callback that could use a context has returned.
     unsafe { object.context().free_others() };
     object.signature.set(DEAD);
-    // SAFETY: By the contract of this function.
+    // SAFETY: The object is of this kind, and the caller guarantees that nothing uses it.
     unsafe { (object.kind.free)(pointer) };
 }

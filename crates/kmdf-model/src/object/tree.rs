@@ -1,6 +1,6 @@
 //! Parents and children.
 
-use super::{Object, State};
+use super::{DisposalState, Object};
 use crate::driver::globals::Topology;
 use crate::support::sync::Guard;
 use core::cell::Cell;
@@ -11,7 +11,7 @@ use kmdf_sys::{NTSTATUS, STATUS_DELETE_PENDING, STATUS_WDF_PARENT_ALREADY_ASSIGN
 ///
 /// # Invariants
 ///
-/// See [`Object`].
+/// The chain of siblings is consistent, as the invariants of [`Object`] say.
 #[derive(Default)]
 pub(crate) struct Children {
     first: Cell<Option<NonNull<Object>>>,
@@ -21,7 +21,7 @@ pub(crate) struct Children {
 /// Follows a link of the tree.
 fn follow<'a>(link: &Cell<Option<NonNull<Object>>>) -> Option<&'a Object> {
     let object = link.get()?;
-    // SAFETY: By the invariants of `Object`, linked objects are live.
+    // SAFETY: Linked objects are live, by the invariants of `Object`.
     Some(unsafe { object.as_ref() })
 }
 
@@ -43,10 +43,10 @@ impl Object {
         self.parent.get().is_some() || self.children.first.get().is_some()
     }
 
-    /// The parent with a reference taken, or none if there is none or disposal has begun (OBJ-61).
+    /// The parent, referenced; `None` if there is no parent or disposal has begun (OBJ-61).
     pub(crate) fn parent_referenced(&self) -> Option<NonNull<Object>> {
-        let _held = self.globals().topology();
-        if self.state() != State::Created {
+        let _topology = self.globals().topology();
+        if self.state() != DisposalState::Created {
             return None;
         }
         let parent = self.parent()?;
@@ -57,14 +57,14 @@ impl Object {
 
 /// Makes `child` the youngest child of `parent` (OBJ-33 to OBJ-36).
 pub(super) fn link(child: &Object, parent: &Object) -> Result<(), NTSTATUS> {
-    let _held = child.globals().topology();
-    if child.state() != State::Created {
+    let _topology = child.globals().topology();
+    if child.state() != DisposalState::Created {
         return Err(STATUS_DELETE_PENDING);
     }
     if child.parent().is_some() {
         return Err(STATUS_WDF_PARENT_ALREADY_ASSIGNED);
     }
-    if parent.state() != State::Created {
+    if parent.state() != DisposalState::Created {
         return Err(STATUS_DELETE_PENDING);
     }
     if child.device.get().is_none() {
@@ -82,7 +82,7 @@ pub(super) fn link(child: &Object, parent: &Object) -> Result<(), NTSTATUS> {
 }
 
 /// Takes `child` away from its parent, if it has one.
-pub(super) fn unlink(child: &Object, _held: &Guard<'_, Topology>) {
+pub(super) fn unlink(child: &Object, _topology: &Guard<'_, Topology>) {
     let Some(parent) = child.parent() else { return };
     let (next, previous) = (child.next_sibling.get(), child.previous_sibling.get());
     match follow(&child.next_sibling) {

@@ -2,7 +2,6 @@
 
 use super::Queue;
 use super::state::{Completion, Power};
-use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
 use crate::object::handle;
 use crate::support::sync::Event;
@@ -14,21 +13,11 @@ use kmdf_sys::{
     PWDF_DRIVER_GLOBALS, WDF_IO_QUEUE_STATE, WDFCONTEXT, WDFDEVICE, WDFQUEUE,
 };
 
-/// # Safety
-///
-/// As for the call: bound globals, and NULL or the handle of a live object.
-unsafe fn queue<'a>(globals: PWDF_DRIVER_GLOBALS, call: &CStr, queue: WDFQUEUE) -> &'a Queue {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    unsafe { handle::typed(globals, call, queue.cast()) }
-}
-
-/// An operation that ends when the queue has come to rest.
+/// An operation that is complete when the driver owns no more requests of the queue.
 type Operation = fn(&Queue, Option<Completion>) -> Result<(), NTSTATUS>;
 
 impl Queue {
-    /// QUE-48
+    /// Starts an operation, whose end the driver's callback reports (QUE-48).
     fn run_asynchronously(
         &self,
         operation: Operation,
@@ -41,7 +30,7 @@ impl Queue {
         }
     }
 
-    /// QUE-49
+    /// Starts an operation and waits for its end (QUE-49).
     fn run_synchronously(&self, operation: Operation, call: &CStr) {
         if verifier::check_irql(self.globals(), call, PASSIVE_LEVEL).is_err() {
             return;
@@ -57,7 +46,12 @@ impl Queue {
 
 macro_rules! control_calls {
     ($($name:ident, $name_synchronously:ident, $call:literal, $call_synchronously:literal: $operation:path;)*) => {$(
-        #[doc = concat!("# Safety\n\nAs for the function table's ", $call, ": bound globals, a handle.")]
+        #[doc = concat!($call, ": starts the operation, whose end `callback` reports (QUE-48).")]
+        ///
+        /// # Safety
+        ///
+        /// `globals` must be those that WdfVersionBind gave the caller, and `handle` NULL or the handle
+        /// of a live object.
         pub(crate) unsafe extern "C" fn $name(
             globals: PWDF_DRIVER_GLOBALS,
             handle: WDFQUEUE,
@@ -68,11 +62,17 @@ macro_rules! control_calls {
                 Ok(call) => call,
                 Err(_) => unreachable!(),
             };
-            // SAFETY: By the contract of this function.
-            unsafe { queue(globals, CALL, handle) }.run_asynchronously($operation, callback, context);
+            // SAFETY: `globals` is bound and `handle` NULL or live, as the caller guarantees.
+            let queue = unsafe { handle::resolve::<Queue>(globals, CALL, handle.cast()) };
+            queue.run_asynchronously($operation, callback, context);
         }
 
-        #[doc = concat!("# Safety\n\nAs for the function table's ", $call_synchronously, ": bound globals, a handle.")]
+        #[doc = concat!($call_synchronously, ": starts the operation and waits for its end (QUE-49).")]
+        ///
+        /// # Safety
+        ///
+        /// `globals` must be those that WdfVersionBind gave the caller, and `handle` NULL or the handle
+        /// of a live object.
         pub(crate) unsafe extern "C" fn $name_synchronously(
             globals: PWDF_DRIVER_GLOBALS,
             handle: WDFQUEUE,
@@ -81,8 +81,9 @@ macro_rules! control_calls {
                 Ok(call) => call,
                 Err(_) => unreachable!(),
             };
-            // SAFETY: By the contract of this function.
-            unsafe { queue(globals, CALL, handle) }.run_synchronously($operation, CALL);
+            // SAFETY: `globals` is bound and `handle` NULL or live, as the caller guarantees.
+            let queue = unsafe { handle::resolve::<Queue>(globals, CALL, handle.cast()) };
+            queue.run_synchronously($operation, CALL);
         }
     )*};
 }
@@ -98,19 +99,25 @@ control_calls! {
         "WdfIoQueuePurge", "WdfIoQueuePurgeSynchronously": Queue::purge;
 }
 
+/// WdfIoQueueStart: accepts and delivers requests again.
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueStart: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `handle` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_io_queue_start(globals: PWDF_DRIVER_GLOBALS, handle: WDFQUEUE) {
-    // SAFETY: By the contract of this function.
-    unsafe { queue(globals, c"WdfIoQueueStart", handle) }.start();
+    // SAFETY: `globals` is bound and `handle` NULL or live, as the caller guarantees.
+    let queue = unsafe { handle::resolve::<Queue>(globals, c"WdfIoQueueStart", handle.cast()) };
+    queue.start();
 }
 
-/// QUE-50
+/// WdfIoQueueGetState: the state bits and the numbers of waiting and driver-owned requests
+/// (QUE-50).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueGetState: bound globals, a handle, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `handle` NULL or the handle of
+/// a live object. `queue_requests` and `driver_requests` must each be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_io_queue_get_state(
     globals: PWDF_DRIVER_GLOBALS,
     handle: WDFQUEUE,
@@ -118,39 +125,40 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_get_state(
     driver_requests: PULONG,
 ) -> WDF_IO_QUEUE_STATE {
     use _WDF_IO_QUEUE_STATE as Bit;
-    // SAFETY: By the contract of this function.
-    let queue = unsafe { queue(globals, c"WdfIoQueueGetState", handle) };
+    const CALL: &CStr = c"WdfIoQueueGetState";
+    // SAFETY: `globals` is bound and `handle` NULL or live, as the caller guarantees.
+    let queue = unsafe { handle::resolve::<Queue>(globals, CALL, handle.cast()) };
     let state = queue.state.lock();
     let (waiting, owned) = (state.waiting.len(), state.owned_count);
-    let held = queue.config.power_managed && state.power != Power::On;
+    let in_low_power = queue.config.power_managed && state.power != Power::On;
     let bits = [
         (state.accepting, Bit::WdfIoQueueAcceptRequests),
         (state.dispatching, Bit::WdfIoQueueDispatchRequests),
         (waiting == 0, Bit::WdfIoQueueNoRequests),
         (owned == 0, Bit::WdfIoQueueDriverNoRequests),
-        (held, Bit::WdfIoQueuePnpHeld),
+        (in_low_power, Bit::WdfIoQueuePnpHeld),
     ];
     drop(state);
-    if !queue_requests.is_null() {
-        // SAFETY: By the contract of this function.
-        unsafe { queue_requests.write(waiting) };
-    }
-    if !driver_requests.is_null() {
-        // SAFETY: As above.
-        unsafe { driver_requests.write(owned) };
-    }
+    // SAFETY: `queue_requests` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(queue_requests, waiting) };
+    // SAFETY: `driver_requests` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(driver_requests, owned) };
     let set = bits.iter().filter(|(is_set, _)| *is_set);
     set.fold(0, |value, (_, bit)| value | bit)
 }
 
+/// WdfIoQueueGetDevice: the device that the queue belongs to.
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueGetDevice: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `handle` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_io_queue_get_device(
     globals: PWDF_DRIVER_GLOBALS,
     handle: WDFQUEUE,
 ) -> WDFDEVICE {
-    // SAFETY: By the contract of this function.
-    let queue = unsafe { queue(globals, c"WdfIoQueueGetDevice", handle) };
+    const CALL: &CStr = c"WdfIoQueueGetDevice";
+    // SAFETY: `globals` is bound and `handle` NULL or live, as the caller guarantees.
+    let queue = unsafe { handle::resolve::<Queue>(globals, CALL, handle.cast()) };
     queue.device.handle().cast()
 }

@@ -1,6 +1,6 @@
-//! Cancellation: the IRP's cancel routine, and what becomes of waiting and of cancelable requests.
+//! Cancellation: the IRP's cancel routine, for waiting requests and for cancelable ones.
 
-use super::state::State;
+use super::state::QueueState;
 use super::{Queue, dispatch};
 use crate::object::live::Live;
 use crate::request::{POSSESSION, Request, RequestList};
@@ -10,16 +10,16 @@ use kmdf_sys::{
     _DEVICE_OBJECT, _IRP, NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
 };
 
-/// Lets the sender of `request` cancel it from now on. `false` if the sender already has and no
-/// cancel routine will run, so that the caller has to see to it.
+/// Sets the cancel routine of `request`. `false` if the sender has already cancelled it and the cancel
+/// routine will not run, so that the caller has to cancel it.
 #[must_use]
 pub(super) fn arm(request: Live<Request>) -> bool {
     request.set_cancel_routine(Some(on_cancel));
     !request.irp_is_cancelled() || !disarm(request)
 }
 
-/// Takes the right to cancel back. `false` if the cancel routine is on its way: it will take the
-/// request out of the list it is in, so it has to stay there.
+/// Clears the cancel routine of `request`. `false` if the cancel routine was called: the request has to
+/// stay in its list, from which that routine takes it.
 #[must_use]
 pub(super) fn disarm(request: Live<Request>) -> bool {
     request.set_cancel_routine(None)
@@ -29,17 +29,17 @@ pub(super) fn disarm(request: Live<Request>) -> bool {
 ///
 /// # Safety
 ///
-/// Called by the kernel as the cancel routine of an IRP that [`arm`] gave it to, with the cancel
-/// spin lock held.
+/// `irp` must be an IRP that [`arm`] set this routine on. The cancel spin lock must be held, which this
+/// routine releases.
 unsafe extern "C" fn on_cancel(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) {
-    // SAFETY: The kernel passes a valid IRP.
+    // SAFETY: The kernel passes the valid IRP that is being cancelled.
     let irql = unsafe { (*irp).CancelIrql };
-    // SAFETY: Held by the kernel for this routine, which releases it.
+    // SAFETY: The kernel acquired the lock at this IRQL before it called the routine.
     unsafe { IoReleaseCancelSpinLock(irql) };
     // SAFETY: An armed request stays in its queue's list until this routine takes it out.
     let request = unsafe { Request::of_irp(irp) };
     let Some(queue) = request.queue() else { return };
-    // When the request is in no list of the queue's any more, nothing else keeps it.
+    // Once the request is in no list of the queue, only this reference keeps the queue.
     queue.reference();
     let mut state = queue.state.lock();
     if request.is_cancelable() {
@@ -52,19 +52,19 @@ unsafe extern "C" fn on_cancel(_device: *mut _DEVICE_OBJECT, irp: *mut _IRP) {
         state = queue.finish_leaving(state, leaving);
         queue.dispatch_unless_active(state);
     }
-    // SAFETY: Taken above.
+    // SAFETY: Referenced at the start of this function.
     unsafe { queue.release() };
 }
 
-/// A driver-owned request is cancelled: its callback runs in the dispatch loop (REQ-48, REQ-52).
-fn cancel_for_driver(state: &mut State, request: Live<Request>) {
+/// Cancels a driver-owned request, whose callback then runs in the dispatch loop (REQ-48, REQ-52).
+fn cancel_for_driver(state: &mut QueueState, request: Live<Request>) {
     take_from_cancelable(state, request);
     request.set_canceled();
     state.cancelled.push_back(request);
 }
 
 /// Takes `request` out of the cancelable list, if it is there.
-pub(super) fn take_from_cancelable(state: &mut State, request: Live<Request>) {
+pub(super) fn take_from_cancelable(state: &mut QueueState, request: Live<Request>) {
     if request.is_cancelable() {
         request.set_cancelable(false);
         state.cancelable.remove(request);
@@ -72,15 +72,15 @@ pub(super) fn take_from_cancelable(state: &mut State, request: Live<Request>) {
 }
 
 impl Queue {
-    /// REQ-54: a request that was taken out of the waiting list is cancelled. It goes to the
-    /// driver once more, or to those that leave.
+    /// Cancels a request that was removed from the waiting list: it is delivered to
+    /// EvtIoCanceledOnQueue, or added to `leaving` (REQ-54).
     pub(super) fn cancel_waiting(
         &self,
-        state: &mut State,
+        state: &mut QueueState,
         request: Live<Request>,
         leaving: &mut RequestList<POSSESSION>,
     ) {
-        if request.was_presented() && self.config.canceled_on_queue.is_some() {
+        if request.was_delivered() && self.config.canceled_on_queue.is_some() {
             request.set_canceled();
             state.give_to_driver(request);
             state.canceled_on_queue.push_back(request);
@@ -89,31 +89,33 @@ impl Queue {
         }
     }
 
-    /// Completes those that leave, outside the lock. They are in no list of the queue's and no count: who
-    /// waits for the queue, its deletion among them, does not wait for them. The caller has the queue,
-    /// or a reference on it.
+    /// Completes the requests in `leaving` with the lock released. They are in no list and no count of the
+    /// queue, so nothing that waits for the queue waits for them. The caller keeps the queue alive.
     pub(super) fn finish_leaving<'a>(
         &'a self,
-        state: Guard<'a, State>,
+        state: Guard<'a, QueueState>,
         mut leaving: RequestList<POSSESSION>,
-    ) -> Guard<'a, State> {
+    ) -> Guard<'a, QueueState> {
         if leaving.is_empty() {
             return state;
         }
         drop(state);
         while let Some(request) = leaving.pop_front() {
-            dispatch::complete_unpresented(request, STATUS_CANCELLED);
+            dispatch::complete_undelivered(request, STATUS_CANCELLED);
         }
         self.state.lock()
     }
 
-    /// Cancels what waits now, and what the driver marked cancelable (QUE-44, QUE-46).
-    pub(super) fn cancel_requests<'a>(&'a self, state: Guard<'a, State>) -> Guard<'a, State> {
+    /// Cancels the waiting requests and those that the driver marked cancelable (QUE-44, QUE-46).
+    pub(super) fn cancel_requests<'a>(
+        &'a self,
+        state: Guard<'a, QueueState>,
+    ) -> Guard<'a, QueueState> {
         let mut state = self.cancel_waiting_requests(state, |_| true);
         let mut next = state.cancelable.first();
         while let Some(request) = next {
             next = state.cancelable.after(request);
-            // A cancel routine that is on its way does the same for its request.
+            // If its cancel routine already runs, that does the same.
             if disarm(request) {
                 cancel_for_driver(&mut state, request);
             }
@@ -121,12 +123,12 @@ impl Queue {
         state
     }
 
-    /// Cancels the waiting requests that `selects` picks, of those that are there now.
+    /// Cancels the requests among those that wait now which `selects` picks.
     pub(super) fn cancel_waiting_requests<'a>(
         &'a self,
-        mut state: Guard<'a, State>,
+        mut state: Guard<'a, QueueState>,
         selects: impl Fn(&Request) -> bool,
-    ) -> Guard<'a, State> {
+    ) -> Guard<'a, QueueState> {
         let mut leaving = RequestList::new();
         let mut next = state.waiting.first();
         while let Some(request) = next {
@@ -139,23 +141,24 @@ impl Queue {
         self.finish_leaving(state, leaving)
     }
 
-    /// REQ-47 to REQ-49: `told` is whether the caller learns of a cancellation that came before.
+    /// Makes a request cancelable. If it is already cancelled, the call fails or, without
+    /// `reports_cancelled`, the callback runs (REQ-47 to REQ-49).
     pub(crate) fn mark_cancelable(
         &self,
         request: Live<Request>,
         callback: unsafe extern "C" fn(kmdf_sys::WDFREQUEST),
-        told: bool,
+        reports_cancelled: bool,
     ) -> NTSTATUS {
         let mut state = self.state.lock();
         if self.globals().verifier_on()
             && (!request.is_driver_owned() || request.is_marked_cancelable())
         {
             drop(state);
-            self.break_point(c"a request was marked cancelable that is not owned, or is marked");
+            self.break_point(c"WdfRequestMarkCancelable: the driver must own the request, and not have marked it before");
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         let cancelled = state.cancels_dispatched || !arm(request);
-        if cancelled && told {
+        if cancelled && reports_cancelled {
             return STATUS_CANCELLED;
         }
         request.set_cancel_callback(Some(callback));
@@ -170,14 +173,16 @@ impl Queue {
         STATUS_SUCCESS
     }
 
-    /// REQ-47, REQ-50, REQ-51
+    /// Withdraws a request from cancellation, unless that has begun (REQ-47, REQ-50, REQ-51).
     pub(crate) fn unmark_cancelable(&self, request: Live<Request>) -> NTSTATUS {
         let mut state = self.state.lock();
         if self.globals().verifier_on()
             && (!request.is_driver_owned() || !request.is_marked_cancelable())
         {
             drop(state);
-            self.break_point(c"a request was unmarked that is not owned, or is not marked");
+            self.break_point(
+                c"WdfRequestUnmarkCancelable: the driver must own the request and have marked it",
+            );
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         if !disarm(request) {
@@ -186,7 +191,7 @@ impl Queue {
         if request.is_cancelable() {
             take_from_cancelable(&mut state, request);
         } else {
-            // REQ-65: found in another list, and nobody asks in which.
+            // The framework takes it from the waiting list without a check that it is there (REQ-65).
             state.waiting.remove(request);
             request.set_driver_owned(true);
         }

@@ -1,11 +1,11 @@
-//! WdfIoQueueCreate.
+//! WdfIoQueueCreate: the checks, and the creation of a queue.
 
 use super::state::Power;
-use super::{Config, Kind, Queue, Scope, dispatch};
+use super::{DispatchType, Queue, QueueConfig, Scope, dispatch};
 use crate::device::{Constraints, Device};
 use crate::driver::Driver;
 use crate::driver::globals::Globals;
-use crate::object::attributes::{self, Parent, Rules};
+use crate::object::attributes::{self, Attributes, Parent, Rules};
 use crate::object::handle;
 use crate::object::live::Live;
 use crate::object::{self, FrameworkObject, NewParent, Object, PASSIVE_CALLBACKS};
@@ -16,22 +16,28 @@ use kmdf_sys::{
     PWDF_IO_QUEUE_CONFIG, PWDF_OBJECT_ATTRIBUTES, STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
     STATUS_INVALID_PARAMETER_4, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, STATUS_WDF_NO_CALLBACK,
-    WDF_IO_QUEUE_CONFIG, WDF_OBJECT_ATTRIBUTES, WDFDEVICE, WDFQUEUE,
+    WDF_IO_QUEUE_CONFIG, WDFDEVICE, WDFQUEUE,
 };
 
 const CALL: &core::ffi::CStr = c"WdfIoQueueCreate";
 
-/// Sizes of the configuration: of version 1.7, which has no presentation limit; of 1.9, which has
-/// no driver; of today (QUE-4).
+/// Size of WDF_IO_QUEUE_CONFIG before KMDF 1.9 added the limit of parallel requests (QUE-4).
 const SIZE_1_7: u32 = 80;
+/// Size of WDF_IO_QUEUE_CONFIG before the member for the driver was added (QUE-4).
 const SIZE_1_9: u32 = 88;
+/// Size of WDF_IO_QUEUE_CONFIG today (QUE-4).
 const SIZE: u32 = size_of::<WDF_IO_QUEUE_CONFIG>() as u32;
 
 const UNLIMITED: u32 = u32::MAX;
 
+/// WdfIoQueueCreate: creates a queue below a device (QUE-3 to QUE-18).
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueCreate: bound globals, valid pointers or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `device` NULL or the handle of
+/// a live object. `queue` must be NULL or writable. `config` must be NULL or readable up to the
+/// size that it states. `queue_attributes` must be NULL or attributes that stay unchanged for the
+/// call, with readable type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_io_queue_create(
     globals: PWDF_DRIVER_GLOBALS,
     device: WDFDEVICE,
@@ -39,29 +45,28 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_create(
     queue_attributes: PWDF_OBJECT_ATTRIBUTES,
     queue: *mut WDFQUEUE,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `device` is NULL or the handle of a live object, as the caller guarantees.
     let device = unsafe { handle::typed::<Device>(globals, CALL, device.cast()) };
     verifier::require(globals, CALL, config);
-    // SAFETY: As above.
+    // SAFETY: `config` is not NULL, and the attributes are as `create` asks.
     match unsafe { create(device, config, queue_attributes, queue.is_null()) } {
         Ok(created) => {
-            if !queue.is_null() {
-                // SAFETY: As above.
-                unsafe { queue.write(created.wdf_queue()) };
-            }
+            // SAFETY: `queue` is NULL or writable, as the caller guarantees.
+            unsafe { verifier::write_optional(queue, created.wdf_queue()) };
             STATUS_SUCCESS
         }
         Err(status) => status,
     }
 }
 
-/// The checks QUE-3 to QUE-18 in their order.
+/// Creates a queue, with the checks in their order (QUE-3 to QUE-18).
 ///
 /// # Safety
 ///
-/// `config` is valid for the size it states, `queue_attributes` are NULL or valid.
+/// `config` must be readable up to the size that it states, and name NULL or a live driver.
+/// `queue_attributes` must be NULL or as [`attributes::validate`] asks.
 unsafe fn create(
     device: &Device,
     config: PWDF_IO_QUEUE_CONFIG,
@@ -74,9 +79,9 @@ unsafe fn create(
         level: true,
         scope: true,
     };
-    // SAFETY: By the contract of this function.
-    let given = unsafe { attributes::validate(queue_attributes, rules) }?;
-    // SAFETY: As above.
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
+    let attributes = unsafe { attributes::validate(queue_attributes, rules) }?;
+    // SAFETY: `config` is readable up to its size, as the caller guarantees.
     let config = unsafe { read_config(config) }?;
     let default_queue = config.DefaultQueue != 0;
     if !default_queue && anonymous {
@@ -85,31 +90,30 @@ unsafe fn create(
     if default_queue && device.has_started() {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    // SAFETY: As above.
-    let parent = unsafe { parent_below(device, given) }?;
+    let parent = parent_below(device, attributes)?;
     if !config.Driver.is_null() {
-        // SAFETY: As above; a handle of another type stops the run (QUE-9).
+        // A handle of another type stops the run (QUE-9).
+        // SAFETY: The configuration names a live object, as the caller guarantees.
         unsafe { handle::typed::<Driver>(device.globals(), CALL, config.Driver.cast()) };
     }
-    let constraints = device.constraints_of(given);
+    let constraints = device.constraints_of(attributes.get());
     let build = || queue_config(device, &config, constraints);
-    // SAFETY: As above.
-    let queue = unsafe { build_queue(device, given, parent, constraints, build) }?;
+    let queue = build_queue(device, attributes, parent, constraints, build)?;
     if default_queue && !device.set_default_queue(queue) {
-        // SAFETY: Nobody knows the new queue.
+        // SAFETY: Created above, and its handle not returned to the driver.
         unsafe { object::delete(queue.object().pointer()) };
         return Err(STATUS_UNSUCCESSFUL);
     }
     Ok(queue)
 }
 
-/// QUE-4
+/// A copy of the configuration, which may be of an older version and shorter (QUE-4).
 ///
 /// # Safety
 ///
-/// `config` is valid for the size it states.
+/// `config` must be readable up to the size that it states.
 unsafe fn read_config(config: PWDF_IO_QUEUE_CONFIG) -> Result<WDF_IO_QUEUE_CONFIG, NTSTATUS> {
-    // SAFETY: By the contract of this function; all sizes include this field.
+    // SAFETY: Readable up to its size, and all sizes include this field.
     let size = unsafe { (*config).Size };
     if ![SIZE_1_7, SIZE_1_9, SIZE].contains(&size) {
         return Err(STATUS_INFO_LENGTH_MISMATCH);
@@ -122,55 +126,48 @@ unsafe fn read_config(config: PWDF_IO_QUEUE_CONFIG) -> Result<WDF_IO_QUEUE_CONFI
     Ok(copy)
 }
 
-/// QUE-8, QUE-21
-///
-/// # Safety
-///
-/// The parent in the attributes is NULL or a live object.
-unsafe fn parent_below<'a>(
+/// The parent of the queue, which must be the device or below it (QUE-8, QUE-21).
+fn parent_below<'a>(
     device: &'a Device,
-    given: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'a>,
 ) -> Result<&'a Object, NTSTATUS> {
-    let parent = given.map_or(core::ptr::null_mut(), |given| given.ParentObject);
-    if parent.is_null() {
+    let Some(parent) = attributes.parent(device.globals()) else {
         return Ok(device.io_package());
-    }
-    // SAFETY: By the contract of this function.
-    let parent = unsafe { handle::object(device.globals(), c"parent", parent) };
+    };
     if parent.device() != Some(device.object().pointer()) {
         return Err(STATUS_INVALID_DEVICE_REQUEST);
     }
     Ok(parent)
 }
 
-/// QUE-12 to QUE-15
+/// The configuration that the driver asks for, checked (QUE-12 to QUE-15).
 fn queue_config(
     device: &Device,
     given: &WDF_IO_QUEUE_CONFIG,
     constraints: Constraints,
-) -> Result<Config, NTSTATUS> {
+) -> Result<QueueConfig, NTSTATUS> {
     use _WDF_IO_QUEUE_DISPATCH_TYPE as Type;
-    // SAFETY: The only member of the union.
+    // SAFETY: The union has this one member.
     let limit = unsafe { given.Settings.Parallel }.NumberOfPresentedRequests;
-    let kind = match given.DispatchType {
-        Type::WdfIoQueueDispatchSequential => Kind::Sequential,
-        Type::WdfIoQueueDispatchParallel => Kind::Parallel { limit },
-        Type::WdfIoQueueDispatchManual => Kind::Manual,
+    let dispatch_type = match given.DispatchType {
+        Type::WdfIoQueueDispatchSequential => DispatchType::Sequential,
+        Type::WdfIoQueueDispatchParallel => DispatchType::Parallel { limit },
+        Type::WdfIoQueueDispatchManual => DispatchType::Manual,
         _ => return Err(STATUS_INVALID_PARAMETER),
     };
-    let mut config = Config {
-        kind,
+    let mut config = QueueConfig {
+        dispatch_type,
         power_managed: device.is_pnp() && given.PowerManaged != _WDF_TRI_STATE::WdfFalse,
         zero_length_requests: given.AllowZeroLengthRequests != 0,
-        ..Config::new(constraints)
+        ..QueueConfig::new(constraints)
     };
     config.callbacks(given);
-    match kind {
-        Kind::Manual if config.has_handler() => Err(STATUS_INVALID_PARAMETER),
-        Kind::Sequential | Kind::Parallel { .. } if !config.has_handler() => {
+    match dispatch_type {
+        DispatchType::Manual if config.has_handler() => Err(STATUS_INVALID_PARAMETER),
+        DispatchType::Sequential | DispatchType::Parallel { .. } if !config.has_handler() => {
             Err(STATUS_WDF_NO_CALLBACK)
         }
-        Kind::Sequential | Kind::Manual if given.Size > SIZE_1_7 && limit != 0 => {
+        DispatchType::Sequential | DispatchType::Manual if given.Size > SIZE_1_7 && limit != 0 => {
             Err(STATUS_INVALID_PARAMETER)
         }
         _ => Ok(config),
@@ -178,16 +175,12 @@ fn queue_config(
 }
 
 /// Allocates, configures and commits a queue (QUE-10 to QUE-17).
-///
-/// # Safety
-///
-/// `given` was validated.
-pub(crate) unsafe fn build_queue(
+pub(crate) fn build_queue(
     device: &Device,
-    given: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'_>,
     parent: &Object,
     constraints: Constraints,
-    config: impl FnOnce() -> Result<Config, NTSTATUS>,
+    config: impl FnOnce() -> Result<QueueConfig, NTSTATUS>,
 ) -> Result<Live<Queue>, NTSTATUS> {
     let globals = device.globals();
     let mut failure = STATUS_SUCCESS;
@@ -200,59 +193,30 @@ pub(crate) unsafe fn build_queue(
             };
         let config = checked.unwrap_or_else(|status| {
             failure = status;
-            Config::new(constraints)
+            QueueConfig::new(constraints)
         });
         let power = if config.power_managed && !device.is_powered() {
             Power::Off
         } else {
             Power::On
         };
-        // SAFETY: The queue lies below its device in the object tree.
+        // SAFETY: The queue becomes a descendant of its device, which outlives it.
         Queue::new(object, unsafe { device.live() }, config, power)
     };
-    // SAFETY: By the contract of this function.
-    let queue = unsafe { object::create::<Queue>(globals, given, build) }?;
-    // SAFETY: Just created; below it is deleted or becomes a child of the device.
-    let queue = unsafe { Live::new(queue) };
+    let queue = object::create(globals, attributes, build)?;
     queue.initialize();
     queue.object().set_device(device.object().pointer());
-    // SAFETY: As above.
-    match unsafe { finish(queue, device, given, parent, failure) } {
-        Ok(()) => {
-            device.add_queue(queue);
-            Ok(queue)
-        }
-        Err(status) => {
-            // SAFETY: Nobody else knows the queue.
-            unsafe { object::delete(queue.object().pointer()) };
-            Err(status)
-        }
-    }
-}
-
-/// QUE-16, QUE-17
-///
-/// # Safety
-///
-/// `given` was validated.
-unsafe fn finish(
-    queue: Live<Queue>,
-    device: &Device,
-    given: Option<&WDF_OBJECT_ATTRIBUTES>,
-    parent: &Object,
-    failure: NTSTATUS,
-) -> Result<(), NTSTATUS> {
     if failure != STATUS_SUCCESS {
         return Err(failure);
     }
     if queue.config.passive {
         let context = object::as_void(queue.object());
-        let (globals, wdm) = (device.globals(), device.wdm());
-        let item = SystemWorkItem::create(globals, wdm, dispatch::on_work_item, context)?;
+        let routine = dispatch::on_work_item;
+        let item = SystemWorkItem::create(globals, device.wdm(), routine, context)?;
         queue.work_item.set(Some(item));
         queue.object().mark(PASSIVE_CALLBACKS);
     }
-    // SAFETY: By the contract of this function.
-    unsafe { object::commit(queue.object(), given, NewParent::Object(parent)) }?;
-    Ok(())
+    let queue = queue.commit(attributes, NewParent::Object(parent))?;
+    device.add_queue(queue);
+    Ok(queue)
 }

@@ -1,7 +1,7 @@
-//! The dispatch loop: what a queue does next, and the callbacks it makes.
+//! The dispatch loop: what a queue does next, and the callbacks that it calls.
 
-use super::state::{Completion, Power, State, append, limit};
-use super::{Handler, Kind, Queue, cancel};
+use super::state::{Completion, Power, QueueState, append, limit};
+use super::{DispatchType, Handler, Queue, cancel};
 use crate::device::file;
 use crate::object::live::Live;
 use crate::object::{self, FrameworkObject};
@@ -13,26 +13,28 @@ use kmdf_sys::{
     STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, ULONG,
 };
 
-/// What one iteration of the loop does, outside the queue's lock.
+/// What one iteration of the loop does after releasing the queue's lock.
 #[derive(Clone, Copy)]
 enum Step {
-    /// EvtRequestCancel
+    /// Call EvtRequestCancel.
     Cancel(Live<Request>),
-    /// EvtIoCanceledOnQueue
+    /// Call EvtIoCanceledOnQueue.
     CanceledOnQueue(Live<Request>),
-    /// A stop has come to its end.
+    /// Report that a stop is complete, without the callback lock.
     Stopped(Completion),
-    /// A drain or purge has come to its end, or a manual queue has something: told under the lock.
-    Tell(Completion),
-    /// EvtIoStop
+    /// Report under the callback lock that a drain or purge is complete, or a manual queue not empty.
+    Notify(Completion),
+    /// Call EvtIoStop with these action flags.
     PowerStop(Live<Request>, ULONG),
-    /// EvtIoResume
+    /// Call EvtIoResume for an acknowledged request.
     PowerResume(Live<Request>),
-    /// The new request was cancelled before it could wait.
+    /// Complete a request that was cancelled before it could wait.
     Leave(Live<Request>),
-    Present(Live<Request>),
-    /// The queue object goes: the deleting thread waits for this.
+    /// Deliver a request to its handler.
+    Deliver(Live<Request>),
+    /// Wake the thread that deletes the queue.
     Finish,
+    /// Leave the loop: there is nothing to do.
     Done,
 }
 
@@ -41,7 +43,7 @@ impl Queue {
     /// that arrives, if that is the event.
     pub(super) fn dispatch<'a>(
         &'a self,
-        mut state: Guard<'a, State>,
+        mut state: Guard<'a, QueueState>,
         mut new: Option<Live<Request>>,
     ) {
         if !self.may_dispatch_at(state.previous_irql()) {
@@ -73,14 +75,14 @@ impl Queue {
 
     /// Enters the dispatch loop unless a thread is in it, as completion and cancellation do
     /// (QUE-32 b).
-    pub(super) fn dispatch_unless_active<'a>(&'a self, state: Guard<'a, State>) {
+    pub(super) fn dispatch_unless_active<'a>(&'a self, state: Guard<'a, QueueState>) {
         if state.loops == 0 {
             self.dispatch(state, None);
         }
     }
 
-    /// QUE-62
-    fn next_step(&self, state: &mut State, new: &mut Option<Live<Request>>) -> Step {
+    /// Chooses the next step, in the order in which the framework does (QUE-62).
+    fn next_step(&self, state: &mut QueueState, new: &mut Option<Live<Request>>) -> Step {
         if state.power_callbacks == 0
             && let Some(request) = state.cancelled.pop_front()
         {
@@ -100,7 +102,7 @@ impl Queue {
         let at_rest = alone && new.is_none() && state.is_empty();
         if at_rest && let Some(completion) = state.purge_completion.take() {
             state.cancels_dispatched = state.deleted;
-            return Step::Tell(completion);
+            return Step::Notify(completion);
         }
         if let Some(step) = self.power_step(state) {
             return step;
@@ -108,11 +110,12 @@ impl Queue {
         if at_rest && state.deleted {
             return Step::Finish;
         }
-        self.presentation_step(state, new)
+        self.delivery_step(state, new)
     }
 
-    /// The end of QUE-62: QUE-30, QUE-31 and QUE-54.
-    fn presentation_step(&self, state: &mut State, new: &mut Option<Live<Request>>) -> Step {
+    /// The last part of the choice: delivery, or the notification of a manual queue (QUE-30, QUE-31,
+    /// QUE-54).
+    fn delivery_step(&self, state: &mut QueueState, new: &mut Option<Live<Request>>) -> Step {
         let open = state.is_open();
         if !open || state.owned_count >= limit(&self.config) {
             if let Some(request) = new.take()
@@ -120,10 +123,10 @@ impl Queue {
             {
                 return self.cancelled_on_arrival(state, request);
             }
-            if open && self.config.kind == Kind::Manual && state.became_ready {
+            if open && self.config.dispatch_type == DispatchType::Manual && state.became_ready {
                 state.became_ready = false;
                 if let Some(ready) = state.ready_notify {
-                    return Step::Tell(ready);
+                    return Step::Notify(ready);
                 }
             }
             return Step::Done;
@@ -131,7 +134,7 @@ impl Queue {
         if let Some(request) = new.take() {
             if state.waiting.is_empty() {
                 state.give_to_driver(request);
-                return Step::Present(request);
+                return Step::Deliver(request);
             }
             if !append(state, request) {
                 return self.cancelled_on_arrival(state, request);
@@ -140,14 +143,14 @@ impl Queue {
         match self.take_waiting(state, |_| true) {
             Some(request) => {
                 state.give_to_driver(request);
-                Step::Present(request)
+                Step::Deliver(request)
             }
             None => Step::Done,
         }
     }
 
-    /// QUE-34, REQ-54
-    fn cancelled_on_arrival(&self, state: &mut State, request: Live<Request>) -> Step {
+    /// What happens to a new request that is already cancelled (QUE-34, REQ-54).
+    fn cancelled_on_arrival(&self, state: &mut QueueState, request: Live<Request>) -> Step {
         let mut leaving = RequestList::new();
         self.cancel_waiting(state, request, &mut leaving);
         match leaving.pop_front() {
@@ -159,10 +162,10 @@ impl Queue {
         }
     }
 
-    /// Takes the oldest waiting request that `selects` picks and nobody is cancelling.
+    /// Takes the oldest waiting request that `selects` picks and that is not being cancelled.
     pub(super) fn take_waiting(
         &self,
-        state: &mut State,
+        state: &mut QueueState,
         selects: impl Fn(&Request) -> bool,
     ) -> Option<Live<Request>> {
         let request = state
@@ -173,15 +176,15 @@ impl Queue {
         Some(request)
     }
 
-    /// QUE-57
-    fn power_step(&self, state: &mut State) -> Option<Step> {
+    /// The next power callback, if the device's power changes (QUE-57).
+    fn power_step(&self, state: &mut QueueState) -> Option<Step> {
         use _WDF_REQUEST_STOP_ACTION_FLAGS as Action;
         match state.power {
             Power::On | Power::Off => None,
             Power::Stopping { purge } => {
-                let untold = state.owned.iter().find(|request| request.note_stop());
+                let not_notified = state.owned.iter().find(|request| request.note_stop());
                 if self.config.stop.is_some()
-                    && let Some(request) = untold
+                    && let Some(request) = not_notified
                 {
                     let mut action = match purge {
                         false => Action::WdfRequestStopActionSuspend,
@@ -199,7 +202,7 @@ impl Queue {
                     .iter()
                     .filter(|request| request.is_acknowledged());
                 let at_rest = acknowledged.count() as u32 == state.owned_count;
-                // The last thread to leave says so: no callback of the queue runs any more (QUE-57).
+                // Only the last thread in the loop may report this: no callback of the queue runs (QUE-57).
                 if at_rest && state.loops == 1 {
                     state.power = Power::Off;
                     self.power_settled.set();
@@ -230,85 +233,85 @@ impl Queue {
             Step::CanceledOnQueue(request) => {
                 if let Some(callback) = self.config.canceled_on_queue {
                     request.hand_to_driver();
-                    // SAFETY: The driver's callback, with live handles.
+                    // SAFETY: EvtIoCanceledOnQueue, with the handles of this queue and a request in it.
                     self.locked(|| unsafe { callback(self.wdf_queue(), request.wdf_request()) });
                 }
             }
-            Step::Stopped(completion) => self.tell(completion),
-            Step::Tell(completion) => self.locked(|| self.tell(completion)),
+            Step::Stopped(completion) => self.notify(completion),
+            Step::Notify(completion) => self.locked(|| self.notify(completion)),
             Step::PowerStop(request, action) => {
                 if let Some(callback) = self.config.stop {
                     request.set_in_stop_callback(true);
-                    // SAFETY: The driver's callback; the request has a reference for it.
+                    // SAFETY: EvtIoStop, with a request that `power_step` referenced for the callback.
                     self.locked(|| unsafe {
                         callback(self.wdf_queue(), request.wdf_request(), action)
                     });
                     request.set_in_stop_callback(false);
                 }
-                // SAFETY: Taken in `power_step`.
+                // SAFETY: `power_step` took the reference for this step.
                 unsafe { request.release() };
             }
             Step::PowerResume(request) => {
                 if let Some(callback) = self.config.resume {
-                    // SAFETY: As for EvtIoStop.
+                    // SAFETY: EvtIoResume, with a request that `power_step` referenced for the callback.
                     self.locked(|| unsafe { callback(self.wdf_queue(), request.wdf_request()) });
                 }
-                // SAFETY: Taken in `power_step`.
+                // SAFETY: `power_step` took the reference for this step.
                 unsafe { request.release() };
             }
-            Step::Leave(request) => complete_unpresented(request, STATUS_CANCELLED),
-            Step::Present(request) => self.present(request),
+            Step::Leave(request) => complete_undelivered(request, STATUS_CANCELLED),
+            Step::Deliver(request) => self.deliver(request),
             Step::Finish | Step::Done => (),
         }
     }
 
-    /// What is left to do for `step`, with the lock again.
-    fn after(&self, state: &mut State, step: Step) {
+    /// Ends `step`, with the lock acquired again.
+    fn after(&self, state: &mut QueueState, step: Step) {
         match step {
             Step::PowerStop(..) | Step::PowerResume(_) => state.power_callbacks -= 1,
             _ => (),
         }
     }
 
-    /// REQ-52: once per request, which lives until the callback has returned.
+    /// Calls EvtRequestCancel once; the request lives until the callback has returned (REQ-52).
     fn call_cancel(&self, request: Live<Request>) {
         request.reference();
         if let Some(callback) = request.set_cancel_callback(None) {
             request.set_in_cancel_path();
-            // SAFETY: The driver's callback, and a live request.
+            // SAFETY: EvtRequestCancel, with a request that is referenced above.
             self.locked(|| unsafe { callback(request.wdf_request()) });
         }
-        // SAFETY: Taken above.
+        // SAFETY: Referenced at the start of this function.
         unsafe { request.release() };
     }
 
-    fn tell(&self, completion: Completion) {
+    fn notify(&self, completion: Completion) {
         match completion {
             Completion::Driver(callback, context) => {
-                // SAFETY: The driver's callback, and its own context.
+                // SAFETY: The driver's callback, with the context that it registered.
                 unsafe { callback(self.wdf_queue(), context) }
             }
-            // SAFETY: The waiting thread keeps the event until it is set.
+            // SAFETY: The waiting thread keeps its event until it is set.
             Completion::Waiter(event) => unsafe { event.as_ref() }.set(),
         }
     }
 
-    /// Lets the thread in [`Queue::shut_for_good`] go on. Nobody else is in the loop or will be.
-    fn finish(&self, mut state: Guard<'_, State>) {
+    /// Wakes the thread in [`Queue::shut_for_good`]. This is the last thread in the loop.
+    fn finish(&self, mut state: Guard<'_, QueueState>) {
         state.loops -= 1;
-        // With the lock held: the waiting thread takes it before it lets the queue go.
+        // The waiting thread acquires the lock before it frees the queue, so this thread holds it here.
         self.finished.set();
     }
 
-    /// QUE-27 to QUE-29
-    fn present(&self, request: Live<Request>) {
+    /// Delivers a request to the handler for its type (QUE-27 to QUE-29).
+    fn deliver(&self, request: Live<Request>) {
         let Some(handler) = self.config.handler(request.major()) else {
-            return complete_unpresented(request, STATUS_INVALID_DEVICE_REQUEST);
+            return complete_undelivered(request, STATUS_INVALID_DEVICE_REQUEST);
         };
         if self.completes_at_once(&request) {
-            return complete_unpresented(request, STATUS_SUCCESS);
+            return complete_undelivered(request, STATUS_SUCCESS);
         }
-        // VER-17: with the verifier the object outlives the callback.
+        // With the verifier the object outlives the callback (VER-17).
         let kept = self.globals().verifier_on();
         if kept {
             request.reference();
@@ -316,7 +319,7 @@ impl Queue {
         request.hand_to_driver();
         self.locked(|| self.call(handler, request));
         if kept {
-            // SAFETY: Taken above.
+            // SAFETY: Referenced above, as `kept` says.
             unsafe { request.release() };
         }
     }
@@ -326,22 +329,22 @@ impl Queue {
         let output = request.length(Direction::Output);
         let input = request.length(Direction::Input);
         match handler {
-            // SAFETY: In all of these the driver's callback, with live handles.
+            // SAFETY: EvtIoDefault, with the handles of this queue and a request that it delivers.
             Handler::Default(callback) => unsafe { callback(queue, handle) },
-            // SAFETY: As above.
+            // SAFETY: EvtIoRead, with the handles of this queue and a request that it delivers.
             Handler::Read(callback) => unsafe { callback(queue, handle, output) },
-            // SAFETY: As above.
+            // SAFETY: EvtIoWrite, with the handles of this queue and a request that it delivers.
             Handler::Write(callback) => unsafe { callback(queue, handle, input) },
             Handler::DeviceControl(callback) => {
                 let code = request.control_code();
-                // SAFETY: As above; the output length comes first (QUE-28).
+                // SAFETY: EvtIoDeviceControl, with live handles; the output length comes first (QUE-28).
                 unsafe { callback(queue, handle, output, input, code) }
             }
             Handler::Create => file::call_create(&self.device, request),
         }
     }
 
-    /// QUE-29
+    /// Whether the queue completes a read or write of no bytes itself (QUE-29).
     pub(super) fn completes_at_once(&self, request: &Request) -> bool {
         !self.config.zero_length_requests
             && match request.major() {
@@ -363,7 +366,8 @@ impl Queue {
         }
     }
 
-    /// QUE-36, QUE-40
+    /// Whether callbacks may run here: at this IRQL, and not inside a callback of the same lock (QUE-36,
+    /// QUE-40).
     fn may_dispatch_at(&self, irql: kmdf_sys::KIRQL) -> bool {
         if self.callback_lock().is_some_and(|lock| lock.is_held()) {
             return false;
@@ -372,19 +376,19 @@ impl Queue {
     }
 
     /// Has the loop entered by a work item or, where callbacks may run at DISPATCH_LEVEL, a DPC.
-    fn defer(&self, mut state: Guard<'_, State>) {
+    fn defer(&self, mut state: Guard<'_, QueueState>) {
         if core::mem::replace(&mut state.deferred, true) {
             return;
         }
         if let Some(item) = self.work_item.get() {
-            // SAFETY: The item goes with the queue, which waits for it.
+            // SAFETY: The work item is freed with the queue, which waits for it.
             unsafe { item.as_ref() }.enqueue();
             return;
         }
         object::reference(self.object());
         drop(state);
         let (queue, none) = (object::as_void(self.object()), core::ptr::null_mut());
-        // SAFETY: The DPC is the queue's, initialised at its creation.
+        // SAFETY: `initialize` made this the queue's DPC; the reference keeps the queue for it.
         unsafe { KeInsertQueueDpc(self.dpc.get(), queue, none) };
     }
 
@@ -395,28 +399,32 @@ impl Queue {
     }
 }
 
+/// The work item's routine of a passive queue.
+///
 /// # Safety
 ///
-/// Called by the work item of the queue at `queue`.
+/// `queue` must be the live queue whose work item runs.
 pub(super) unsafe fn on_work_item(queue: PVOID) {
-    // SAFETY: The queue waits for its work item before it goes.
+    // SAFETY: The queue waits for its work item before it is freed.
     let queue = unsafe { &*queue.cast::<Queue>() };
     queue.enter_deferred();
 }
 
+/// The DPC's routine of a queue whose callbacks may run at DISPATCH_LEVEL.
+///
 /// # Safety
 ///
-/// Called by the kernel with the queue that [`Queue::defer`] referenced.
+/// `queue` must be the queue that [`Queue::defer`] referenced for this DPC.
 pub(super) unsafe extern "C" fn on_dpc(_dpc: *mut _KDPC, _: PVOID, queue: PVOID, _: PVOID) {
-    // SAFETY: Referenced until the release below.
+    // SAFETY: The reference of `Queue::defer` keeps the queue until the release below.
     let queue = unsafe { &*queue.cast::<Queue>() };
     queue.enter_deferred();
-    // SAFETY: Of `Queue::defer`.
+    // SAFETY: `Queue::defer` took this reference for the DPC.
     unsafe { object::release(queue.object().pointer()) };
 }
 
-/// Completes, with no information, a request that the driver does not hold.
-pub(super) fn complete_unpresented(request: Live<Request>, status: NTSTATUS) {
+/// Completes, with no information, a request that the driver does not own.
+pub(super) fn complete_undelivered(request: Live<Request>, status: NTSTATUS) {
     request.set_information(0);
     request.complete(status);
 }

@@ -1,7 +1,7 @@
-//! How requests come to a queue and leave it: arrival, completion, forward, requeue, flush.
+//! Requests that enter and leave a queue: arrival, completion, forward, requeue, flush.
 
-use super::state::{State, prepend};
-use super::{Kind, Queue, cancel};
+use super::state::{QueueState, prepend};
+use super::{DispatchType, Queue, cancel};
 use crate::object::live::Live;
 use crate::request::{Request, RequestList};
 use crate::support::stop;
@@ -18,7 +18,7 @@ impl Queue {
         let state = self.state.lock();
         if !state.accepting {
             drop(state);
-            super::dispatch::complete_unpresented(request, STATUS_INVALID_DEVICE_STATE);
+            super::dispatch::complete_undelivered(request, STATUS_INVALID_DEVICE_STATE);
             return STATUS_INVALID_DEVICE_STATE;
         }
         if let Some(irp) = request.irp() {
@@ -41,13 +41,13 @@ impl Queue {
         Ok(())
     }
 
-    fn enter<'a>(&'a self, state: Guard<'a, State>, request: Live<Request>) {
-        // SAFETY: A queue is not disposed while it has requests.
+    fn enter<'a>(&'a self, state: Guard<'a, QueueState>, request: Live<Request>) {
+        // SAFETY: A queue is not disposed of while it has requests, such as this one.
         request.set_queue(Some(unsafe { self.live() }));
         self.dispatch(state, Some(request));
     }
 
-    /// The driver has completed `request`, whose object is still there (REQ-37 step 10).
+    /// Removes a request that the driver has completed and that is not freed yet (REQ-37 step 10).
     pub(crate) fn request_completed(&self, request: Live<Request>) {
         let mut state = self.state.lock();
         cancel::take_from_cancelable(&mut state, request);
@@ -55,24 +55,24 @@ impl Queue {
         self.dispatch_unless_active(state);
     }
 
-    /// REQ-55, REQ-56, QUE-63
+    /// Moves a request of the driver's to another queue of the device (REQ-55, REQ-56, QUE-63).
     pub(crate) fn forward(&self, request: Live<Request>, destination: &Queue) -> NTSTATUS {
         let verified = self.globals().verifier_on();
         let mut state = self.state.lock();
         if verified && !self.may_forward(&request, destination) {
             drop(state);
             self.break_point(
-                c"a request was forwarded that is not owned, is cancelable, or stays where it is",
+                c"WdfRequestForwardToIoQueue: the driver must own the request, unmark it, and name another queue of the same device",
             );
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         if request.is_cancelable() {
-            stop::undefined(c"WdfRequestForwardToIoQueue: the request is marked cancelable");
+            stop::undefined(c"WdfRequestForwardToIoQueue: the request is marked cancelable; call WdfRequestUnmarkCancelable first");
         }
         if !request.is_outstanding() {
             stop::undefined(c"WdfRequestForwardToIoQueue: the driver does not own the request");
         }
-        // It goes on counting until it is in the other queue's hands.
+        // The request counts as owned until the other queue has it.
         request.set_outstanding(false);
         state.owned.remove(request);
         drop(state);
@@ -99,26 +99,28 @@ impl Queue {
             && self.device == destination.device
     }
 
-    /// REQ-57
+    /// Returns a request of the driver's to the head of its manual queue (REQ-57).
     pub(crate) fn requeue(&self, request: Live<Request>) -> NTSTATUS {
         let mut state = self.state.lock();
         let verified = self.globals().verifier_on();
         if verified && (!request.is_driver_owned() || request.is_marked_cancelable()) {
             drop(state);
-            self.break_point(c"a request was requeued that is not owned, or is cancelable");
+            self.break_point(
+                c"WdfRequestRequeue: the driver must own the request and unmark it first",
+            );
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         if verified {
-            // REQ-64: before the kind of queue is looked at.
+            // The driver loses the request even if the queue is not a manual one (REQ-64).
             request.set_driver_owned(false);
         }
-        if self.config.kind != Kind::Manual {
+        if self.config.dispatch_type != DispatchType::Manual {
             drop(state);
-            self.break_point(c"a request was requeued that is not from a manual queue");
+            self.break_point(c"WdfRequestRequeue: the queue is not a manual one");
             return STATUS_INVALID_DEVICE_REQUEST;
         }
         if request.is_cancelable() {
-            stop::undefined(c"WdfRequestRequeue: the request is marked cancelable");
+            stop::undefined(c"WdfRequestRequeue: the request is marked cancelable; call WdfRequestUnmarkCancelable first");
         }
         if !request.is_outstanding() {
             stop::undefined(c"WdfRequestRequeue: the driver does not own the request");
@@ -134,7 +136,7 @@ impl Queue {
         STATUS_SUCCESS
     }
 
-    /// QUE-61: cancels the waiting requests of a file object that is being closed.
+    /// Cancels the waiting requests of a file object at its cleanup (QUE-61).
     pub(crate) fn flush(&self, file: PFILE_OBJECT) {
         let state = self.state.lock();
         let state = self.cancel_waiting_requests(state, |request| request.is_of_file(file));

@@ -1,4 +1,4 @@
-//! I/O queues (WDFQUEUE).
+//! I/O queues (WDFQUEUE): the object, its configuration and its parts.
 
 mod api;
 mod cancel;
@@ -18,7 +18,7 @@ use crate::device::{Constraints, Device};
 use crate::driver::globals::Globals;
 use crate::object::live::Live;
 use crate::object::{
-    CANNOT_DELETE, Cleanup, FrameworkObject, Kind as ObjectKind, Object, PASSIVE_DISPOSE, type_code,
+    CANNOT_DELETE, Cleanup, FrameworkObject, Object, ObjectKind, PASSIVE_DISPOSE, type_code,
 };
 use crate::support::stop;
 use crate::support::sync::{CallbackLock, Event, Locked};
@@ -33,17 +33,17 @@ use kmdf_sys::{
     IRP_MJ_READ, IRP_MJ_WRITE, KDPC, NTSTATUS, ULONG, ULONG_PTR, WDF_IO_QUEUE_CONFIG,
     WDF_QUEUE_FATAL_ERROR_DATA, WDFQUEUE, WDFREQUEST,
 };
-use state::{Power, State};
+use state::{Power, QueueState};
 
-/// How a queue hands out its requests (QUE-30).
+/// How a queue delivers its requests, as WDF_IO_QUEUE_DISPATCH_TYPE says (QUE-30).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DispatchType {
     Sequential,
     Parallel { limit: u32 },
     Manual,
 }
 
-/// Whose lock the callbacks run under (QUE-38).
+/// The synchronization scope: whose lock the callbacks run under (QUE-38).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     None,
@@ -51,26 +51,26 @@ pub(crate) enum Scope {
     Device,
 }
 
-/// A callback that takes requests.
+/// A callback that requests are delivered to.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler {
     Default(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST)),
     Read(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, usize)),
     Write(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, usize)),
     DeviceControl(unsafe extern "C" fn(WDFQUEUE, WDFREQUEST, usize, usize, ULONG)),
-    /// The framework's own, of the queue that takes creates to EvtDeviceFileCreate (DEV-44).
+    /// The framework's own handler, which calls EvtDeviceFileCreate (DEV-44).
     Create,
 }
 
-/// What does not change after creation.
-pub(crate) struct Config {
-    pub(crate) kind: Kind,
+/// The configuration of a queue, which does not change after creation.
+pub(crate) struct QueueConfig {
+    pub(crate) dispatch_type: DispatchType,
     pub(crate) power_managed: bool,
-    /// Effective level Passive (QUE-36).
+    /// Whether callbacks run at PASSIVE_LEVEL only (QUE-36).
     pub(crate) passive: bool,
     pub(crate) scope: Scope,
     pub(crate) zero_length_requests: bool,
-    /// The framework's own queue for creates.
+    /// Whether this is the framework's own queue for create requests.
     pub(crate) takes_creates: bool,
     pub(crate) default: Option<Handler>,
     pub(crate) read: Option<Handler>,
@@ -82,11 +82,11 @@ pub(crate) struct Config {
     pub(crate) canceled_on_queue: Option<unsafe extern "C" fn(WDFQUEUE, WDFREQUEST)>,
 }
 
-impl Config {
-    /// Presents nothing and tells nobody of anything.
+impl QueueConfig {
+    /// A manual queue without callbacks.
     pub(crate) fn new(constraints: Constraints) -> Self {
         Self {
-            kind: Kind::Manual,
+            dispatch_type: DispatchType::Manual,
             power_managed: false,
             passive: constraints.passive,
             scope: constraints.scope,
@@ -103,7 +103,7 @@ impl Config {
         }
     }
 
-    /// QUE-27: the callback for a major function, the specific one first.
+    /// The callback for a major function: the specific one, else the default one (QUE-27).
     pub(crate) fn handler(&self, major: u32) -> Option<Handler> {
         let specific = match major {
             IRP_MJ_READ => self.read,
@@ -115,9 +115,9 @@ impl Config {
         specific.or(self.default)
     }
 
-    /// QUE-23: whether requests of a major function may be bound to the queue.
+    /// Whether requests of a major function may be sent to the queue (QUE-23).
     pub(crate) fn suits(&self, major: u32) -> bool {
-        let manual = self.kind == Kind::Manual;
+        let manual = self.dispatch_type == DispatchType::Manual;
         match major {
             IRP_MJ_CREATE => manual || self.default.is_some(),
             major => manual || self.handler(major).is_some(),
@@ -147,29 +147,29 @@ impl Config {
     }
 }
 
-/// One queue.
+/// A WDFQUEUE.
 ///
 /// # Invariants
 ///
 /// - Every request in a list of `state` belongs to this queue and is alive; the queue object is
-///   not disposed before the last of them has gone (QUE-60).
+///   not disposed of before the last of them has left (QUE-60).
 /// - `device` outlives the queue, which is below it in the object tree.
-/// - `work_item` is written before the queue is known to anybody.
+/// - `work_item` is written before the queue has a handle.
 #[repr(C)]
 pub(crate) struct Queue {
     object: Object,
     pub(crate) device: Live<Device>,
-    pub(crate) config: Config,
-    pub(crate) state: Locked<State>,
+    pub(crate) config: QueueConfig,
+    pub(crate) state: Locked<QueueState>,
     own_lock: CallbackLock,
-    /// Of passive queues alone.
+    /// Enters the dispatch loop of a passive queue at PASSIVE_LEVEL.
     work_item: Cell<Option<NonNull<SystemWorkItem>>>,
     dpc: UnsafeCell<KDPC>,
     power_settled: Event,
     finished: Event,
-    /// The last walk over the device's queues that met this one; under the lock of that list.
+    /// The number of the last walk over the device's queues that visited this one; under the list's lock.
     pub(crate) visited: Cell<u64>,
-    /// The next queue of the device; under the lock of that list.
+    /// The next queue of the device; under the list's lock.
     pub(crate) next: Cell<Option<Live<Queue>>>,
 }
 
@@ -179,16 +179,16 @@ unsafe impl FrameworkObject for Queue {
         marks: PASSIVE_DISPOSE,
         lockable: true,
         dispose: |object| {
-            // SAFETY: An object of this kind.
+            // SAFETY: Only the kind of `Queue` has this function.
             unsafe { object.downcast::<Self>() }.dispose();
             Cleanup::Now
         },
         destroy: |object| {
-            // SAFETY: As above.
+            // SAFETY: Only the kind of `Queue` has this function.
             unsafe { object.downcast::<Self>() }.destroy();
         },
         callback_lock: Some(|object| {
-            // SAFETY: As above.
+            // SAFETY: Only the kind of `Queue` has this function.
             unsafe { object.downcast::<Self>() }.callback_lock()
         }),
         ..ObjectKind::new(c"WDFQUEUE", type_code::QUEUE)
@@ -196,13 +196,13 @@ unsafe impl FrameworkObject for Queue {
 }
 
 impl Queue {
-    fn new(object: Object, device: Live<Device>, config: Config, power: Power) -> Self {
+    fn new(object: Object, device: Live<Device>, config: QueueConfig, power: Power) -> Self {
         Self {
             object,
             device,
             own_lock: CallbackLock::new(config.passive),
             config,
-            state: Locked::new(State::new(power)),
+            state: Locked::new(QueueState::new(power)),
             work_item: Cell::new(None),
             dpc: UnsafeCell::new(KDPC::default()),
             power_settled: Event::new(),
@@ -212,20 +212,22 @@ impl Queue {
         }
     }
 
-    /// To be called once the queue is where it stays.
+    /// Initialises what must not move afterwards; called once the queue is at its final address.
     fn initialize(&self) {
         self.own_lock.initialize();
         self.power_settled.initialize();
         self.finished.initialize();
-        // SAFETY: The DPC is the queue's and stays where it is.
+        // SAFETY: The DPC is part of the queue, which is nonpaged and does not move.
         unsafe { KeInitializeDpc(self.dpc.get(), Some(dispatch::on_dpc), null_mut()) };
     }
 
+    /// The queue as a pointer that its device and its requests keep.
+    ///
     /// # Safety
     ///
-    /// The queue is not used through the result after its deletion.
+    /// The result must not be used after the queue's deletion, unless the user owns a reference.
     pub(crate) unsafe fn live(&self) -> Live<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: Alive until its deletion, or until the user's own reference is dropped.
         unsafe { Live::of(self) }
     }
 
@@ -246,7 +248,7 @@ impl Queue {
         }
     }
 
-    /// The queue may not be deleted by the driver any more (OBJ-51).
+    /// Forbids the driver to delete the queue, because the device sends requests to it (OBJ-51).
     pub(crate) fn bind(&self) {
         self.object.mark(CANNOT_DELETE);
     }
@@ -255,7 +257,7 @@ impl Queue {
         verifier::break_point(self.globals(), message);
     }
 
-    /// QUE-48
+    /// Stops the run: a second completion callback was set before the first was called (QUE-48).
     fn fatal_error(&self, status: NTSTATUS) -> ! {
         let data = WDF_QUEUE_FATAL_ERROR_DATA {
             Queue: self.wdf_queue(),
@@ -266,7 +268,7 @@ impl Queue {
         stop::violation(self.globals(), code, (&raw const data) as ULONG_PTR, 0)
     }
 
-    /// QUE-60
+    /// Cancels the requests and waits for the driver to complete those that it owns (QUE-60).
     fn dispose(&self) {
         self.shut_for_good();
         self.device.forget_queue(self);
@@ -274,7 +276,7 @@ impl Queue {
 
     fn destroy(&self) {
         if let Some(item) = self.work_item.take() {
-            // SAFETY: Nobody but this queue's loop queues it, and nothing enters that any more.
+            // SAFETY: Only the queue's dispatch loop queues it, and disposal has ended the loop.
             unsafe { SystemWorkItem::destroy(item) };
         }
     }

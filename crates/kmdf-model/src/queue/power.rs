@@ -1,25 +1,25 @@
-//! How a queue follows its device's power, and the driver's answer to EvtIoStop.
+//! How a queue follows its device's power, and WdfRequestStopAcknowledge.
 
 use super::Queue;
 use super::state::{Power, prepend};
 use crate::object::live::Live;
 use crate::request::{Request, RequestList};
 
-/// What a device asks of its queues.
+/// A change of the device's power that its queues follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PowerAction {
-    /// The device is in D0.
+    /// The device is in D0: power-managed queues deliver.
     Start,
-    /// The device leaves D0 and may come back.
+    /// The device leaves D0 and may return: power-managed queues stop delivery.
     Hold,
-    /// The device goes: power-managed queues shut down (QUE-59).
+    /// The device is removed: power-managed queues shut down (QUE-59).
     PurgeManaged,
-    /// The device goes: the other queues shut down.
+    /// The device is removed: the other queues shut down.
     PurgeNonManaged,
 }
 
 impl Queue {
-    /// Does what the device asks, and waits until it is done (QUE-57, DEV-58). PASSIVE_LEVEL.
+    /// Follows the device's power, and waits until the driver has stopped (QUE-57, DEV-58). PASSIVE_LEVEL.
     pub(crate) fn follow_power(&self, action: PowerAction) {
         let concerned = self.config.power_managed != (action == PowerAction::PurgeNonManaged);
         if !concerned {
@@ -58,12 +58,11 @@ impl Queue {
         state.power = Power::Stopping { purge };
         self.dispatch(state, None);
         self.power_settled.wait_reported(self.globals());
-        // Signalled with the lock held.
+        // The signalling thread holds the lock, and does not use the queue after releasing it.
         drop(self.state.lock());
     }
 
-    /// The driver has seen EvtIoStop for `request`: it keeps it, or gives it back to be presented
-    /// again.
+    /// WdfRequestStopAcknowledge: the driver keeps `request`, or returns it to be delivered again.
     pub(crate) fn acknowledge_stop(&self, request: Live<Request>, requeue: bool) {
         let mut state = self.state.lock();
         if requeue {

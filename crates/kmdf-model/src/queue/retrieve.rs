@@ -1,7 +1,7 @@
-//! Manual retrieval: the next request, that of a file object, one found by looking.
+//! Manual retrieval: the next request, that of a file object, one that WdfIoQueueFindRequest found.
 
-use super::state::{Completion, State};
-use super::{Kind, Queue, dispatch};
+use super::state::{Completion, QueueState};
+use super::{DispatchType, Queue, dispatch};
 use crate::device::file::FileObject;
 use crate::driver::globals::Globals;
 use crate::object::handle;
@@ -19,15 +19,15 @@ use kmdf_sys::{
     WDF_REQUEST_PARAMETERS, WDFCONTEXT, WDFFILEOBJECT, WDFQUEUE, WDFREQUEST,
 };
 
-/// Which request to take.
+/// Which waiting request a call retrieves.
 #[derive(Clone, Copy)]
-enum Wanted {
+enum Selection {
     Next,
     OfFile(PFILE_OBJECT),
     Found(Live<Request>),
 }
 
-impl Wanted {
+impl Selection {
     fn is(self, request: &Request) -> bool {
         match self {
             Self::Next => true,
@@ -38,9 +38,9 @@ impl Wanted {
 }
 
 impl Queue {
-    /// QUE-51, QUE-52
-    fn retrieve(&self, wanted: Wanted) -> Result<Live<Request>, NTSTATUS> {
-        if matches!(self.config.kind, Kind::Parallel { .. }) {
+    /// Makes a waiting request the driver's (QUE-51, QUE-52).
+    fn retrieve(&self, selection: Selection) -> Result<Live<Request>, NTSTATUS> {
+        if matches!(self.config.dispatch_type, DispatchType::Parallel { .. }) {
             return Err(STATUS_INVALID_DEVICE_STATE);
         }
         loop {
@@ -48,28 +48,28 @@ impl Queue {
             if !state.is_open() {
                 return Err(STATUS_WDF_PAUSED);
             }
-            if self.config.kind == Kind::Sequential
+            if self.config.dispatch_type == DispatchType::Sequential
                 && state.owned_count == 0
                 && self.globals().verifier_on()
             {
                 drop(state);
                 self.break_point(
-                    c"a sequential queue was asked for a request while none is outstanding",
+                    c"WdfIoQueueRetrieveNextRequest: a sequential queue delivers its requests itself while the driver owns none",
                 );
                 state = self.state.lock();
             }
-            let taken = self.take_waiting(&mut state, |request| wanted.is(request));
+            let taken = self.take_waiting(&mut state, |request| selection.is(request));
             let Some(request) = taken else {
-                return Err(match wanted {
-                    Wanted::Found(_) => STATUS_NOT_FOUND,
+                return Err(match selection {
+                    Selection::Found(_) => STATUS_NOT_FOUND,
                     _ => STATUS_NO_MORE_ENTRIES,
                 });
             };
             state.give_to_driver(request);
             drop(state);
-            // QUE-29: the empty ones are not the driver's to see.
+            // Requests without data are completed here unless the queue allows them (QUE-29).
             if self.completes_at_once(&request) {
-                dispatch::complete_unpresented(request, STATUS_SUCCESS);
+                dispatch::complete_undelivered(request, STATUS_SUCCESS);
                 continue;
             }
             request.hand_to_driver();
@@ -77,7 +77,7 @@ impl Queue {
         }
     }
 
-    /// QUE-53: the first waiting request behind `after`, or of all; it stays where it is.
+    /// The first waiting request, or the first behind `after`, referenced; it stays in the queue (QUE-53).
     fn peek(
         &self,
         after: Option<Live<Request>>,
@@ -97,20 +97,20 @@ impl Queue {
         Ok(found)
     }
 
-    /// QUE-54
+    /// Sets or removes the callback for a manual queue that becomes non-empty (QUE-54).
     fn set_ready_notify(&self, ready: Option<Completion>) -> Result<(), NTSTATUS> {
         let mut state = self.state.lock();
         if state.deleted {
             return Err(STATUS_DELETE_PENDING);
         }
-        let allowed = self.config.kind == Kind::Manual
+        let allowed = self.config.dispatch_type == DispatchType::Manual
             && match ready {
                 Some(_) => state.ready_notify.is_none(),
                 None => state.ready_notify.is_some() && !state.dispatching,
             };
         if !allowed {
             drop(state);
-            self.break_point(c"WdfIoQueueReadyNotify: not a manual queue, or not at this time");
+            self.break_point(c"WdfIoQueueReadyNotify: not a manual queue, a callback is set already, or it is removed while the queue is not stopped");
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
         state.ready_notify = ready;
@@ -120,16 +120,16 @@ impl Queue {
     }
 }
 
-fn is_waiting(state: &State, request: Live<Request>) -> bool {
+fn is_waiting(state: &QueueState, request: Live<Request>) -> bool {
     state.waiting.iter().any(|waiting| waiting == request)
 }
 
-/// Resolves the handle, requires and clears the out pointer, and writes the request that `take`
-/// gives.
+/// Resolves the handle, clears `out`, and writes the request that `take` gives.
 ///
 /// # Safety
 ///
-/// As for the calls: bound globals, a handle, `out` valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, `queue` NULL or the handle of a live
+/// object, `out` NULL or writable.
 unsafe fn retrieve_into(
     globals: PWDF_DRIVER_GLOBALS,
     call: &CStr,
@@ -137,45 +137,49 @@ unsafe fn retrieve_into(
     out: *mut WDFREQUEST,
     take: impl FnOnce(&Queue) -> Result<Live<Request>, NTSTATUS>,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `queue` is NULL or of a live object, as the caller guarantees.
     let queue = unsafe { handle::typed::<Queue>(globals, call, queue.cast()) };
-    verifier::require(globals, call, out);
-    // SAFETY: As above.
-    unsafe { out.write(null_mut()) };
+    // SAFETY: `out` is NULL or writable, as the caller guarantees.
+    let out = unsafe { verifier::required_out(globals, call, out) };
+    out.write(null_mut());
     match take(queue) {
         Ok(request) => {
-            // SAFETY: As above.
-            unsafe { out.write(request.wdf_request()) };
+            out.write(request.wdf_request());
             STATUS_SUCCESS
         }
         Err(status) => status,
     }
 }
 
+/// WdfIoQueueRetrieveNextRequest: the oldest waiting request becomes the driver's.
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueRetrieveNextRequest: bound globals, a handle, `out` valid
-/// or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `queue` NULL or the handle of a
+/// live object. `out` must be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_next_request(
     globals: PWDF_DRIVER_GLOBALS,
     queue: WDFQUEUE,
     out: *mut WDFREQUEST,
 ) -> NTSTATUS {
     let call = c"WdfIoQueueRetrieveNextRequest";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals`, `queue` and `out` are what `retrieve_into` asks for too.
     unsafe {
         retrieve_into(globals, call, queue, out, |queue| {
-            queue.retrieve(Wanted::Next)
+            queue.retrieve(Selection::Next)
         })
     }
 }
 
+/// WdfIoQueueRetrieveRequestByFileObject: the oldest waiting request of one file object becomes the
+/// driver's.
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueRetrieveRequestByFileObject: bound globals, handles,
-/// `out` valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `queue` and `file` each NULL or
+/// the handle of a live object. `out` must be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_request_by_file_object(
     globals: PWDF_DRIVER_GLOBALS,
     queue: WDFQUEUE,
@@ -183,19 +187,20 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_request_by_file_object(
     out: *mut WDFREQUEST,
 ) -> NTSTATUS {
     let call = c"WdfIoQueueRetrieveRequestByFileObject";
-    // SAFETY: By the contract of this function.
-    let owner = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    let file = unsafe { handle::typed::<FileObject>(owner, call, file.cast()) };
-    let wanted = Wanted::OfFile(file.wdm());
-    // SAFETY: As above.
-    unsafe { retrieve_into(globals, call, queue, out, |queue| queue.retrieve(wanted)) }
+    // SAFETY: `globals` is bound and `file` NULL or live, as the caller guarantees.
+    let file = unsafe { handle::resolve::<FileObject>(globals, call, file.cast()) };
+    let selection = Selection::OfFile(file.wdm());
+    // SAFETY: `globals`, `queue` and `out` are what `retrieve_into` asks for too.
+    unsafe { retrieve_into(globals, call, queue, out, |queue| queue.retrieve(selection)) }
 }
 
+/// WdfIoQueueRetrieveFoundRequest: the request that WdfIoQueueFindRequest found becomes the
+/// driver's.
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueRetrieveFoundRequest: bound globals, handles, `out` valid
-/// or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `queue` and `found` each NULL
+/// or the handle of a live object. `out` must be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_found_request(
     globals: PWDF_DRIVER_GLOBALS,
     queue: WDFQUEUE,
@@ -203,14 +208,14 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_found_request(
     out: *mut WDFREQUEST,
 ) -> NTSTATUS {
     let call = c"WdfIoQueueRetrieveFoundRequest";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let owner = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `found` is NULL or the handle of a live object, as the caller guarantees.
     let found = unsafe { handle::typed::<Request>(owner, call, found.cast()) };
-    // SAFETY: The driver holds the reference of WdfIoQueueFindRequest.
+    // SAFETY: The driver owns the reference of WdfIoQueueFindRequest.
     let found = unsafe { found.live() };
     let take = |queue: &Queue| {
-        if owner.verifies_since(11) && queue.config.kind != Kind::Manual {
+        if owner.verifies_since(11) && queue.config.dispatch_type != DispatchType::Manual {
             queue.break_point(c"WdfIoQueueRetrieveFoundRequest: not a manual queue");
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -221,13 +226,13 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_found_request(
         {
             not_in_queue(owner, found);
         }
-        queue.retrieve(Wanted::Found(found))
+        queue.retrieve(Selection::Found(found))
     };
-    // SAFETY: As above.
+    // SAFETY: `globals`, `queue` and `out` are what `retrieve_into` asks for too.
     unsafe { retrieve_into(globals, call, queue, out, take) }
 }
 
-/// VER-20
+/// Stops the run: the found request is in another queue (VER-20).
 fn not_in_queue(globals: &Globals, request: Live<Request>) -> ! {
     let code = _WDF_BUGCHECK_CODES::WDF_REQUEST_FATAL_ERROR;
     let detail = _WDF_REQUEST_FATAL_ERROR_CODES::WDF_REQUEST_FATAL_ERROR_REQUEST_NOT_IN_QUEUE;
@@ -235,10 +240,13 @@ fn not_in_queue(globals: &Globals, request: Live<Request>) -> ! {
     stop::violation(globals, code, detail as ULONG_PTR, handle)
 }
 
+/// WdfIoQueueFindRequest: the next waiting request, referenced, which stays in the queue (QUE-53).
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueFindRequest: bound globals, handles or NULL, `parameters`
-/// valid for the size they state or NULL, `out` valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `queue`, `found` and `file`
+/// each NULL or the handle of a live object. `out` must be NULL or writable. `parameters` must be
+/// NULL or valid up to the size that it states.
 pub(crate) unsafe extern "C" fn wdf_io_queue_find_request(
     globals: PWDF_DRIVER_GLOBALS,
     queue: WDFQUEUE,
@@ -248,62 +256,63 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_find_request(
     out: *mut WDFREQUEST,
 ) -> NTSTATUS {
     let call = c"WdfIoQueueFindRequest";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let owner = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `queue` is NULL or the handle of a live object, as the caller guarantees.
     let queue = unsafe { handle::typed::<Queue>(owner, call, queue.cast()) };
     let found = NonNull::new(found).map(|found| {
-        // SAFETY: As above.
+        // SAFETY: `found` is not NULL, so the handle of a live object.
         unsafe { handle::typed::<Request>(owner, call, found.as_ptr().cast()) }
     });
-    // SAFETY: The driver holds the reference of the earlier call.
+    // SAFETY: The driver owns the reference of the earlier call.
     let found = found.map(|found| unsafe { found.live() });
     let file = NonNull::new(file).map(|file| {
-        // SAFETY: As above.
+        // SAFETY: `file` is not NULL, so the handle of a live object.
         let file = unsafe { handle::typed::<FileObject>(owner, call, file.as_ptr().cast()) };
         file.wdm()
     });
-    verifier::require(owner, call, out);
-    // SAFETY: As above.
+    // SAFETY: `out` is NULL or writable, as the caller guarantees.
+    let out = unsafe { verifier::required_out(owner, call, out) };
+    // SAFETY: `parameters` is NULL or valid up to its size, which includes this field.
     if let Some(parameters) = unsafe { parameters.as_ref() }
         && usize::from(parameters.Size) < size_of::<WDF_REQUEST_PARAMETERS>()
     {
         return STATUS_INVALID_PARAMETER_4;
     }
-    // SAFETY: As above.
-    unsafe { out.write(null_mut()) };
-    if queue.config.kind != Kind::Manual {
+    out.write(null_mut());
+    if queue.config.dispatch_type != DispatchType::Manual {
         queue.break_point(c"WdfIoQueueFindRequest: not a manual queue");
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     match queue.peek(found, file) {
         Ok(request) => {
             if !parameters.is_null() {
-                // SAFETY: As above.
+                // SAFETY: Not NULL, and at least of the full size, as checked above.
                 unsafe { request.write_parameters(parameters) };
             }
-            // SAFETY: As above.
-            unsafe { out.write(request.wdf_request()) };
+            out.write(request.wdf_request());
             STATUS_SUCCESS
         }
         Err(status) => status,
     }
 }
 
+/// WdfIoQueueReadyNotify: registers or removes the callback for a manual queue that gets its first
+/// request (QUE-54).
+///
 /// # Safety
 ///
-/// As for the function table's WdfIoQueueReadyNotify: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `queue` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_io_queue_ready_notify(
     globals: PWDF_DRIVER_GLOBALS,
     queue: WDFQUEUE,
     ready: PFN_WDF_IO_QUEUE_STATE,
     context: WDFCONTEXT,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    let call = c"WdfIoQueueReadyNotify";
-    // SAFETY: As above.
-    let queue = unsafe { handle::typed::<Queue>(globals, call, queue.cast()) };
+    const CALL: &CStr = c"WdfIoQueueReadyNotify";
+    // SAFETY: `globals` is bound and `queue` NULL or live, as the caller guarantees.
+    let queue = unsafe { handle::resolve::<Queue>(globals, CALL, queue.cast()) };
     let ready = ready.map(|ready| Completion::Driver(ready, context));
     queue
         .set_ready_notify(ready)

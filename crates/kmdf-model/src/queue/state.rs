@@ -1,6 +1,6 @@
-//! What a queue knows from moment to moment, and the calls that start, stop, drain and purge it.
+//! The changing state of a queue, and the operations that start, stop, drain and purge it.
 
-use super::{Config, Kind, Queue, cancel};
+use super::{DispatchType, Queue, QueueConfig, cancel};
 use crate::object::live::Live;
 use crate::request::{CANCELLATION, POSSESSION, Request, RequestList};
 use crate::support::sync::Event;
@@ -9,33 +9,33 @@ use kmdf_sys::{
     NTSTATUS, STATUS_DELETE_PENDING, STATUS_INVALID_DEVICE_REQUEST, WDFCONTEXT, WDFQUEUE,
 };
 
-/// Who is told that a queue has come to rest.
+/// What is notified when an operation on a queue is complete.
 #[derive(Clone, Copy)]
 pub(crate) enum Completion {
     Driver(unsafe extern "C" fn(WDFQUEUE, WDFCONTEXT), WDFCONTEXT),
-    /// The event of a thread that waits for it, hence alive.
+    /// The event of a waiting thread, which keeps it until it is set.
     Waiter(NonNull<Event>),
 }
 
-/// Where a queue stands with its device's power (QUE-56, QUE-57).
+/// The power state of a queue, which follows that of its device (QUE-56, QUE-57).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Power {
     On,
-    /// Nothing is presented; the device is not in D0, or being removed.
+    /// Nothing is delivered: the device is not in D0, or is being removed.
     Off,
-    /// The driver is being told of each request it owns, and has to finish or acknowledge it.
+    /// EvtIoStop is called for each request that the driver owns, which it completes or acknowledges.
     Stopping {
         purge: bool,
     },
-    /// The driver is being told that it may go on with the requests it had acknowledged.
+    /// EvtIoResume is called for each request that the driver has acknowledged.
     Resuming,
 }
 
-/// A queue's changing part, under the queue's lock.
-pub(crate) struct State {
+/// The part of a queue that changes, under the queue's lock.
+pub(crate) struct QueueState {
     pub(crate) accepting: bool,
     pub(crate) dispatching: bool,
-    /// Set for good by the removal of the device (QUE-59).
+    /// The removal of the device has shut the queue down, which is final (QUE-59).
     pub(crate) shut_down: bool,
     /// A request that the driver marks cancelable is cancelled at once (QUE-33).
     pub(crate) cancels_dispatched: bool,
@@ -46,15 +46,15 @@ pub(crate) struct State {
     pub(crate) cancelable: RequestList<CANCELLATION>,
     pub(crate) cancelled: RequestList<CANCELLATION>,
     pub(crate) canceled_on_queue: RequestList<CANCELLATION>,
-    /// Threads in the dispatch loop.
+    /// The number of threads in the dispatch loop.
     pub(crate) loops: u32,
-    /// A work item or DPC is on its way into the dispatch loop.
+    /// A work item or DPC is queued that enters the dispatch loop.
     pub(crate) deferred: bool,
     pub(crate) power: Power,
-    /// Power callbacks that run; cancellation waits for them (REQ-52).
+    /// The number of running power callbacks, which cancellation waits for (REQ-52).
     pub(crate) power_callbacks: u32,
     pub(crate) ready_notify: Option<Completion>,
-    /// The queue was empty and is not any more, which `ready_notify` was not told yet.
+    /// The queue has become non-empty, and `ready_notify` has not been called for that yet.
     pub(crate) became_ready: bool,
     pub(crate) stop_completion: Option<Completion>,
     pub(crate) purge_completion: Option<Completion>,
@@ -62,8 +62,8 @@ pub(crate) struct State {
     pub(crate) deleted: bool,
 }
 
-impl State {
-    /// QUE-24
+impl QueueState {
+    /// The state of a new queue, which accepts and delivers (QUE-24).
     pub(super) fn new(power: Power) -> Self {
         Self {
             accepting: true,
@@ -88,17 +88,17 @@ impl State {
         }
     }
 
-    /// Nothing waits and the driver owns nothing.
+    /// Whether no request waits and the driver owns none.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.owned_count == 0
     }
 
-    /// Whether the driver may be given requests, as far as state and power go.
+    /// Whether the state and the power of the queue allow delivery.
     pub(super) fn is_open(&self) -> bool {
         self.dispatching && self.power == Power::On
     }
 
-    /// The driver takes `request`.
+    /// Adds `request` to those that the driver owns.
     pub(super) fn give_to_driver(&mut self, request: Live<Request>) {
         request.clear_stop_notification();
         request.set_outstanding(true);
@@ -106,7 +106,7 @@ impl State {
         self.owned_count += 1;
     }
 
-    /// The driver gives `request` back.
+    /// Removes `request` from those that the driver owns.
     pub(super) fn take_from_driver(&mut self, request: Live<Request>) {
         request.set_outstanding(false);
         self.owned.remove(request);
@@ -114,7 +114,7 @@ impl State {
     }
 }
 
-/// What a stop or purge does with the requests that are there.
+/// Whether an operation cancels the requests that are in the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cancel {
     Nothing,
@@ -122,7 +122,7 @@ enum Cancel {
 }
 
 impl Queue {
-    /// QUE-42
+    /// Accepts and delivers again (QUE-42).
     pub(super) fn start(&self) {
         let mut state = self.state.lock();
         state.accepting = !state.shut_down && !state.deleted;
@@ -132,7 +132,7 @@ impl Queue {
         self.dispatch(state, None);
     }
 
-    /// QUE-43, and with `cancel` QUE-44.
+    /// Stops delivery (QUE-43), and cancels the requests if asked to (QUE-44).
     fn idle(&self, cancel: Cancel, completion: Option<Completion>) -> Result<(), NTSTATUS> {
         let mut state = self.state.lock();
         if state.deleted {
@@ -154,7 +154,7 @@ impl Queue {
         Ok(())
     }
 
-    /// QUE-45, and with `cancel` QUE-46.
+    /// Stops accepting (QUE-45), and cancels the requests if asked to (QUE-46).
     fn drain(&self, cancel: Cancel, completion: Option<Completion>) -> Result<(), NTSTATUS> {
         let mut state = self.state.lock();
         if state.deleted {
@@ -191,7 +191,7 @@ impl Queue {
         self.drain(Cancel::Everything, completion)
     }
 
-    /// The part of deletion that waits for the driver (QUE-60).
+    /// Shuts the queue down and waits until the driver has completed its requests (QUE-60).
     pub(super) fn shut_for_good(&self) {
         let mut state = self.state.lock();
         state.deleted = true;
@@ -200,24 +200,24 @@ impl Queue {
         state = self.cancel_requests(state);
         self.dispatch(state, None);
         self.finished.wait_reported(self.globals());
-        // Signalled with the lock held, by a thread that is done with the queue once it is free.
+        // The signalling thread holds the lock, and does not use the queue after releasing it.
         drop(self.state.lock());
     }
 }
 
-/// QUE-15, QUE-20, QUE-30: how many requests the driver may own.
-pub(super) fn limit(config: &Config) -> u32 {
-    match config.kind {
-        Kind::Sequential => 1,
-        Kind::Parallel { limit } => limit,
-        Kind::Manual => 0,
+/// How many requests the driver may own at a time (QUE-15, QUE-20, QUE-30).
+pub(super) fn limit(config: &QueueConfig) -> u32 {
+    match config.dispatch_type {
+        DispatchType::Sequential => 1,
+        DispatchType::Parallel { limit } => limit,
+        DispatchType::Manual => 0,
     }
 }
 
-/// Puts `request` behind those that wait. `false` if it is cancelled already, and still the
-/// caller's to finish (QUE-34).
+/// Appends `request` to the waiting requests. `false` if it is already cancelled, and the caller has to
+/// finish it (QUE-34).
 #[must_use]
-pub(super) fn append(state: &mut State, request: Live<Request>) -> bool {
+pub(super) fn append(state: &mut QueueState, request: Live<Request>) -> bool {
     if !cancel::arm(request) {
         return false;
     }
@@ -226,9 +226,10 @@ pub(super) fn append(state: &mut State, request: Live<Request>) -> bool {
     true
 }
 
-/// Puts `request` in front of those that wait; `false` as for [`append`].
+/// Puts `request` in front of the waiting requests. `false` if it is already cancelled, and the caller
+/// has to finish it.
 #[must_use]
-pub(super) fn prepend(state: &mut State, request: Live<Request>) -> bool {
+pub(super) fn prepend(state: &mut QueueState, request: Live<Request>) -> bool {
     if !cancel::arm(request) {
         return false;
     }

@@ -2,7 +2,6 @@
 
 use super::Request;
 use crate::device::file;
-use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
 use crate::object::handle;
 use crate::object::live::Live;
@@ -17,20 +16,24 @@ use kmdf_sys::{
     WDF_REQUEST_PARAMETERS, WDFFILEOBJECT, WDFQUEUE, WDFREQUEST,
 };
 
+/// The request of a handle that the driver passed to a call.
+///
 /// # Safety
 ///
-/// As for the calls: bound globals, and NULL or the handle of a live object that stays so while
-/// the call uses it.
-unsafe fn resolve(globals: PWDF_DRIVER_GLOBALS, call: &CStr, request: WDFREQUEST) -> Live<Request> {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    let request = unsafe { handle::typed::<Request>(globals, call, request.cast()) };
-    // SAFETY: As above.
+/// `globals` must be those that WdfVersionBind gave the caller, `request` NULL or the handle of a
+/// request that stays alive while the call uses it.
+pub(super) unsafe fn resolve(
+    globals: PWDF_DRIVER_GLOBALS,
+    call: &CStr,
+    request: WDFREQUEST,
+) -> Live<Request> {
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
+    let request = unsafe { handle::resolve::<Request>(globals, call, request.cast()) };
+    // SAFETY: Alive while the call uses it, as the caller guarantees.
     unsafe { request.live() }
 }
 
-/// REQ-30, REQ-31
+/// Completes a request that the driver owns (REQ-30, REQ-31).
 fn complete(
     request: Live<Request>,
     status: NTSTATUS,
@@ -39,9 +42,9 @@ fn complete(
 ) {
     let Some(irp) = request.irp().filter(|_| request.is_driver_owned()) else {
         if !request.globals().verifier_on() {
-            stop::undefined(c"WdfRequestComplete: the driver does not own the request any more");
+            stop::undefined(c"WdfRequestComplete: the driver does not own the request; was it completed or forwarded before?");
         }
-        return request.break_point(c"a request was completed that the driver does not own");
+        return request.break_point(c"WdfRequestComplete: the driver does not own the request; was it completed or forwarded before?");
     };
     if let Some(information) = information {
         irp.set_information(information);
@@ -49,53 +52,63 @@ fn complete(
     request.complete_with_boost(status, boost);
 }
 
+/// WdfRequestComplete: completes the request with a status (REQ-30).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestComplete: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_complete(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     status: NTSTATUS,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestComplete", request) };
     complete(request, status, None, IO_NO_INCREMENT as CCHAR);
 }
 
+/// WdfRequestCompleteWithPriorityBoost: completes the request and boosts the waiting thread
+/// (REQ-30).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestCompleteWithPriorityBoost: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_complete_with_priority_boost(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     status: NTSTATUS,
     boost: CCHAR,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestCompleteWithPriorityBoost", request) };
     complete(request, status, None, boost);
 }
 
+/// WdfRequestCompleteWithInformation: completes the request with status and information (REQ-30).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestCompleteWithInformation: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_complete_with_information(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     status: NTSTATUS,
     information: ULONG_PTR,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestCompleteWithInformation", request) };
     complete(request, status, Some(information), IO_NO_INCREMENT as CCHAR);
 }
 
 impl Request {
-    /// The part of REQ-23 that WdfIoQueueFindRequest shares.
+    /// Copies the parameters, as WdfRequestGetParameters and WdfIoQueueFindRequest do (REQ-23).
     ///
     /// # Safety
     ///
-    /// `parameters` is valid.
+    /// `parameters` must be writable.
     pub(crate) unsafe fn write_parameters(&self, parameters: PWDF_REQUEST_PARAMETERS) {
         let irp = self.attached(c"WdfRequestGetParameters: the request is completed");
         let mut filled = WDF_REQUEST_PARAMETERS {
@@ -107,9 +120,9 @@ impl Request {
         // The stack location's parameters, member for member: both are four words.
         let source = (&raw const irp.stack().Parameters).cast::<[usize; 4]>();
         let target = (&raw mut filled.Parameters).cast::<[usize; 4]>();
-        // SAFETY: Both unions have 32 bytes.
+        // SAFETY: The stack location's union has 32 bytes, any of which are words.
         let words = unsafe { source.read() };
-        // SAFETY: As above.
+        // SAFETY: The framework's union has 32 bytes too.
         unsafe { target.write(words) };
         if irp.is_device_control()
             && irp.method() == kmdf_sys::METHOD_NEITHER
@@ -117,27 +130,27 @@ impl Request {
         {
             filled.Parameters.DeviceIoControl.Type3InputBuffer = null_mut();
         }
-        // SAFETY: By the contract of this function.
+        // SAFETY: `parameters` is writable, as the caller guarantees.
         unsafe { parameters.write(filled) };
     }
 }
 
-/// REQ-23
+/// WdfRequestGetParameters: copies the parameters from the stack location (REQ-23).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestGetParameters: bound globals, a handle, `parameters` valid
-/// for the size it states or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object. `parameters` must be NULL or valid up to the size that it states.
 pub(crate) unsafe extern "C" fn wdf_request_get_parameters(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     parameters: PWDF_REQUEST_PARAMETERS,
 ) {
     const CALL: &CStr = c"WdfRequestGetParameters";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
     verifier::require(request.globals(), CALL, parameters);
-    // SAFETY: As above.
+    // SAFETY: `parameters` is not NULL, so its size field is readable.
     let size = unsafe { (*parameters).Size };
     if usize::from(size) != size_of::<WDF_REQUEST_PARAMETERS>() {
         return request.break_point(c"WdfRequestGetParameters: wrong size");
@@ -145,21 +158,22 @@ pub(crate) unsafe extern "C" fn wdf_request_get_parameters(
     if request.globals().verifier_on() && (request.irp().is_none() || request.is_completed()) {
         return request.break_point(c"WdfRequestGetParameters: the request is completed");
     }
-    // SAFETY: As above.
+    // SAFETY: `parameters` is not NULL and states its full size, so it is writable.
     unsafe { request.write_parameters(parameters) };
 }
 
-/// REQ-24
+/// WdfRequestSetInformation: sets the information that completion reports (REQ-24).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestSetInformation: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_set_information(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     information: ULONG_PTR,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestSetInformation", request) };
     if request.globals().verifier_on() && request.is_completed() {
         return request.break_point(c"WdfRequestSetInformation: the request is completed");
@@ -168,16 +182,17 @@ pub(crate) unsafe extern "C" fn wdf_request_set_information(
     irp.set_information(information);
 }
 
-/// REQ-24
+/// WdfRequestGetInformation: the information that completion would report (REQ-24).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestGetInformation: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_get_information(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> ULONG_PTR {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestGetInformation", request) };
     if request.globals().verifier_on() && request.is_completed() {
         request.break_point(c"WdfRequestGetInformation: the request is completed");
@@ -187,31 +202,33 @@ pub(crate) unsafe extern "C" fn wdf_request_get_information(
     irp.information()
 }
 
-/// REQ-25
+/// WdfRequestGetStatus: the status in the IRP (REQ-25).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestGetStatus: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_get_status(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestGetStatus", request) };
     let irp = request.attached(c"WdfRequestGetStatus: the request is completed");
     irp.status()
 }
 
-/// REQ-25
+/// WdfRequestGetRequestorMode: whether the request came from user mode or from the kernel (REQ-25).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestGetRequestorMode: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_get_requestor_mode(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> KPROCESSOR_MODE {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestGetRequestorMode", request) };
     if request.globals().verifier_on() && request.is_completed() {
         request.break_point(c"WdfRequestGetRequestorMode: the request is completed");
@@ -221,16 +238,17 @@ pub(crate) unsafe extern "C" fn wdf_request_get_requestor_mode(
     irp.requestor_mode()
 }
 
-/// REQ-26
+/// WdfRequestWdmGetIrp: the IRP, NULL once the request is completed (REQ-26).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestWdmGetIrp: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_wdm_get_irp(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> PIRP {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestWdmGetIrp", request) };
     if request.globals().verifier_on() && request.is_completed() {
         request.break_point(c"WdfRequestWdmGetIrp: the request is completed");
@@ -239,16 +257,17 @@ pub(crate) unsafe extern "C" fn wdf_request_wdm_get_irp(
     request.irp().map_or(null_mut(), |irp| irp.as_ptr())
 }
 
-/// REQ-27
+/// WdfRequestGetFileObject: the file object that the request was sent through, or NULL (REQ-27).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestGetFileObject: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_get_file_object(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> WDFFILEOBJECT {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestGetFileObject", request) };
     if request.globals().verifies_since(9) && !request.is_driver_owned() {
         request.break_point(c"WdfRequestGetFileObject: the driver does not own the request");
@@ -261,16 +280,17 @@ pub(crate) unsafe extern "C" fn wdf_request_get_file_object(
     file.map_or(null_mut(), |file| file.handle().cast())
 }
 
-/// REQ-28
+/// WdfRequestGetIoQueue: the queue that the request is in or came from, or NULL (REQ-28).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestGetIoQueue: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_get_io_queue(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> WDFQUEUE {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestGetIoQueue", request) };
     match request.queue() {
         Some(queue) if queue.config.takes_creates => {
@@ -282,22 +302,23 @@ pub(crate) unsafe extern "C" fn wdf_request_get_io_queue(
     }
 }
 
-/// REQ-29: nothing here is a 32-bit process.
+/// WdfRequestIsFrom32BitProcess: always false, because the model has no 32-bit process (REQ-29).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestIsFrom32BitProcess: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_is_from_32_bit_process(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> BOOLEAN {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestIsFrom32BitProcess", request) };
     request.attached(c"WdfRequestIsFrom32BitProcess: the request is completed");
     0
 }
 
-/// REQ-46: the queue that a request is at, for the calls that need one.
+/// The queue that a request is in or came from, for the calls that need one (REQ-46).
 fn current_queue(request: Live<Request>, call: &'static CStr) -> Result<Live<Queue>, NTSTATUS> {
     request.queue().ok_or_else(|| {
         request.break_point(call);
@@ -305,64 +326,71 @@ fn current_queue(request: Live<Request>, call: &'static CStr) -> Result<Live<Que
     })
 }
 
+/// Sets EvtRequestCancel; `reports_cancelled` for the call that fails if it is too late (REQ-46).
 fn mark_cancelable(
     request: Live<Request>,
     callback: PFN_WDF_REQUEST_CANCEL,
     call: &'static CStr,
-    told: bool,
+    reports_cancelled: bool,
 ) -> NTSTATUS {
     let Some(callback) = callback else {
         stop::required_is_null(request.globals(), call);
     };
     match current_queue(request, call) {
-        Ok(queue) => queue.mark_cancelable(request, callback, told),
+        Ok(queue) => queue.mark_cancelable(request, callback, reports_cancelled),
         Err(status) => status,
     }
 }
 
-/// REQ-46 to REQ-48
+/// WdfRequestMarkCancelable: sets EvtRequestCancel, which runs even for a request that is cancelled
+/// already (REQ-46 to REQ-48).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestMarkCancelable: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_mark_cancelable(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     callback: PFN_WDF_REQUEST_CANCEL,
 ) {
     const CALL: &CStr = c"WdfRequestMarkCancelable";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
     mark_cancelable(request, callback, CALL, false);
 }
 
-/// REQ-46, REQ-47, REQ-49
+/// WdfRequestMarkCancelableEx: sets EvtRequestCancel, and fails for a request that is cancelled
+/// already (REQ-46, REQ-47, REQ-49).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestMarkCancelableEx: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_mark_cancelable_ex(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     callback: PFN_WDF_REQUEST_CANCEL,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfRequestMarkCancelableEx";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
     mark_cancelable(request, callback, CALL, true)
 }
 
-/// REQ-46, REQ-47, REQ-50, REQ-51
+/// WdfRequestUnmarkCancelable: withdraws EvtRequestCancel, unless the request is being cancelled
+/// (REQ-46, REQ-47, REQ-50, REQ-51).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestUnmarkCancelable: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_unmark_cancelable(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfRequestUnmarkCancelable";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
     match current_queue(request, CALL) {
         Ok(queue) => queue.unmark_cancelable(request),
@@ -370,19 +398,20 @@ pub(crate) unsafe extern "C" fn wdf_request_unmark_cancelable(
     }
 }
 
-/// REQ-53
+/// WdfRequestIsCanceled: whether the request was cancelled, for drivers that poll (REQ-53).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestIsCanceled: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_is_canceled(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> BOOLEAN {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, c"WdfRequestIsCanceled", request) };
-    let asked_in_vain = !request.is_driver_owned() || request.is_marked_cancelable();
-    if request.globals().verifier_on() && asked_in_vain {
+    let cannot_tell = !request.is_driver_owned() || request.is_marked_cancelable();
+    if request.globals().verifier_on() && cannot_tell {
         request.break_point(c"WdfRequestIsCanceled: the request is not owned, or is cancelable");
         return 0;
     }
@@ -390,20 +419,21 @@ pub(crate) unsafe extern "C" fn wdf_request_is_canceled(
     (irp.is_cancelled() || request.is_canceled()).into()
 }
 
-/// REQ-55
+/// WdfRequestForwardToIoQueue: moves the request to another queue of the device (REQ-55).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestForwardToIoQueue: bound globals, handles.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` and `destination`
+/// each NULL or the handle of a live object.
 pub(crate) unsafe extern "C" fn wdf_request_forward_to_io_queue(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     destination: WDFQUEUE,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfRequestForwardToIoQueue";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
-    // SAFETY: As above.
+    // SAFETY: `destination` is NULL or the handle of a live object, as the caller guarantees.
     let destination =
         unsafe { handle::typed::<Queue>(request.globals(), CALL, destination.cast()) };
     match current_queue(request, CALL) {
@@ -412,17 +442,18 @@ pub(crate) unsafe extern "C" fn wdf_request_forward_to_io_queue(
     }
 }
 
-/// REQ-57
+/// WdfRequestRequeue: returns the request to the head of its manual queue (REQ-57).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestRequeue: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_requeue(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfRequestRequeue";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
     match current_queue(request, CALL) {
         Ok(queue) => queue.requeue(request),
@@ -430,26 +461,28 @@ pub(crate) unsafe extern "C" fn wdf_request_requeue(
     }
 }
 
-/// QUE-57, QUE-58
+/// WdfRequestStopAcknowledge: lets the device leave D0 with the request pending (QUE-57, QUE-58).
 ///
 /// # Safety
 ///
-/// As for the function table's WdfRequestStopAcknowledge: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object.
 pub(crate) unsafe extern "C" fn wdf_request_stop_acknowledge(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
     requeue: BOOLEAN,
 ) {
     const CALL: &CStr = c"WdfRequestStopAcknowledge";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
     let request = unsafe { resolve(globals, CALL, request) };
     let requeue = requeue != 0;
     if request.globals().verifier_on() {
-        let not_now = !request.is_in_stop_callback();
-        let not_so = requeue && (!request.is_driver_owned() || request.is_marked_cancelable());
-        if not_now || not_so {
+        let outside_callback = !request.is_in_stop_callback();
+        let cannot_requeue =
+            requeue && (!request.is_driver_owned() || request.is_marked_cancelable());
+        if outside_callback || cannot_requeue {
             return request.break_point(
-                c"WdfRequestStopAcknowledge: not in EvtIoStop, or requeued while cancelable",
+                c"WdfRequestStopAcknowledge: call it in EvtIoStop, and requeue only a request that the driver owns and has unmarked",
             );
         }
     }

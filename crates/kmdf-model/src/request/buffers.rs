@@ -1,4 +1,4 @@
-//! The buffers of a request, as pointers, memories and MDLs (REQ-6 to REQ-18).
+//! The buffers of a request, as addresses, memory objects and MDLs (REQ-6 to REQ-18).
 
 use super::create::{OUTPUT_OFFSET, SYSTEM_OFFSET};
 use super::{Direction, Request};
@@ -10,6 +10,7 @@ use crate::request::irp::Irp;
 use crate::support::stop;
 use crate::support::verifier;
 use core::ffi::{CStr, c_void};
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use kmdf_sys::ntddk::{IoAllocateMdl, MmBuildMdlForNonPagedPool, MmMapLockedPagesSpecifyCache};
 use kmdf_sys::{
@@ -21,36 +22,36 @@ use kmdf_sys::{
     STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, ULONG, WDFMEMORY, WDFREQUEST,
 };
 
-/// The mapping must not be executed.
+/// MdlMappingNoExecute: the mapping has no execute permission.
 const MAPPING_NO_EXECUTE: MM_PAGE_PRIORITY = 0x4000_0000;
 
-/// How one of the buffers comes.
+/// How the I/O manager passes a buffer.
 #[derive(Clone, Copy)]
 enum Source {
-    /// An address that is good as it is.
+    /// As an address in system space.
     Address(*mut c_void),
-    /// Through the packet's MDL.
+    /// As locked pages, described by the MDL of the IRP.
     Direct,
-    /// An address in user space, not for the driver to use.
+    /// As an address in user space, which the driver must not use.
     UserSpace,
 }
 
-/// MmGetSystemAddressForMdlSafe
+/// The system address of locked pages, NULL if they cannot be mapped (MmGetSystemAddressForMdlSafe).
 ///
 /// # Safety
 ///
-/// `mdl` describes locked pages.
+/// `mdl` must describe locked pages or nonpaged pool.
 pub(super) unsafe fn map(mdl: PMDL) -> *mut c_void {
-    // SAFETY: By the contract of this function.
+    // SAFETY: A valid MDL, as the caller guarantees.
     let flags = unsafe { (*mdl).MdlFlags } as u32;
     if flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
-        // SAFETY: As above.
+        // SAFETY: A valid MDL, whose flags say that it has a system address.
         return unsafe { (*mdl).MappedSystemVa };
     }
     let mode = _MODE::KernelMode as KPROCESSOR_MODE;
     let cache = _MEMORY_CACHING_TYPE::MmCached;
     let priority = _MM_PAGE_PRIORITY::NormalPagePriority | MAPPING_NO_EXECUTE;
-    // SAFETY: As above.
+    // SAFETY: The pages are locked, as the caller guarantees, and not mapped yet.
     unsafe { MmMapLockedPagesSpecifyCache(mdl, mode, cache, null_mut(), 0, priority) }
 }
 
@@ -62,9 +63,7 @@ impl Request {
                 let user = user && irp.major() == IRP_MJ_DEVICE_CONTROL;
                 match (irp.method(), direction) {
                     (METHOD_NEITHER, _) if user => Source::UserSpace,
-                    (METHOD_NEITHER, Direction::Input) => {
-                        Source::Address(irp.transfer().type3_input.0)
-                    }
+                    (METHOD_NEITHER, Direction::Input) => Source::Address(irp.type3_input_buffer()),
                     (METHOD_NEITHER, Direction::Output) => Source::Address(irp.user_buffer()),
                     (METHOD_IN_DIRECT | METHOD_OUT_DIRECT, Direction::Output) => Source::Direct,
                     _ => Source::Address(irp.system_buffer()),
@@ -79,7 +78,7 @@ impl Request {
         }
     }
 
-    /// The length behind a buffer; a read or write has one for both directions (REQ-6).
+    /// The length of a buffer; a read or write has one for both directions (REQ-6).
     fn buffer_length(&self, irp: Irp, direction: Direction) -> usize {
         match irp.major() {
             IRP_MJ_READ => self.length(Direction::Output),
@@ -88,22 +87,24 @@ impl Request {
         }
     }
 
-    /// REQ-6 to REQ-10, REQ-12, REQ-17: the buffer and its length.
+    /// The address of a buffer and its length (REQ-6 to REQ-10, REQ-12, REQ-17).
     fn buffer(&self, irp: Irp, direction: Direction) -> Result<(*mut c_void, usize), NTSTATUS> {
-        let refused = match irp.major() {
+        let has_none = match irp.major() {
             IRP_MJ_READ => direction == Direction::Input,
             IRP_MJ_WRITE => direction == Direction::Output,
             IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL => false,
             _ => {
-                self.break_point(c"a buffer was asked for of a request that has none");
+                self.break_point(
+                    c"WdfRequestRetrieve...: only reads, writes and device controls have buffers",
+                );
                 true
             }
         };
-        if refused {
+        if has_none {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
         if self.globals().verifier_on() && self.is_completed() {
-            self.break_point(c"a buffer was asked for of a request that is being completed");
+            self.break_point(c"WdfRequestRetrieve...: the request is being completed");
             return Err(STATUS_INTERNAL_ERROR);
         }
         let length = self.buffer_length(irp, direction);
@@ -124,14 +125,14 @@ impl Request {
             }
             Source::UserSpace if irp.is_device_control() => Err(STATUS_INVALID_DEVICE_REQUEST),
             Source::UserSpace if self.globals().verifier_on() => {
-                self.break_point(c"a buffer was asked for that lies in user space");
+                self.break_point(c"WdfRequestRetrieve...: the buffer is in user space; use WdfRequestRetrieveUnsafeUserInputBuffer or ...OutputBuffer in EvtIoInCallerContext");
                 Err(STATUS_INVALID_DEVICE_REQUEST)
             }
             Source::UserSpace => Ok((null_mut(), length)),
         }
     }
 
-    /// What an embedded memory is now (REQ-16): address and size.
+    /// The current address and size of a memory object of the request (REQ-16).
     pub(super) fn embedded(&self, offset: u16) -> (*mut c_void, usize) {
         let irp = self.attached(c"WdfMemoryGetBuffer: the memory's request is completed");
         let direction = self.embedded_direction(irp, offset);
@@ -154,7 +155,7 @@ impl Request {
         }
     }
 
-    /// MEM-39
+    /// Whether WdfMemoryCopyFromBuffer must not write to a memory object of the request (MEM-39).
     pub(super) fn embedded_is_read_only(&self, offset: u16) -> bool {
         let irp = self.attached(c"WdfMemoryCopyFromBuffer: the memory's request is completed");
         match irp.major() {
@@ -168,7 +169,7 @@ impl Request {
         }
     }
 
-    /// REQ-18
+    /// The MDL of a buffer, which is built for buffered requests at the first call (REQ-18).
     fn mdl(&self, irp: Irp, direction: Direction) -> Result<PMDL, NTSTATUS> {
         let buffered = match self.source(irp, direction) {
             Source::Direct => None,
@@ -183,19 +184,19 @@ impl Request {
             return Ok(irp.mdl());
         };
         if self.own_mdl.get().is_null() {
-            // SAFETY: Describes the system buffer, which lives as long as the packet.
+            // SAFETY: `address` is the system buffer, which lives as long as the IRP.
             let mdl = unsafe { IoAllocateMdl(address, length as ULONG, 0, 0, null_mut()) };
             if mdl.is_null() {
                 return Err(STATUS_INSUFFICIENT_RESOURCES);
             }
-            // SAFETY: System buffers are nonpaged pool.
+            // SAFETY: The MDL describes the system buffer, which is nonpaged pool.
             unsafe { MmBuildMdlForNonPagedPool(mdl) };
             self.own_mdl.set(mdl);
         }
         Ok(self.own_mdl.get())
     }
 
-    /// Whether the addresses of the request are those of its system buffer.
+    /// Whether the I/O manager copies the buffers of the request.
     fn is_system_buffered(&self, irp: Irp) -> bool {
         if irp.is_device_control() {
             irp.method() != METHOD_NEITHER
@@ -204,7 +205,7 @@ impl Request {
         }
     }
 
-    /// The packet, or the end: Windows faults on a NULL packet here (REQ-17).
+    /// The IRP. Without one the run stops, where Windows faults on a NULL pointer (REQ-17).
     pub(super) fn attached(&self, message: &'static CStr) -> Irp {
         match self.irp() {
             Some(irp) => irp,
@@ -213,29 +214,36 @@ impl Request {
     }
 }
 
-/// What all the retrieving calls begin with: the request, and its packet.
+/// What every retrieving call begins with: the request, its IRP and the variable for the result.
 ///
 /// # Safety
 ///
-/// As for the calls: bound globals, NULL or the handle of a live object.
-unsafe fn begin<'a, T>(
+/// `globals` must be those that WdfVersionBind gave the caller, `request` NULL or the handle of a live
+/// object, and `out` NULL or writable.
+pub(super) unsafe fn begin<'a, T>(
     globals: PWDF_DRIVER_GLOBALS,
     call: &CStr,
     stale: &'static CStr,
     request: WDFREQUEST,
     out: *mut T,
-) -> (&'a Request, Irp) {
-    // SAFETY: By the contract of this function.
+) -> (&'a Request, Irp, &'a mut MaybeUninit<T>) {
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `request` is NULL or of a live object, as the caller guarantees.
     let request = unsafe { handle::typed::<Request>(globals, call, request.cast()) };
-    verifier::require(globals, call, out);
-    (request, request.attached(stale))
+    // SAFETY: `out` is NULL or writable, as the caller guarantees.
+    let out = unsafe { verifier::required_out(globals, call, out) };
+    (request, request.attached(stale), out)
 }
 
 macro_rules! retrieve_calls {
     ($($call:literal, $direction:ident: $buffer:ident, $memory:ident, $mdl:ident;)*) => {$(
-        #[doc = concat!("# Safety\n\nAs for the function table's WdfRequestRetrieve", $call, "Buffer: bound globals, a handle, pointers valid or NULL.")]
+        #[doc = concat!("WdfRequestRetrieve", $call, "Buffer: the address and length of a buffer (REQ-11, REQ-13).")]
+        ///
+        /// # Safety
+        ///
+        /// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle
+        /// of a live object. `buffer` and `length` must each be NULL or writable.
         pub(crate) unsafe extern "C" fn $buffer(
             globals: PWDF_DRIVER_GLOBALS,
             request: WDFREQUEST,
@@ -245,14 +253,19 @@ macro_rules! retrieve_calls {
         ) -> NTSTATUS {
             let call = literal(concat!("WdfRequestRetrieve", $call, "Buffer\0"));
             let stale = literal(concat!("WdfRequestRetrieve", $call, "Buffer: the request is completed\0"));
-            // SAFETY: By the contract of this function.
-            let (request, irp) = unsafe { begin(globals, call, stale, request, buffer) };
+            // SAFETY: `globals`, `request` and `buffer` are what `begin` asks for too.
+            let (request, irp, buffer) = unsafe { begin(globals, call, stale, request, buffer) };
             let result = request.buffer(irp, Direction::$direction);
-            // SAFETY: As above.
+            // SAFETY: `length` is NULL or writable, as the caller guarantees.
             unsafe { give_buffer(result, required, buffer, length) }
         }
 
-        #[doc = concat!("# Safety\n\nAs for the function table's WdfRequestRetrieve", $call, "Memory: bound globals, a handle, a pointer valid or NULL.")]
+        #[doc = concat!("WdfRequestRetrieve", $call, "Memory: a buffer as a memory object of the request.")]
+        ///
+        /// # Safety
+        ///
+        /// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle
+        /// of a live object. `memory` must be NULL or writable.
         pub(crate) unsafe extern "C" fn $memory(
             globals: PWDF_DRIVER_GLOBALS,
             request: WDFREQUEST,
@@ -260,19 +273,23 @@ macro_rules! retrieve_calls {
         ) -> NTSTATUS {
             let call = literal(concat!("WdfRequestRetrieve", $call, "Memory\0"));
             let stale = literal(concat!("WdfRequestRetrieve", $call, "Memory: the request is completed\0"));
-            // SAFETY: By the contract of this function.
-            let (request, irp) = unsafe { begin(globals, call, stale, request, memory) };
+            // SAFETY: `globals`, `request` and `memory` are what `begin` asks for too.
+            let (request, irp, memory) = unsafe { begin(globals, call, stale, request, memory) };
             if let Err(status) = request.buffer(irp, Direction::$direction) {
                 return status;
             }
             let offset = request.embedded_offset(Direction::$direction);
             let handle = handle::encode_embedded(request.object(), offset);
-            // SAFETY: As above.
-            unsafe { memory.write(handle.cast()) };
+            memory.write(handle.cast());
             STATUS_SUCCESS
         }
 
-        #[doc = concat!("# Safety\n\nAs for the function table's WdfRequestRetrieve", $call, "WdmMdl: bound globals, a handle, a pointer valid or NULL.")]
+        #[doc = concat!("WdfRequestRetrieve", $call, "WdmMdl: the MDL of a buffer (REQ-18).")]
+        ///
+        /// # Safety
+        ///
+        /// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle
+        /// of a live object. `mdl` must be NULL or writable.
         pub(crate) unsafe extern "C" fn $mdl(
             globals: PWDF_DRIVER_GLOBALS,
             request: WDFREQUEST,
@@ -280,14 +297,12 @@ macro_rules! retrieve_calls {
         ) -> NTSTATUS {
             let call = literal(concat!("WdfRequestRetrieve", $call, "WdmMdl\0"));
             let stale = literal(concat!("WdfRequestRetrieve", $call, "WdmMdl: the request is completed\0"));
-            // SAFETY: By the contract of this function.
-            let (request, irp) = unsafe { begin(globals, call, stale, request, mdl) };
-            // SAFETY: As above.
-            unsafe { mdl.write(null_mut()) };
+            // SAFETY: `globals`, `request` and `mdl` are what `begin` asks for too.
+            let (request, irp, mdl) = unsafe { begin(globals, call, stale, request, mdl) };
+            mdl.write(null_mut());
             match request.mdl(irp, Direction::$direction) {
                 Ok(found) => {
-                    // SAFETY: As above.
-                    unsafe { mdl.write(found) };
+                    mdl.write(found);
                     STATUS_SUCCESS
                 }
                 Err(status) => status,
@@ -310,15 +325,16 @@ fn literal(text: &'static str) -> &'static CStr {
     CStr::from_bytes_with_nul(text.as_bytes()).unwrap_or(c"a framework function")
 }
 
-/// REQ-11, REQ-13
+/// Writes the address and length of a buffer, NULL and 0 on failure, and returns the status of the call:
+/// STATUS_BUFFER_TOO_SMALL if the buffer has less than `required` bytes (REQ-11, REQ-13).
 ///
 /// # Safety
 ///
-/// `buffer` is valid, `length` valid or NULL.
-unsafe fn give_buffer(
+/// `length` must be NULL or writable.
+pub(super) unsafe fn give_buffer(
     result: Result<(*mut c_void, usize), NTSTATUS>,
     required: usize,
-    buffer: *mut PVOID,
+    buffer: &mut MaybeUninit<PVOID>,
     length: *mut usize,
 ) -> NTSTATUS {
     let (status, address, size) = match result {
@@ -326,11 +342,8 @@ unsafe fn give_buffer(
         Ok((address, size)) => (STATUS_SUCCESS, address, size),
         Err(status) => (status, null_mut(), 0),
     };
-    // SAFETY: By the contract of this function.
-    unsafe { buffer.write(address) };
-    if !length.is_null() {
-        // SAFETY: As above.
-        unsafe { length.write(size) };
-    }
+    buffer.write(address);
+    // SAFETY: `length` is NULL or writable, as the caller guarantees.
+    unsafe { verifier::write_optional(length, size) };
     status
 }

@@ -1,4 +1,4 @@
-//! Completion (REQ-30 to REQ-39).
+//! Completion of requests, step by step (REQ-30 to REQ-39).
 
 use super::{Direction, Request};
 use crate::object::live::Live;
@@ -17,11 +17,11 @@ use kmdf_sys::{
     WDF_REQUEST_FATAL_ERROR_INFORMATION_LENGTH_MISMATCH_DATA,
 };
 
-/// The bits of a status that tell the framework's own, and their value there.
+/// The facility bits of a status, and their value in the framework's own statuses.
 const FACILITY_MASK: NTSTATUS = 0x0FFF_0000;
 const FRAMEWORK_FACILITY: NTSTATUS = 0x0020_0000;
 
-/// REQ-35
+/// The status that the sender sees: the framework's own statuses are translated (REQ-35).
 fn translate(status: NTSTATUS) -> NTSTATUS {
     if status & FACILITY_MASK != FRAMEWORK_FACILITY {
         return status;
@@ -41,10 +41,10 @@ impl Live<Request> {
         self.complete_with_boost(status, IO_NO_INCREMENT as CCHAR);
     }
 
-    /// REQ-37, in the order of its steps. The request is not used afterwards.
+    /// Completes in the order of the framework's steps, after which the request is not used (REQ-37).
     pub(crate) fn complete_with_boost(self, status: NTSTATUS, boost: CCHAR) {
         let Some(irp) = self.irp() else {
-            stop::undefined(c"WdfRequestComplete: the request is completed already");
+            stop::undefined(c"WdfRequestComplete: the request was already completed");
         };
         if self.globals().verifier_on() {
             self.verify_completion(irp, status);
@@ -52,7 +52,7 @@ impl Live<Request> {
         self.begin_completion();
         let status = translate(status);
         self.limit_copy_back(irp);
-        if !self.was_presented() {
+        if !self.was_delivered() {
             self.object().context().set_callbacks(None, None);
         }
         self.dispose_children();
@@ -70,28 +70,28 @@ impl Live<Request> {
             queue.request_completed(self);
         }
         window::open(Window::CompletedRequest);
-        // SAFETY: The request's own; whoever else uses it has a reference.
+        // SAFETY: The initial reference keeps the request; other users own a reference.
         unsafe { object::delete(self.object().pointer()) };
     }
 
-    /// Steps 5 and 6: everything below the request goes, while its packet is still there.
+    /// Deletes everything below the request while its IRP is still attached (REQ-37 steps 5 and 6).
     fn dispose_children(self) {
         let pointer = self.object().pointer();
-        // SAFETY: The initial reference is still held.
+        // SAFETY: The initial reference is dropped at the end of the completion.
         match unsafe { object::early_dispose(pointer) } {
             EarlyDispose::Done => object::destroy_children(self.object()),
             EarlyDispose::Impossible => {
                 self.break_point(
-                    c"a request with passive children was completed above PASSIVE_LEVEL",
+                    c"WdfRequestComplete above PASSIVE_LEVEL: a child of the request can only be deleted at PASSIVE_LEVEL",
                 );
                 stop::undefined(
-                    c"a request was completed above PASSIVE_LEVEL while paged memory or another passive object is its child",
+                    c"a request was completed above PASSIVE_LEVEL while paged memory or another object that needs PASSIVE_LEVEL is its child: delete the child first, or give it another parent",
                 );
             }
         }
     }
 
-    /// REQ-41
+    /// Stops the run if a memory object of the request is still referenced (REQ-41).
     fn check_irp_references(self) {
         let count = self.irp_references.load(Ordering::Acquire);
         if count != 0 {
@@ -101,25 +101,25 @@ impl Live<Request> {
         }
     }
 
-    /// REQ-34
+    /// Prevents copying back to a buffered sender that gave no output buffer (REQ-34).
     fn limit_copy_back(self, irp: Irp) {
-        let nothing_wanted = irp.major() == IRP_MJ_DEVICE_CONTROL
+        let no_output_buffer = irp.major() == IRP_MJ_DEVICE_CONTROL
             && irp.is_from_user_mode()
             && irp.method() == METHOD_BUFFERED
             && self.length(Direction::Output) == 0;
-        if !nothing_wanted {
+        if !no_output_buffer {
             return;
         }
         if irp.information() != 0 {
-            self.break_point(c"a request without output buffer was completed with information");
+            self.break_point(c"WdfRequestComplete: the information is not 0, but the request has no output buffer");
         }
         irp.forbid_copy_back();
     }
 
-    /// REQ-32, REQ-33
+    /// The verifier's checks: cancelable requests, and information beyond the buffer (REQ-32, REQ-33).
     fn verify_completion(self, irp: Irp, status: NTSTATUS) {
         if self.is_marked_cancelable() && !self.is_in_cancel_path() {
-            self.break_point(c"a request was completed while it was marked cancelable");
+            self.break_point(c"WdfRequestComplete: the request is marked cancelable; call WdfRequestUnmarkCancelable first");
         }
         let output = self.length(Direction::Output);
         let limit = match irp.major() {

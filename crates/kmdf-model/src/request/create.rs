@@ -1,20 +1,19 @@
-//! How a request comes to be from an IRP, and what it answers as an object.
+//! Creating a WDFREQUEST from an IRP, and its object callbacks.
 
 use super::{Direction, Embedded, Request, flag};
 use crate::device::Device;
 use crate::memory::MemoryMethods;
 use crate::object::live::Live;
-use crate::object::{self, Count, FrameworkObject, Kind, NewParent, Object, type_code};
+use crate::object::{self, Count, FrameworkObject, NewParent, Object, ObjectKind, type_code};
 use crate::request::irp::Irp;
 use crate::support::pool::PageAligned;
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
-use kmdf_sys::PVOID;
 use kmdf_sys::ntddk::IoFreeMdl;
 
-/// Where the handles of the embedded memories lead (OBJ-3).
+/// Offsets in the request to which the handles of its two memory objects lead (OBJ-3).
 pub(super) const SYSTEM_OFFSET: u16 = offset_of!(Request, system_memory) as u16;
 pub(super) const OUTPUT_OFFSET: u16 = offset_of!(Request, output_memory) as u16;
 
@@ -25,15 +24,15 @@ static EMBEDDED_MEMORY: MemoryMethods = MemoryMethods {
 };
 
 fn request_of(object: &Object) -> &Request {
-    // SAFETY: Called for objects of this kind alone.
+    // SAFETY: Only the kind of `Request` has the functions that call this.
     unsafe { object.downcast() }
 }
 
 // SAFETY: `repr(C)` with the object first; made by `Request::new` alone.
 unsafe impl FrameworkObject for Request {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         lockable: true,
-        answers: |_, offset, wanted| {
+        is_also: |_, offset, wanted| {
             wanted == type_code::MEMORY && matches!(offset, SYSTEM_OFFSET | OUTPUT_OFFSET)
         },
         memory: |_, offset| {
@@ -42,7 +41,7 @@ unsafe impl FrameworkObject for Request {
         count_embedded: Some(|object, count| request_of(object).count_irp_reference(count)),
         destroy: |object| request_of(object).free_mdl(),
         free: free_to_list,
-        ..Kind::new(c"WDFREQUEST", type_code::REQUEST)
+        ..ObjectKind::new(c"WDFREQUEST", type_code::REQUEST)
     };
 }
 
@@ -50,41 +49,39 @@ unsafe impl FrameworkObject for Request {
 ///
 /// # Safety
 ///
-/// Nobody uses the request any more.
+/// The object must be a request that is no longer in use.
 unsafe fn free_to_list(object: NonNull<Object>) {
-    // SAFETY: The memory is still there, and is a request's.
+    // SAFETY: A request, as the caller guarantees, which is freed below.
     let request = request_of(unsafe { object.as_ref() });
     let (device, storage) = (request.device, request.object.storage().cast());
     let entry = PageAligned {
         address: storage,
         block: storage,
     };
-    // SAFETY: The entry came from there and nobody uses it any more.
+    // SAFETY: `Request::create` took the entry from this list, and the request is out of use.
     unsafe { device.requests().free(entry) };
-    // SAFETY: Taken at birth.
+    // SAFETY: `Request::create` took this reference for the request.
     unsafe { device.release() };
 }
 
 impl Request {
-    /// REQ-1, REQ-2: a request for `irp`, or none for want of memory.
+    /// A request for `irp`; `None` if there is no memory for it (REQ-1, REQ-2).
     pub(crate) fn create(device: Live<Device>, irp: Irp) -> Option<Live<Self>> {
         let entry = device.requests().allocate()?;
-        // The list's entries, and with them the device, outlast the request. The framework takes no such
-        // reference; what it comes to without one is no driver's doing (REQ-54).
+        // The request lies in an entry of the device's list, so it keeps the device. The framework takes
+        // no such reference; the use after free that it risks is no fault of the driver (REQ-54).
         device.reference();
         let build = |object| Self::new(object, device, irp);
         let storage = entry.address.cast();
         let layout = device.request_layout();
-        // SAFETY: An entry of the device's list has the size of the layout and is unused.
+        // SAFETY: The entry is new and has the size of the layout, which was made for requests.
         let request =
             unsafe { object::place(device.globals(), Self::KIND, storage, layout, build) };
-        // SAFETY: Alive until its completion.
-        let request = unsafe { Live::new(request) };
         request.object().set_device(device.object().pointer());
-        irp.set_driver_word(request.as_ptr().cast::<core::ffi::c_void>() as PVOID);
-        let attributes = device.request_attributes();
-        // SAFETY: Validated when they were set; without a parent this cannot fail.
-        let _ = unsafe { object::commit(request.object(), attributes, NewParent::Nobody) };
+        // Without a parent this cannot fail.
+        let request = request.commit(device.request_attributes(), NewParent::None);
+        let request = request.ok()?;
+        irp.set_driver_word(request.as_ptr().cast());
         Some(request)
     }
 
@@ -112,12 +109,12 @@ impl Request {
     fn free_mdl(&self) {
         let mdl = self.own_mdl.replace(null_mut());
         if !mdl.is_null() {
-            // SAFETY: Allocated for this request.
+            // SAFETY: `Request::mdl` allocated it for this request alone.
             unsafe { IoFreeMdl(mdl) };
         }
     }
 
-    /// OBJ-48, REQ-42
+    /// Counts references to the parts of the request, which completion checks (OBJ-48, REQ-42).
     pub(crate) fn count_irp_reference(&self, count: Count) {
         match count {
             Count::Up => {
@@ -125,13 +122,13 @@ impl Request {
             }
             Count::Down => {
                 if self.irp_references.fetch_sub(1, Ordering::AcqRel) <= 0 {
-                    self.break_point(c"a request's memory was dereferenced once too often");
+                    self.break_point(c"WdfObjectDereference: a memory object of a request was dereferenced more often than referenced");
                 }
             }
         }
     }
 
-    /// The embedded memory for a buffer: that of reads and writes is one and the same (REQ-6).
+    /// The offset of a buffer's memory object; a read or write has one for both directions (REQ-6).
     pub(super) fn embedded_offset(&self, direction: Direction) -> u16 {
         let device_control = self.irp().is_some_and(Irp::is_device_control);
         match direction {

@@ -4,24 +4,24 @@ use super::Request;
 use crate::object::live::Live;
 use core::cell::Cell;
 
-/// A request's place among its neighbours in one list.
+/// The neighbours of a request in one list.
 #[derive(Clone, Copy, Default)]
 struct Link {
     previous: Option<Live<Request>>,
     next: Option<Live<Request>>,
 }
 
-/// What a request carries to be in up to two lists at once: one that says whose it is, one that
-/// says what its cancellation has come to.
+/// The links of a request, which can be in two lists at once: one for who has it, one for its
+/// cancellation.
 #[derive(Default)]
 pub(crate) struct Links([Cell<Link>; 2]);
 
-/// Waiting requests, or those that the driver owns.
+/// The slot of the lists of waiting and of driver-owned requests.
 pub(crate) const POSSESSION: usize = 0;
-/// Cancelable requests, or those with a cancellation callback to come.
+/// The slot of the lists of cancelable requests and of those whose cancellation callback is due.
 pub(crate) const CANCELLATION: usize = 1;
 
-/// A first-in first-out list; whoever has it has the lock that guards it.
+/// A first-in first-out list, which is reached under its queue's lock only.
 ///
 /// # Invariants
 ///
@@ -118,7 +118,7 @@ impl<const SLOT: usize> RequestList<SLOT> {
 
 fn link<'a>(request: Live<Request>, slot: usize) -> &'a Cell<Link> {
     let request: *const Request = request.as_ptr();
-    // SAFETY: By the invariant of `RequestList` its requests are alive while they are in it.
+    // SAFETY: Requests in a list, and those about to be inserted, are alive.
     let request = unsafe { &*request };
     &request.links.0[slot]
 }

@@ -1,15 +1,17 @@
-//! User memory locked for the length of a request (REQ-21, REQ-22).
+//! User memory that stays locked until its request is completed (REQ-21, REQ-22).
 
 use super::{Request, map};
 use crate::driver::globals::Globals;
 use crate::memory::{Memory, MemoryMethods, PreallocatedMemory};
-use crate::object::handle;
+use crate::object::attributes::Attributes;
 use crate::object::live::Live;
-use crate::object::{self, Count, FrameworkObject, Kind, NewParent, Object, type_code};
+use crate::object::{self, Count, FrameworkObject, NewParent, Object, ObjectKind, type_code};
+use crate::support::kernel;
 use crate::support::verifier;
 use core::cell::Cell;
 use core::ffi::{CStr, c_void};
-use core::ptr::{NonNull, null_mut};
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
 use kmdf_sys::ntddk::{IoAllocateMdl, IoFreeMdl, MmProbeAndLockPages, MmUnlockPages};
 use kmdf_sys::{
     _LOCK_OPERATION, LOCK_OPERATION, NTSTATUS, PASSIVE_LEVEL, PMDL, PVOID, PWDF_DRIVER_GLOBALS,
@@ -17,19 +19,20 @@ use kmdf_sys::{
     STATUS_INVALID_USER_BUFFER, ULONG, WDFMEMORY, WDFREQUEST,
 };
 
-/// The type code of these memories (OBJ-8).
+/// The type code of memory objects over locked user memory (OBJ-8).
 const REQUEST_MEMORY: u16 = 0x1032;
 
-/// Where user space begins and ends.
+/// The first address of user space that a process can use.
 const LOWEST_USER_ADDRESS: usize = 0x1_0000;
+/// The last address of user space.
 const HIGHEST_USER_ADDRESS: usize = 0x7FFF_FFFE_FFFF;
 
-/// A memory over locked pages of the sender's; a child of the request.
+/// A memory object over locked pages of the sender; a child of the request.
 ///
 /// # Invariants
 ///
-/// `mdl` describes locked pages until the object is destroyed, before which the request's packet
-/// is not completed: the memory counts among the packet's references.
+/// `mdl` describes locked pages until the object is destroyed. The IRP is not completed before, because
+/// the object counts among the IRP's references.
 #[repr(C)]
 struct LockedMemory {
     memory: PreallocatedMemory,
@@ -38,11 +41,12 @@ struct LockedMemory {
     read_only: bool,
 }
 
-// SAFETY: `repr(C)`; its first field begins with the object. Made in `lock` alone.
+// SAFETY: `repr(C)`, and begins with a `PreallocatedMemory`, which begins with the object. Only `lock`
+// creates objects of this kind.
 unsafe impl FrameworkObject for LockedMemory {
     const TYPE: u16 = REQUEST_MEMORY;
-    const KIND: &'static Kind = &Kind {
-        answers: |_, _, wanted| {
+    const KIND: &'static ObjectKind = &ObjectKind {
+        is_also: |_, _, wanted| {
             wanted == type_code::PREALLOCATED_MEMORY || wanted == REQUEST_MEMORY
         },
         memory: |_, _| Some(&METHODS),
@@ -51,7 +55,7 @@ unsafe impl FrameworkObject for LockedMemory {
     };
 }
 
-/// As of any memory, but for the copies into it (MEM-39).
+/// The methods of plain memory objects, but copies into pages locked for reading are rejected (MEM-39).
 static METHODS: MemoryMethods = MemoryMethods {
     buffer: |object, offset| {
         plain(object).map_or(null_mut(), |plain| (plain.buffer)(object, offset))
@@ -65,26 +69,28 @@ fn plain(object: &Object) -> Option<&'static MemoryMethods> {
 }
 
 fn locked_memory_of(object: &Object) -> &LockedMemory {
-    // SAFETY: Called for objects of this kind alone.
+    // SAFETY: Only the kind of `LockedMemory` has the functions that call this.
     unsafe { object.downcast() }
 }
 
 impl LockedMemory {
     fn unlock(&self) {
         let mdl = self.mdl.replace(null_mut());
-        // SAFETY: Locked in `lock_pages`, by the invariant.
+        // SAFETY: `lock_pages` locked the pages; this object, which alone used them, is destroyed.
         unsafe { release_pages(mdl) };
         self.request.count_irp_reference(Count::Down);
     }
 }
 
+/// Unlocks the pages and frees their MDL.
+///
 /// # Safety
 ///
-/// `mdl` came from [`lock_pages`] and nobody uses the pages through it any more.
+/// `mdl` must describe locked pages, and neither be used afterwards nor its mapping.
 unsafe fn release_pages(mdl: PMDL) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The pages are locked, as the caller guarantees.
     unsafe { MmUnlockPages(mdl) };
-    // SAFETY: As above.
+    // SAFETY: The MDL came from IoAllocateMdl, and its pages are unlocked.
     unsafe { IoFreeMdl(mdl) };
 }
 
@@ -92,7 +98,7 @@ unsafe fn release_pages(mdl: PMDL) {
 ///
 /// # Safety
 ///
-/// The range is the sender's, or refused by the kernel's probe.
+/// The range must be memory of the sender's process, or one that the kernel's probe rejects.
 unsafe fn lock_pages(
     request: &Request,
     address: PVOID,
@@ -103,37 +109,38 @@ unsafe fn lock_pages(
         request.break_point(c"WdfRequestProbeAndLockUserBuffer: the request is completed");
         return Err(STATUS_INVALID_DEVICE_REQUEST);
     };
-    // SAFETY: An MDL only describes the range.
+    // SAFETY: An MDL describes any range; the range is not touched here.
     let mdl = unsafe { IoAllocateMdl(address, length, 0, 0, null_mut()) };
     if mdl.is_null() {
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
-    // The real framework catches the exception of the probe. This one cannot, and looks first.
+    // The framework on Windows handles the exception of the probe. Rust cannot, so the model checks the
+    // range first.
     let last = address.addr().saturating_add(length as usize);
     if irp.is_from_user_mode()
         && (address.addr() < LOWEST_USER_ADDRESS || last > HIGHEST_USER_ADDRESS)
     {
-        // SAFETY: Nothing is locked.
+        // SAFETY: Allocated above, and no pages are locked yet.
         unsafe { IoFreeMdl(mdl) };
         return Err(STATUS_ACCESS_VIOLATION);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: The range lies in the sender's memory, as the caller guarantees and as checked above.
     unsafe { MmProbeAndLockPages(mdl, irp.requestor_mode(), operation) };
-    // SAFETY: Just locked.
+    // SAFETY: The probe locked the pages.
     let mapped = unsafe { map(mdl) };
     if mapped.is_null() {
-        // SAFETY: Just locked.
+        // SAFETY: The probe locked the pages, and nothing uses them yet.
         unsafe { release_pages(mdl) };
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
     Ok((mdl, mapped))
 }
 
-/// The checks of REQ-21 from the IRQL on.
+/// Locks user memory and creates the memory object over it, with the checks in their order (REQ-21).
 ///
 /// # Safety
 ///
-/// As for [`lock_pages`].
+/// The range must be memory of the sender's process, or one that the kernel's probe rejects.
 unsafe fn lock(
     request: Live<Request>,
     call: &CStr,
@@ -144,13 +151,14 @@ unsafe fn lock(
     let globals = request.globals();
     verifier::check_irql(globals, call, PASSIVE_LEVEL)?;
     if globals.verifies_since(9) && !request.is_driver_owned() {
-        request.break_point(c"WdfRequestProbeAndLockUserBuffer: the request is not owned");
+        request
+            .break_point(c"WdfRequestProbeAndLockUserBuffer: the driver does not own the request");
         return Err(STATUS_INVALID_DEVICE_REQUEST);
     }
     if length == 0 {
         return Err(STATUS_INVALID_USER_BUFFER);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: The range is as `lock_pages` asks, as the caller guarantees.
     let (mdl, mapped) = unsafe { lock_pages(&request, address, length as ULONG, operation) }?;
     let build = |object| LockedMemory {
         memory: PreallocatedMemory::new(Memory::new(object, mapped, length)),
@@ -158,61 +166,52 @@ unsafe fn lock(
         mdl: Cell::new(mdl),
         read_only: operation == _LOCK_OPERATION::IoReadAccess,
     };
-    // SAFETY: There are no attributes.
-    let created = unsafe { object::create::<LockedMemory>(globals, None, build) };
-    let Ok(created) = created else {
-        // SAFETY: Just locked, and no object has it.
+    let Ok(created) = object::create(globals, Attributes::NONE, build) else {
+        // SAFETY: `lock_pages` locked the pages, and no object uses them.
         unsafe { release_pages(mdl) };
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     };
     request.count_irp_reference(Count::Up);
     let parent = NewParent::Object(request.object());
-    // SAFETY: Just created.
-    let handle = unsafe { object::commit_or_delete(created, None, parent) }?;
-    Ok(handle.cast())
+    Ok(created.commit(Attributes::NONE, parent)?.handle().cast())
 }
 
-/// What both calls begin with.
+/// What both calls begin with: the request, and the variable for the memory object's handle.
 ///
 /// # Safety
 ///
-/// As for the calls: bound globals, a handle, `memory` valid or NULL.
-unsafe fn begin(
+/// `globals` must be those that WdfVersionBind gave the caller, `request` NULL or the handle of a
+/// request that stays alive while the call uses it, `memory` NULL or writable.
+unsafe fn begin<'a>(
     globals: PWDF_DRIVER_GLOBALS,
     call: &CStr,
     request: WDFREQUEST,
     buffer: PVOID,
     memory: *mut WDFMEMORY,
-) -> Live<Request> {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    let request = unsafe { handle::typed::<Request>(globals, call, request.cast()) };
-    verifier::require(globals, call, buffer);
-    verifier::require(globals, call, memory);
-    // SAFETY: As above.
-    unsafe { request.live() }
+) -> (Live<Request>, &'a mut MaybeUninit<WDFMEMORY>) {
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
+    let owner = unsafe { Globals::from_public(globals) };
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
+    let request = unsafe { super::api::resolve(globals, call, request) };
+    verifier::require(owner, call, buffer);
+    // SAFETY: `memory` is NULL or writable, as the caller guarantees.
+    (request, unsafe {
+        verifier::required_out(owner, call, memory)
+    })
 }
 
-/// # Safety
-///
-/// `memory` is valid.
-unsafe fn give(memory: *mut WDFMEMORY, locked: Result<WDFMEMORY, NTSTATUS>) -> NTSTATUS {
-    match locked {
-        Ok(handle) => {
-            let memory = NonNull::new(memory);
-            // SAFETY: By the contract of this function.
-            memory.inspect(|memory| unsafe { memory.write(handle) });
-            kmdf_sys::STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+fn give(memory: &mut MaybeUninit<WDFMEMORY>, locked: Result<WDFMEMORY, NTSTATUS>) -> NTSTATUS {
+    kernel::to_status(locked.map(|handle| {
+        memory.write(handle);
+    }))
 }
 
+/// WdfRequestProbeAndLockUserBufferForRead: locks a user buffer that the driver reads (REQ-21).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestProbeAndLockUserBufferForRead: bound globals, a handle,
-/// pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object. `memory` must be NULL or writable. `buffer` must be NULL or have `length` bytes.
 pub(crate) unsafe extern "C" fn wdf_request_probe_and_lock_user_buffer_for_read(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
@@ -221,20 +220,20 @@ pub(crate) unsafe extern "C" fn wdf_request_probe_and_lock_user_buffer_for_read(
     memory: *mut WDFMEMORY,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfRequestProbeAndLockUserBufferForRead";
-    // SAFETY: By the contract of this function.
-    let request = unsafe { begin(globals, CALL, request, buffer, memory) };
-    // SAFETY: As above.
-    unsafe { memory.write(null_mut()) };
-    // SAFETY: As above.
+    // SAFETY: `globals`, `request` and `memory` are what `begin` asks for too.
+    let (request, memory) = unsafe { begin(globals, CALL, request, buffer, memory) };
+    memory.write(null_mut());
+    // SAFETY: The driver passes a buffer of the sender, or one that the probe rejects.
     let locked = unsafe { lock(request, CALL, buffer, length, _LOCK_OPERATION::IoReadAccess) };
-    // SAFETY: As above.
-    unsafe { give(memory, locked) }
+    give(memory, locked)
 }
 
+/// WdfRequestProbeAndLockUserBufferForWrite: locks a user buffer that the driver writes (REQ-21).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestProbeAndLockUserBufferForWrite: bound globals, a handle,
-/// pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object. `memory` must be NULL or writable. `buffer` must be NULL or have `length` bytes.
 pub(crate) unsafe extern "C" fn wdf_request_probe_and_lock_user_buffer_for_write(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
@@ -243,9 +242,9 @@ pub(crate) unsafe extern "C" fn wdf_request_probe_and_lock_user_buffer_for_write
     memory: *mut WDFMEMORY,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfRequestProbeAndLockUserBufferForWrite";
-    // SAFETY: By the contract of this function.
-    let request = unsafe { begin(globals, CALL, request, buffer, memory) };
-    // SAFETY: As above.
+    // SAFETY: `globals`, `request` and `memory` are what `begin` asks for too.
+    let (request, memory) = unsafe { begin(globals, CALL, request, buffer, memory) };
+    // SAFETY: The driver passes a buffer of the sender, or one that the probe rejects.
     let locked = unsafe {
         lock(
             request,
@@ -255,6 +254,5 @@ pub(crate) unsafe extern "C" fn wdf_request_probe_and_lock_user_buffer_for_write
             _LOCK_OPERATION::IoModifyAccess,
         )
     };
-    // SAFETY: As above.
-    unsafe { give(memory, locked) }
+    give(memory, locked)
 }

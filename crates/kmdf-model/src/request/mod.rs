@@ -30,31 +30,31 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use kmdf_sys::{IRP, PDRIVER_CANCEL, PFILE_OBJECT, PIRP, PMDL, ULONG, ULONG_PTR, WDFREQUEST};
 
-/// What has been said about a request; each a bit of `flags`.
+/// The bits of [`Request::flags`].
 mod flag {
-    /// The driver holds it: from presentation or retrieval to completion, forward or requeue.
+    /// The driver owns the request: from delivery or retrieval to completion, forward or requeue.
     pub(super) const DRIVER_OWNED: u32 = 1 << 0;
-    /// It was presented at least once (REQ-3, REQ-54).
-    pub(super) const PRESENTED: u32 = 1 << 1;
-    /// The driver marked it cancelable and did not take that back.
+    /// The request was delivered to the driver at least once (REQ-3, REQ-54).
+    pub(super) const DELIVERED: u32 = 1 << 1;
+    /// The driver marked the request cancelable and has not unmarked it.
     pub(super) const MARKED: u32 = 1 << 2;
-    /// It is in its queue's list of cancelable requests.
+    /// The request is in its queue's list of cancelable requests.
     pub(super) const CANCELABLE: u32 = 1 << 3;
-    /// It was cancelled by its sender or, while it was marked cancelable, by a purge (REQ-53).
+    /// The sender or, while the request was marked cancelable, a purge has cancelled it (REQ-53).
     pub(super) const CANCELED: u32 = 1 << 4;
-    /// The cancellation callback has been entered.
+    /// EvtRequestCancel was entered for the request.
     pub(super) const CANCEL_PATH: u32 = 1 << 5;
-    /// Its queue counts it among those that the driver owns.
+    /// The queue counts the request among those that the driver owns.
     pub(super) const OUTSTANDING: u32 = 1 << 6;
-    /// EvtIoStop was called for it.
+    /// EvtIoStop was called for the request.
     pub(super) const STOP_NOTED: u32 = 1 << 7;
-    /// The driver acknowledged the stop.
+    /// The driver has called WdfRequestStopAcknowledge.
     pub(super) const STOP_ACKNOWLEDGED: u32 = 1 << 8;
-    /// EvtIoStop is running for it.
+    /// EvtIoStop is running for the request.
     pub(super) const IN_STOP_CALLBACK: u32 = 1 << 9;
-    /// EvtIoInCallerContext is running for it.
+    /// EvtIoInCallerContext is running for the request.
     pub(super) const CALLER_CONTEXT: u32 = 1 << 10;
-    /// Completion has begun.
+    /// Completion of the request has begun.
     pub(super) const COMPLETED: u32 = 1 << 11;
 }
 
@@ -64,18 +64,18 @@ struct Embedded {
     offset: u16,
 }
 
-/// Which of the two buffers.
+/// One of the two buffers of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Input,
     Output,
 }
 
-/// One request.
+/// A WDFREQUEST.
 ///
 /// # Invariants
 ///
-/// - `irp` is the packet, valid, until completion sets it to NULL.
+/// - `irp` is the valid IRP of the request until completion sets it to NULL.
 /// - `links` belong to the lists of the queue in `queue`, under its lock.
 /// - `device` outlives the request, which keeps the device's removal waiting.
 #[repr(C)]
@@ -89,22 +89,24 @@ pub(crate) struct Request {
     cancel: Cell<Option<unsafe extern "C" fn(WDFREQUEST)>>,
     /// References to the embedded memories and to locked user memory (REQ-41).
     irp_references: AtomicI32,
-    /// The memory of the input of device controls and of reads and writes.
+    /// The memory object of the input of device controls, and of the buffer of reads and writes.
     system_memory: Embedded,
-    /// The memory of the output of device controls.
+    /// The memory object of the output of device controls.
     output_memory: Embedded,
-    /// Made for a buffered request (REQ-18), freed with the request.
+    /// The MDL that the framework built for a buffered request, freed with the request (REQ-18).
     own_mdl: Cell<PMDL>,
-    /// Of a create: the file object that it makes.
+    /// The file object that this create request creates.
     created_file: Cell<Option<Live<FileObject>>>,
 }
 
 impl Request {
+    /// The request as a pointer that a queue or list keeps.
+    ///
     /// # Safety
     ///
-    /// The request is not used through the result once it is complete, unless a reference is held.
+    /// The result must not be used once the request is completed, unless the user owns a reference.
     pub(crate) unsafe fn live(&self) -> Live<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: Alive until completion or the user's own reference is dropped.
         unsafe { Live::of(self) }
     }
 
@@ -112,15 +114,15 @@ impl Request {
     ///
     /// # Safety
     ///
-    /// `irp` is the valid packet of a request that is in a list of its queue.
+    /// `irp` must be the valid IRP of a request that is in a list of its queue.
     pub(crate) unsafe fn of_irp(irp: PIRP) -> Live<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: A valid IRP has an address.
         let irp = unsafe { NonNull::new_unchecked(irp) };
-        // SAFETY: As above.
+        // SAFETY: At this driver, as its request is in a queue.
         let word = unsafe { Irp::new(irp) }.get_driver_word();
-        // SAFETY: Written at birth, with the address of the request.
+        // SAFETY: `Request::create` wrote the address of the request.
         let request = unsafe { NonNull::new_unchecked(word.cast()) };
-        // SAFETY: Requests in a list are alive.
+        // SAFETY: Requests in a list of a queue are alive.
         unsafe { Live::new(request) }
     }
 
@@ -136,21 +138,21 @@ impl Request {
         verifier::break_point(self.globals(), message);
     }
 
-    /// The packet, until completion detaches it.
+    /// The IRP, until completion detaches it.
     pub(crate) fn irp(&self) -> Option<Irp> {
         let irp = NonNull::new(self.irp.load(Ordering::Acquire))?;
-        // SAFETY: By the invariant.
+        // SAFETY: Not NULL, so the valid IRP of the request, by the invariant.
         Some(unsafe { Irp::new(irp) })
     }
 
-    /// Takes the packet away from the request (REQ-37 step 8).
+    /// Detaches the IRP from the request (REQ-37 step 8).
     fn detach_irp(&self) {
         self.irp.store(null_mut(), Ordering::Release);
     }
 
     pub(crate) fn queue(&self) -> Option<Live<Queue>> {
         let queue = NonNull::new(self.queue.load(Ordering::Acquire))?;
-        // SAFETY: A queue waits for its requests before it goes (QUE-60).
+        // SAFETY: A queue waits for its requests before it is disposed of (QUE-60).
         Some(unsafe { Live::new(queue) })
     }
 
@@ -167,7 +169,7 @@ impl Request {
         self.irp().map_or(0, |irp| irp.transfer().control_code)
     }
 
-    /// The length of what the sender gives or wants.
+    /// The length of the sender's buffer.
     pub(crate) fn length(&self, direction: Direction) -> usize {
         self.irp().map_or(0, |irp| {
             let transfer = irp.transfer();
@@ -188,7 +190,7 @@ impl Request {
         self.irp().is_some_and(Irp::is_cancelled)
     }
 
-    /// Sets the packet's cancel routine; whether there was one.
+    /// Sets the IRP's cancel routine; true if there was one before.
     pub(crate) fn set_cancel_routine(&self, routine: PDRIVER_CANCEL) -> bool {
         self.irp()
             .is_some_and(|irp| irp.swap_cancel_routine(routine))
@@ -210,7 +212,7 @@ impl Request {
     }
 }
 
-/// The flags, each with the words for it.
+/// Reading and changing the flags.
 impl Request {
     fn has(&self, flag: u32) -> bool {
         self.flags.load(Ordering::Acquire) & flag != 0
@@ -232,13 +234,13 @@ impl Request {
         self.put(flag::DRIVER_OWNED, owned);
     }
 
-    /// The driver is about to get the request.
+    /// Marks the request as the driver's, just before a callback or call delivers it.
     pub(crate) fn hand_to_driver(&self) {
-        self.put(flag::DRIVER_OWNED | flag::PRESENTED, true);
+        self.put(flag::DRIVER_OWNED | flag::DELIVERED, true);
     }
 
-    pub(crate) fn was_presented(&self) -> bool {
-        self.has(flag::PRESENTED)
+    pub(crate) fn was_delivered(&self) -> bool {
+        self.has(flag::DELIVERED)
     }
 
     pub(crate) fn is_marked_cancelable(&self) -> bool {
@@ -286,7 +288,7 @@ impl Request {
         self.put(flag::OUTSTANDING, outstanding);
     }
 
-    /// Notes that the driver is told of a stop; `false` if it was, or need not be (QUE-57).
+    /// Notes that EvtIoStop is called for the request; `false` if it was, or must not be (QUE-57).
     pub(crate) fn note_stop(&self) -> bool {
         !self.has(flag::STOP_NOTED | flag::CANCELED) && {
             self.put(flag::STOP_NOTED, true);

@@ -1,21 +1,18 @@
-//! The bare user addresses of METHOD_NEITHER, in the caller's context (REQ-19, REQ-20).
+//! The user addresses of METHOD_NEITHER, in the context of the sender's process (REQ-19, REQ-20).
 
+use super::buffers::{begin, give_buffer};
 use super::{Direction, Request};
 use crate::device::IoType;
-use crate::driver::globals::Globals;
-use crate::object::handle;
 use crate::request::irp::Irp;
 use crate::support::verifier;
 use core::ffi::CStr;
-use core::ptr::null_mut;
 use kmdf_sys::{
     IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE, METHOD_NEITHER, NTSTATUS, PASSIVE_LEVEL,
-    PVOID, PWDF_DRIVER_GLOBALS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_SUCCESS, WDFREQUEST,
+    PVOID, PWDF_DRIVER_GLOBALS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, WDFREQUEST,
 };
 
 impl Request {
-    /// The checks of REQ-19 from the IRQL on.
+    /// The address and length of a user buffer, with the checks in their order (REQ-19).
     fn unsafe_user_buffer(
         &self,
         irp: Irp,
@@ -25,7 +22,9 @@ impl Request {
     ) -> Result<(PVOID, usize), NTSTATUS> {
         verifier::check_irql(self.globals(), call, PASSIVE_LEVEL)?;
         if self.globals().verifier_on() && !self.is_in_caller_context() {
-            self.break_point(c"a user buffer was asked for outside EvtIoInCallerContext");
+            self.break_point(
+                c"WdfRequestRetrieveUnsafeUserBuffer: call it in EvtIoInCallerContext",
+            );
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
         let neither_device = self.device.io_type() == IoType::Neither;
@@ -33,13 +32,13 @@ impl Request {
             (IRP_MJ_READ, Direction::Output) if neither_device => irp.user_buffer(),
             (IRP_MJ_WRITE, Direction::Input) if neither_device => irp.user_buffer(),
             (IRP_MJ_DEVICE_CONTROL, Direction::Input) if irp.method() == METHOD_NEITHER => {
-                irp.transfer().type3_input.0
+                irp.type3_input_buffer()
             }
             (IRP_MJ_DEVICE_CONTROL, Direction::Output) if irp.method() == METHOD_NEITHER => {
                 irp.user_buffer()
             }
             (IRP_MJ_DEVICE_CONTROL, Direction::Input) => {
-                self.break_point(c"a user buffer was asked for that the I/O manager has copied");
+                self.break_point(c"WdfRequestRetrieveUnsafeUserInputBuffer: the transfer method is not METHOD_NEITHER; use WdfRequestRetrieveInputBuffer");
                 return Err(STATUS_INVALID_DEVICE_REQUEST);
             }
             _ => return Err(STATUS_INVALID_DEVICE_REQUEST),
@@ -52,9 +51,12 @@ impl Request {
     }
 }
 
+/// Retrieves one of the user buffers.
+///
 /// # Safety
 ///
-/// As for the calls: bound globals, a handle, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, `request` NULL or the handle of a live
+/// object, `buffer` and `length` each NULL or writable.
 unsafe fn retrieve(
     globals: PWDF_DRIVER_GLOBALS,
     call: &'static CStr,
@@ -63,30 +65,20 @@ unsafe fn retrieve(
     required: usize,
     (buffer, length): (*mut PVOID, *mut usize),
 ) -> NTSTATUS {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    let request = unsafe { handle::typed::<Request>(globals, call, request.cast()) };
-    verifier::require(globals, call, buffer);
-    let irp = request.attached(c"WdfRequestRetrieveUnsafeUserBuffer: the request is completed");
+    let stale = c"WdfRequestRetrieveUnsafeUserBuffer: the request is completed";
+    // SAFETY: `globals`, `request` and `buffer` are what `begin` asks for too.
+    let (request, irp, buffer) = unsafe { begin(globals, call, stale, request, buffer) };
     let result = request.unsafe_user_buffer(irp, direction, required, call);
-    let (status, address, size) = match result {
-        Ok((address, size)) => (STATUS_SUCCESS, address, size),
-        Err(status) => (status, null_mut(), 0),
-    };
-    // SAFETY: As above.
-    unsafe { buffer.write(address) };
-    if !length.is_null() {
-        // SAFETY: As above.
-        unsafe { length.write(size) };
-    }
-    status
+    // SAFETY: `length` is NULL or writable, as the caller guarantees.
+    unsafe { give_buffer(result, required, buffer, length) }
 }
 
+/// WdfRequestRetrieveUnsafeUserInputBuffer: the user address of the input buffer (REQ-19).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestRetrieveUnsafeUserInputBuffer: bound globals, a handle,
-/// pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object. `buffer` and `length` must each be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_request_retrieve_unsafe_user_input_buffer(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
@@ -96,14 +88,16 @@ pub(crate) unsafe extern "C" fn wdf_request_retrieve_unsafe_user_input_buffer(
 ) -> NTSTATUS {
     let call = c"WdfRequestRetrieveUnsafeUserInputBuffer";
     let out = (buffer, length);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals`, `request` and `out` are what `retrieve` asks for too.
     unsafe { retrieve(globals, call, request, Direction::Input, required, out) }
 }
 
+/// WdfRequestRetrieveUnsafeUserOutputBuffer: the user address of the output buffer (REQ-19).
+///
 /// # Safety
 ///
-/// As for the function table's WdfRequestRetrieveUnsafeUserOutputBuffer: bound globals, a handle,
-/// pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller, and `request` NULL or the handle of
+/// a live object. `buffer` and `length` must each be NULL or writable.
 pub(crate) unsafe extern "C" fn wdf_request_retrieve_unsafe_user_output_buffer(
     globals: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,
@@ -113,6 +107,6 @@ pub(crate) unsafe extern "C" fn wdf_request_retrieve_unsafe_user_output_buffer(
 ) -> NTSTATUS {
     let call = c"WdfRequestRetrieveUnsafeUserOutputBuffer";
     let out = (buffer, length);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals`, `request` and `out` are what `retrieve` asks for too.
     unsafe { retrieve(globals, call, request, Direction::Output, required, out) }
 }

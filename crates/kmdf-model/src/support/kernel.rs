@@ -4,28 +4,28 @@ use core::ffi::CStr;
 use kmdf_sys::ntddk::{DbgPrint, KeGetCurrentIrql, MmGetSystemRoutineAddress};
 use kmdf_sys::{KIRQL, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_SUCCESS, UNICODE_STRING};
 
-/// Bytes of a page.
+/// The size of a page in bytes.
 pub(crate) const PAGE_SIZE: usize = 1 << kmdf_sys::PAGE_SHIFT;
 
 pub(crate) fn current_irql() -> KIRQL {
-    // SAFETY: No preconditions.
+    // SAFETY: KeGetCurrentIrql can be called anywhere.
     unsafe { KeGetCurrentIrql() }
 }
 
-/// APC_LEVEL counts as above (OBJ-58).
+/// Whether the IRQL is PASSIVE_LEVEL; APC_LEVEL counts as above it (OBJ-58).
 pub(crate) fn at_passive_level() -> bool {
     u32::from(current_irql()) == PASSIVE_LEVEL
 }
 
-/// Prints one line on the kernel's debug output.
+/// Prints a line to the kernel's debug output.
 pub(crate) fn print(message: &CStr) {
-    // SAFETY: The format takes one string, and one is given.
+    // SAFETY: The format takes one string, which is NUL-terminated.
     unsafe { DbgPrint(c"wdf: %s\n".as_ptr(), message.as_ptr()) };
 }
 
-/// Prints one line that says which call it is about.
+/// Prints a line that begins with the name of a call.
 pub(crate) fn print_about(call: &CStr, message: &CStr) {
-    // SAFETY: The format takes two strings, and two are given.
+    // SAFETY: The format takes two strings, both NUL-terminated.
     unsafe { DbgPrint(c"wdf: %s: %s\n".as_ptr(), call.as_ptr(), message.as_ptr()) };
 }
 
@@ -37,14 +37,14 @@ pub(crate) fn to_status(outcome: Result<(), NTSTATUS>) -> NTSTATUS {
     }
 }
 
-/// A short string in UTF-16, for the kernel.
+/// A short UTF-16 string to pass to the kernel.
 pub(crate) struct WideString {
     characters: [u16; 32],
     length: usize,
 }
 
 impl WideString {
-    /// Of an ASCII string; what does not fit is cut.
+    /// Converts an ASCII string, and cuts it after 32 characters.
     pub(crate) fn new(text: &str) -> Self {
         let mut characters = [0; 32];
         let mut length = 0;
@@ -55,7 +55,7 @@ impl WideString {
         Self { characters, length }
     }
 
-    /// The string as the kernel wants it, for as long as `self` stays.
+    /// The string as the kernel takes it, valid until `self` is moved or dropped.
     pub(crate) fn as_unicode(&mut self) -> UNICODE_STRING {
         let length = (self.length * size_of::<u16>()) as u16;
         UNICODE_STRING {
@@ -66,11 +66,11 @@ impl WideString {
     }
 }
 
-/// The address of an export that not every kernel has, or NULL. Only for names that are no stubs
-/// under Wine.
+/// The address of an export, NULL if this kernel does not have it. Wine also returns addresses for
+/// stubs, so a name that is a stub there must not be asked for.
 pub(crate) fn routine(name: &str) -> PVOID {
     let mut name = WideString::new(name);
     let mut name = name.as_unicode();
-    // SAFETY: A valid string.
+    // SAFETY: `name` leads to a string that lives for the call.
     unsafe { MmGetSystemRoutineAddress(&raw mut name) }
 }

@@ -1,9 +1,9 @@
-//! WDFSPINLOCK and WDFWAITLOCK.
+//! The lock objects WDFSPINLOCK and WDFWAITLOCK.
 
 use crate::driver::globals::Globals;
 use crate::object::attributes::{self, Rules};
 use crate::object::handle;
-use crate::object::{self, FrameworkObject, Kind, NewParent, Object, type_code};
+use crate::object::{self, FrameworkObject, NewParent, Object, ObjectKind, type_code};
 use crate::support::kernel;
 use crate::support::sync::current_thread;
 use crate::support::verifier;
@@ -21,9 +21,11 @@ use kmdf_sys::{
     STATUS_TIMEOUT, WDFOBJECT, WDFSPINLOCK, WDFWAITLOCK,
 };
 
+/// A WDFSPINLOCK.
+///
 /// # Invariants
 ///
-/// `irql` is written and read only by the holder of `lock`.
+/// `irql` is written and read only by the owner of `lock`.
 #[repr(C)]
 struct SpinLock {
     object: Object,
@@ -33,30 +35,33 @@ struct SpinLock {
 
 // SAFETY: `#[repr(C)]` with the object first.
 unsafe impl FrameworkObject for SpinLock {
-    const KIND: &'static Kind = &Kind::new(c"WDFSPINLOCK", type_code::SPIN_LOCK);
+    const KIND: &'static ObjectKind = &ObjectKind::new(c"WDFSPINLOCK", type_code::SPIN_LOCK);
 }
 
+/// A WDFWAITLOCK.
+///
 /// # Invariants
 ///
-/// `free` is an initialised synchronization event, signalled while nobody holds the lock.
+/// `free` is an initialised synchronization event, signalled while the lock has no owner.
 #[repr(C)]
 struct WaitLock {
     object: Object,
     free: UnsafeCell<KEVENT>,
-    /// The thread that holds it, 0 if none.
+    /// The thread that owns the lock, else 0.
     owner: AtomicU64,
 }
 
 // SAFETY: `#[repr(C)]` with the object first.
 unsafe impl FrameworkObject for WaitLock {
-    const KIND: &'static Kind = &Kind::new(c"WDFWAITLOCK", type_code::WAIT_LOCK);
+    const KIND: &'static ObjectKind = &ObjectKind::new(c"WDFWAITLOCK", type_code::WAIT_LOCK);
 }
 
 /// Creates a lock object of either type.
 ///
 /// # Safety
 ///
-/// `attributes` and `lock` are as the create calls of locks want them.
+/// `globals` must be those that WdfVersionBind gave the caller, `attributes` NULL or as
+/// [`attributes::validate`] asks, `lock` NULL or writable.
 unsafe fn create<T: FrameworkObject>(
     globals: PWDF_DRIVER_GLOBALS,
     call: &CStr,
@@ -65,30 +70,30 @@ unsafe fn create<T: FrameworkObject>(
     build: impl FnOnce(Object) -> T,
     initialize: impl FnOnce(&T),
 ) -> Result<(), NTSTATUS> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let own = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: The attributes are NULL or readable and their parent is live.
     let globals = unsafe { attributes::globals_of_parent(own, attributes) }.unwrap_or(own);
-    verifier::require(globals, call, lock);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `lock` is NULL or writable, as the caller guarantees.
+    let lock = unsafe { verifier::required_out(globals, call, lock) };
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
     let attributes = unsafe { attributes::validate(attributes, Rules::PLAIN) }?;
-    // OBJ-77: refused attributes leave what is there.
-    // SAFETY: Not NULL, so valid.
-    unsafe { lock.write(null_mut()) };
-    // SAFETY: Validated above.
-    let created = unsafe { object::create(globals, attributes, build) }?;
-    // SAFETY: Just created.
-    initialize(unsafe { created.as_ref() });
-    // SAFETY: Just created.
-    let handle = unsafe { object::commit_or_delete(created, attributes, NewParent::Default) }?;
-    // SAFETY: Not NULL, so valid.
-    unsafe { lock.write(handle) };
+    // Invalid attributes leave the variable unchanged, so it is cleared only here (OBJ-77).
+    lock.write(null_mut());
+    let created = object::create(globals, attributes, build)?;
+    initialize(&created);
+    let created = created.commit(attributes, NewParent::Default)?;
+    lock.write(created.handle());
     Ok(())
 }
 
+/// WdfSpinLockCreate: creates a spin lock object.
+///
 /// # Safety
 ///
-/// As for WdfSpinLockCreate, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller. `lock` must be NULL or writable.
+/// `attributes` must be NULL or attributes that stay unchanged for the call, with readable type
+/// information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_spin_lock_create(
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -100,49 +105,59 @@ pub(crate) unsafe extern "C" fn wdf_spin_lock_create(
         irql: Cell::new(0),
     };
     let (call, lock) = (c"WdfSpinLockCreate", lock.cast());
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals`, `attributes` and `lock` are what `create` asks for too.
     kernel::to_status(unsafe { create(globals, call, attributes, lock, build, |_| ()) })
 }
 
+/// WdfSpinLockAcquire: acquires the lock and raises to DISPATCH_LEVEL.
+///
 /// # Safety
 ///
-/// As for WdfSpinLockAcquire, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `lock` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_spin_lock_acquire(
     globals: PWDF_DRIVER_GLOBALS,
     lock: WDFSPINLOCK,
 ) {
     const CALL: &CStr = c"WdfSpinLockAcquire";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
     let this: &SpinLock = unsafe { handle::typed(globals, CALL, lock.cast()) };
     if verifier::check_irql(globals, CALL, DISPATCH_LEVEL).is_err() {
         return;
     }
-    // SAFETY: The lock is part of a live object, which is nonpaged.
+    // SAFETY: The spin lock is part of a live object, which is nonpaged.
     let irql = unsafe { KeAcquireSpinLockRaiseToDpc(this.lock.get()) };
     this.irql.set(irql);
 }
 
+/// WdfSpinLockRelease: releases the lock and lowers to the IRQL of the acquisition.
+///
 /// # Safety
 ///
-/// As for WdfSpinLockRelease, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `lock` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_spin_lock_release(
     globals: PWDF_DRIVER_GLOBALS,
     lock: WDFSPINLOCK,
 ) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
     let this: &SpinLock = unsafe { handle::typed(globals, c"WdfSpinLockRelease", lock.cast()) };
     let irql = this.irql.get();
-    // SAFETY: The driver holds it, since the level was noted; else the kernel stops the run.
+    // SAFETY: The driver owns the lock, or the kernel stops the run; `irql` is that of the acquisition.
     unsafe { KeReleaseSpinLock(this.lock.get(), irql) };
 }
 
+/// WdfWaitLockCreate: creates a wait lock object.
+///
 /// # Safety
 ///
-/// As for WdfWaitLockCreate, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller. `lock` must be NULL or writable.
+/// `attributes` must be NULL or attributes that stay unchanged for the call, with readable type
+/// information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_wait_lock_create(
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -154,30 +169,31 @@ pub(crate) unsafe extern "C" fn wdf_wait_lock_create(
         owner: AtomicU64::new(0),
     };
     let initialize = |lock: &WaitLock| {
-        // SAFETY: The event stays where it is and nobody waits on it yet.
+        // SAFETY: The event is part of the object, which does not move, and nothing waits on it yet.
         unsafe { KeInitializeEvent(lock.free.get(), _EVENT_TYPE::SynchronizationEvent, 1) };
     };
     let (call, lock) = (c"WdfWaitLockCreate", lock.cast());
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals`, `attributes` and `lock` are what `create` asks for too.
     kernel::to_status(unsafe { create(globals, call, attributes, lock, build, initialize) })
 }
 
-/// Waits inside a critical region, which the holder stays in.
+/// WdfWaitLockAcquire: waits for the lock inside a critical region, which the owner stays in.
 ///
 /// # Safety
 ///
-/// As for WdfWaitLockAcquire, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `lock` NULL or the handle of a
+/// live object. `timeout` must be NULL or readable.
 pub(crate) unsafe extern "C" fn wdf_wait_lock_acquire(
     globals: PWDF_DRIVER_GLOBALS,
     lock: WDFWAITLOCK,
     timeout: PLONGLONG,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfWaitLockAcquire";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
     let this: &WaitLock = unsafe { handle::typed(globals, CALL, lock.cast()) };
-    // SAFETY: The driver gives a valid pointer or NULL.
+    // SAFETY: `timeout` is NULL or readable, as the caller guarantees.
     let may_wait = unsafe { timeout.as_ref() }.is_none_or(|&timeout| timeout != 0);
     let limit = if may_wait {
         PASSIVE_LEVEL
@@ -190,17 +206,17 @@ pub(crate) unsafe extern "C" fn wdf_wait_lock_acquire(
     if may_wait && this.owner.load(Ordering::Relaxed) == current_thread() {
         verifier::break_point(
             globals,
-            c"WdfWaitLockAcquire by the thread that holds the lock",
+            c"WdfWaitLockAcquire by the thread that owns the lock: the wait never ends",
         );
     }
-    // SAFETY: Left on timeout here, otherwise when the lock is released.
+    // SAFETY: On a timeout the region is left below, else when the lock is released.
     unsafe { KeEnterCriticalRegion() };
     let (event, mode) = (this.free.get().cast(), _MODE::KernelMode as KPROCESSOR_MODE);
     let reason = _KWAIT_REASON::Executive;
-    // SAFETY: An initialised event, by the invariant; the timeout is valid or NULL.
+    // SAFETY: An initialised event, by the invariant; `timeout` is NULL or readable.
     let status = unsafe { KeWaitForSingleObject(event, reason, mode, 0, timeout.cast()) };
     if status == STATUS_TIMEOUT {
-        // SAFETY: Entered above.
+        // SAFETY: This thread entered the region above.
         unsafe { KeLeaveCriticalRegion() };
     } else {
         this.owner.store(current_thread(), Ordering::Relaxed);
@@ -208,17 +224,20 @@ pub(crate) unsafe extern "C" fn wdf_wait_lock_acquire(
     status
 }
 
+/// WdfWaitLockRelease: releases the lock and leaves the critical region.
+///
 /// # Safety
 ///
-/// As for WdfWaitLockRelease, with bound driver globals.
+/// `globals` must be those that WdfVersionBind gave the caller, and `lock` NULL or the handle of a
+/// live object.
 pub(crate) unsafe extern "C" fn wdf_wait_lock_release(
     globals: PWDF_DRIVER_GLOBALS,
     lock: WDFWAITLOCK,
 ) {
     const CALL: &CStr = c"WdfWaitLockRelease";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
+    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
     let this: &WaitLock = unsafe { handle::typed(globals, CALL, lock.cast()) };
     if verifier::check_irql(globals, CALL, DISPATCH_LEVEL).is_err() {
         return;
@@ -226,6 +245,6 @@ pub(crate) unsafe extern "C" fn wdf_wait_lock_release(
     this.owner.store(0, Ordering::Relaxed);
     // SAFETY: An initialised event, by the invariant.
     unsafe { KeSetEvent(this.free.get(), 0, 0) };
-    // SAFETY: Entered when the lock was acquired.
+    // SAFETY: The thread entered the region when it acquired the lock.
     unsafe { KeLeaveCriticalRegion() };
 }

@@ -1,4 +1,4 @@
-//! What every area uses: the framework's pool, its locks and work items, its verifier, its stops.
+//! Parts that every area uses: pool, locks, work items, the framework verifier, stops.
 
 pub(crate) mod kernel;
 pub(crate) mod locks;

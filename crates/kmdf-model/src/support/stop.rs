@@ -1,5 +1,5 @@
-//! Ways to end the run: the framework's bug checks, and the model's own stop for what Windows
-//! leaves undefined or the model does not have.
+//! Ways to end the run: the framework's bug checks, and the model's own stop for what is undefined on
+//! Windows or not modelled.
 
 use crate::driver::globals::Globals;
 use crate::support::kernel;
@@ -11,14 +11,14 @@ use kmdf_sys::{_WDF_BUGCHECK_CODES, ULONG, ULONG_PTR, WDF_BUGCHECK_CODES, WDF_VI
 /// string; Windows has no such code.
 pub const MODEL_STOP: ULONG = 0x4D4F_444C;
 
-/// Stops the machine.
+/// Stops the machine with a bug check.
 pub(crate) fn bug_check(code: ULONG, parameters: [ULONG_PTR; 4]) -> ! {
     let [first, second, third, fourth] = parameters;
-    // SAFETY: Callable at any IRQL; it does not return.
+    // SAFETY: KeBugCheckEx can be called at any IRQL and does not return.
     unsafe { KeBugCheckEx(code, first, second, third, fourth) }
 }
 
-/// WDF_VIOLATION with the globals as fourth parameter (OBJ-74).
+/// Stops with WDF_VIOLATION, whose fourth parameter is the driver globals (OBJ-74).
 pub(crate) fn violation(
     globals: &Globals,
     code: WDF_BUGCHECK_CODES,
@@ -29,14 +29,14 @@ pub(crate) fn violation(
     bug_check(WDF_VIOLATION, [code as ULONG_PTR, second, third, globals])
 }
 
-/// Stops a run in which the driver did what Windows does not check and does not survive.
+/// Stops a run in which the driver did something that is undefined on Windows and not checked there.
 pub(crate) fn undefined(message: &CStr) -> ! {
     kernel::print(message);
     bug_check(MODEL_STOP, [message.as_ptr() as ULONG_PTR, 0, 0, 0])
 }
 
-/// Stops a run in which the framework calls itself without end: on Windows the stack overflows, and the
-/// processor has nowhere to put the page fault.
+/// Stops a run in which the framework recurses without end. On Windows the kernel stack overflows, which
+/// is a double fault.
 pub(crate) fn stack_overflow(message: &CStr) -> ! {
     const UNEXPECTED_KERNEL_MODE_TRAP: ULONG = 0x7F;
     const EXCEPTION_DOUBLE_FAULT: ULONG_PTR = 0x8;
@@ -47,14 +47,14 @@ pub(crate) fn stack_overflow(message: &CStr) -> ! {
     )
 }
 
-/// Stops a run that needs something which the model does not have.
+/// Stops a run that needs a function or a switch that the model does not have.
 pub(crate) fn not_modelled(function: &CStr) -> ! {
     kernel::print_about(function, c"not modelled");
     bug_check(MODEL_STOP, [function.as_ptr() as ULONG_PTR, 0, 0, 0])
 }
 
-/// OBJ-72: a required pointer is NULL. Windows gives the caller's return address as parameter 3,
-/// which Rust has no stable way to learn; the model gives the address of the call's name.
+/// Stops a call whose required pointer is NULL (OBJ-72). On Windows parameter 3 is the caller's return
+/// address, which stable Rust cannot read; here it is the address of the call's name.
 pub(crate) fn required_is_null(globals: &Globals, call: &CStr) -> ! {
     kernel::print_about(call, c"a required pointer is NULL");
     violation(
@@ -65,7 +65,7 @@ pub(crate) fn required_is_null(globals: &Globals, call: &CStr) -> ! {
     )
 }
 
-/// Stops a run in which the model itself is wrong: the place, as a driver's panic handler gives it.
+/// Stops a run in which the model itself panics, with the location as a driver's panic handler reports it.
 #[cfg(image)]
 pub(crate) fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     const RUST_PANIC: ULONG = u32::from_le_bytes(*b"CNPR");

@@ -1,4 +1,4 @@
-//! What the I/O half waits on and locks with: spin-locked state, events, callback locks.
+//! Synchronisation inside the framework: state under a spin lock, events, callback locks.
 
 use crate::driver::globals::Globals;
 use crate::support::stop;
@@ -18,11 +18,11 @@ use kmdf_sys::{
     STATUS_TIMEOUT, ULONG_PTR,
 };
 
-/// State that is reached only with its spin lock held, at DISPATCH_LEVEL.
+/// A value under a spin lock, which is accessed at DISPATCH_LEVEL.
 ///
 /// # Invariants
 ///
-/// `value` is touched only while `lock` is held.
+/// `value` is accessed only while `lock` is held.
 pub(crate) struct Locked<T> {
     lock: UnsafeCell<KSPIN_LOCK>,
     value: UnsafeCell<T>,
@@ -31,7 +31,7 @@ pub(crate) struct Locked<T> {
 impl<T> Locked<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self {
-            // A spin lock that nobody holds is zero.
+            // Zero is a free spin lock.
             lock: UnsafeCell::new(0),
             value: UnsafeCell::new(value),
         }
@@ -44,14 +44,14 @@ impl<T> Locked<T> {
     }
 }
 
-/// A held [`Locked`]: released, and the IRQL lowered, when it goes.
+/// Access to a [`Locked`] value: dropping it releases the lock and lowers the IRQL.
 pub(crate) struct Guard<'a, T> {
     locked: &'a Locked<T>,
     irql: KIRQL,
 }
 
 impl<T> Guard<'_, T> {
-    /// The level at which the lock was taken.
+    /// The IRQL at which the lock was acquired.
     pub(crate) fn previous_irql(&self) -> KIRQL {
         self.irql
     }
@@ -61,26 +61,26 @@ impl<T> Deref for Guard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: By the invariant of `Locked`; this guard is the proof that the lock is held.
+        // SAFETY: The lock is held while this guard exists, so nothing else accesses the value.
         unsafe { &*self.locked.value.get() }
     }
 }
 
 impl<T> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: As in `deref`, and there is one guard per acquisition.
+        // SAFETY: The lock is held, and there is one guard per acquisition.
         unsafe { &mut *self.locked.value.get() }
     }
 }
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: Taken by this thread in `Locked::lock`, which also gave the level.
+        // SAFETY: This thread acquired the lock in `Locked::lock`, at this IRQL.
         unsafe { KeReleaseSpinLock(self.locked.lock.get(), self.irql) }
     }
 }
 
-/// A kernel event.
+/// A kernel event (KEVENT).
 ///
 /// # Invariants
 ///
@@ -92,23 +92,23 @@ impl Event {
         Self(UnsafeCell::new(KEVENT::default()))
     }
 
-    /// Makes it a notification event, not signalled.
+    /// Initialises a notification event, not signalled.
     pub(crate) fn initialize(&self) {
         self.initialize_as(_EVENT_TYPE::NotificationEvent, false);
     }
 
     fn initialize_as(&self, kind: EVENT_TYPE, signalled: bool) {
-        // SAFETY: The storage is this event's, and nothing waits on it yet.
+        // SAFETY: The storage is part of this event, and nothing waits on it yet.
         unsafe { KeInitializeEvent(self.0.get(), kind, signalled.into()) }
     }
 
     pub(crate) fn set(&self) {
-        // SAFETY: Initialised, by the invariant.
+        // SAFETY: Initialised at this address, by the invariant.
         unsafe { KeSetEvent(self.0.get(), IO_NO_INCREMENT as KPRIORITY, 0) };
     }
 
     pub(crate) fn reset(&self) {
-        // SAFETY: Initialised, by the invariant.
+        // SAFETY: Initialised at this address, by the invariant.
         unsafe { KeResetEvent(self.0.get()) };
     }
 
@@ -117,7 +117,7 @@ impl Event {
         let _ = self.wait_for(null_mut());
     }
 
-    /// As [`Event::wait`], and says so each time that it has taken long (VER-29).
+    /// [`Event::wait`] that reports each time that the configured seconds have passed (VER-29).
     pub(crate) fn wait_reported(&self, globals: &Globals) {
         let seconds = i64::from(globals.settings.wait_report_seconds.get());
         loop {
@@ -128,24 +128,27 @@ impl Event {
             if self.wait_for(&mut limit) != STATUS_TIMEOUT {
                 return;
             }
-            verifier::break_point(globals, c"the framework is still waiting");
+            verifier::break_point(
+                globals,
+                c"the framework is still waiting: for requests that the driver owns, or for a callback of it",
+            );
         }
     }
 
     fn wait_for(&self, limit: PLARGE_INTEGER) -> NTSTATUS {
         let object = self.0.get().cast();
         let mode = _MODE::KernelMode as KPROCESSOR_MODE;
-        // SAFETY: Initialised, by the invariant; the limit is NULL or the caller's.
+        // SAFETY: Initialised, by the invariant; `limit` is NULL or a variable of the caller.
         unsafe { KeWaitForSingleObject(object, _KWAIT_REASON::Executive, mode, 0, limit) }
     }
 }
 
-/// Keeps asynchronous procedure calls away from the thread while it lives.
+/// A critical region: asynchronous procedure calls are disabled for the thread until it is dropped.
 pub(crate) struct CriticalRegion(());
 
 impl CriticalRegion {
     pub(crate) fn enter() -> Self {
-        // SAFETY: Left again when the value goes, on the same thread.
+        // SAFETY: Dropping the value leaves the region, on the same thread.
         unsafe { KeEnterCriticalRegion() };
         Self(())
     }
@@ -153,29 +156,30 @@ impl CriticalRegion {
 
 impl Drop for CriticalRegion {
     fn drop(&mut self) {
-        // SAFETY: Entered in `enter`.
+        // SAFETY: `enter` entered the region on this thread.
         unsafe { KeLeaveCriticalRegion() }
     }
 }
 
-/// The thread that runs, as a number that no other live thread has. Never 0.
+/// The current thread, as a number that no other live thread has, and never 0.
 pub(crate) fn current_thread() -> u64 {
-    // SAFETY: No preconditions.
+    // SAFETY: PsGetCurrentThreadId can be called anywhere.
     let thread = unsafe { PsGetCurrentThreadId() } as u64;
     if thread != 0 {
         return thread;
     }
     // The idle threads share the number 0; each stays on its processor. Other numbers are even.
-    // SAFETY: No preconditions; the pointer is optional.
+    // SAFETY: KeGetCurrentProcessorNumberEx can be called anywhere, and its pointer is optional.
     let processor = unsafe { KeGetCurrentProcessorNumberEx(null_mut()) };
     u64::from(processor) << 1 | 1
 }
 
-/// The lock that a driver's callbacks are made under: of the kind that their level allows (QUE-37).
+/// The lock that a driver's callbacks run under: a wait lock for callbacks at PASSIVE_LEVEL, else a spin
+/// lock (QUE-37).
 ///
 /// # Invariants
 ///
-/// `irql` is written and read only by the holder.
+/// `irql` is written and read only by the owner of the lock.
 pub(crate) struct CallbackLock {
     passive: bool,
     spin: UnsafeCell<KSPIN_LOCK>,
@@ -195,24 +199,24 @@ impl CallbackLock {
         }
     }
 
-    /// To be called once the lock is where it stays.
+    /// Initialises the event; called once the lock is at its final address.
     pub(crate) fn initialize(&self) {
         self.free
             .initialize_as(_EVENT_TYPE::SynchronizationEvent, true);
     }
 
-    /// OBJ-64
+    /// Acquires the lock; recursion is a bug check (OBJ-64).
     pub(crate) fn acquire(&self, globals: &Globals) {
         if self.is_held() {
             let address = core::ptr::from_ref(self).addr() as ULONG_PTR;
             stop::violation(globals, _WDF_BUGCHECK_CODES::WDF_RECURSIVE_LOCK, address, 0);
         }
         if self.passive {
-            // SAFETY: Left in `release`, by the same thread.
+            // SAFETY: `release` leaves the region, on the same thread.
             unsafe { KeEnterCriticalRegion() };
             self.free.wait();
         } else {
-            // SAFETY: The lock is part of a framework object, which is nonpaged.
+            // SAFETY: The spin lock is part of a framework object, which is nonpaged.
             let irql = unsafe { KeAcquireSpinLockRaiseToDpc(self.spin.get()) };
             self.irql.set(irql);
         }
@@ -223,16 +227,16 @@ impl CallbackLock {
         self.owner.store(0, Ordering::Relaxed);
         if self.passive {
             self.free.set();
-            // SAFETY: Entered in `acquire`.
+            // SAFETY: `acquire` entered the region on this thread.
             unsafe { KeLeaveCriticalRegion() };
         } else {
             let irql = self.irql.get();
-            // SAFETY: Taken in `acquire` by this thread, which noted the level.
+            // SAFETY: This thread acquired the lock in `acquire`, at this IRQL.
             unsafe { KeReleaseSpinLock(self.spin.get(), irql) };
         }
     }
 
-    /// Whether the thread that runs holds the lock.
+    /// Whether the current thread owns the lock.
     pub(crate) fn is_held(&self) -> bool {
         self.owner.load(Ordering::Relaxed) == current_thread()
     }

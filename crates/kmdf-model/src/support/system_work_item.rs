@@ -1,4 +1,4 @@
-//! Work items of the framework's own: one routine, run in a system thread at PASSIVE_LEVEL.
+//! The framework's own work items: a routine that runs in a system thread at PASSIVE_LEVEL.
 
 use crate::driver::globals::Globals;
 use crate::support::pool;
@@ -11,6 +11,7 @@ use kmdf_sys::{
     _WORK_QUEUE_TYPE, NTSTATUS, PDEVICE_OBJECT, PIO_WORKITEM, STATUS_INSUFFICIENT_RESOURCES,
 };
 
+/// How far the work item is.
 struct Progress {
     queued: bool,
     running: u32,
@@ -28,7 +29,7 @@ pub(crate) struct SystemWorkItem {
     context: *mut c_void,
     progress: Locked<Progress>,
     idle: Event,
-    /// What the verifier keeps for its lock.
+    /// The lock verifier's record of the work item, if it has one.
     lock_record: Option<NonNull<u8>>,
 }
 
@@ -50,11 +51,11 @@ impl SystemWorkItem {
         let block =
             pool::allocate(globals, size_of::<Self>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let lock_record = verifier::lock_record(globals);
-        // SAFETY: The object lives as long as the work item, by the callers' order of teardown.
+        // SAFETY: The callers destroy the work item before the device or driver object.
         let item = unsafe { IoAllocateWorkItem(io_object) };
         if item.is_null() {
             for block in lock_record.into_iter().chain([block]) {
-                // SAFETY: Just allocated.
+                // SAFETY: Allocated above, and not used yet.
                 unsafe { pool::free(block) };
             }
             return Err(STATUS_INSUFFICIENT_RESOURCES);
@@ -71,16 +72,16 @@ impl SystemWorkItem {
             }),
             idle: Event::new(),
         };
-        // SAFETY: The block has room for it and is 16-aligned.
+        // SAFETY: The block has the size of the work item and is 16-aligned.
         unsafe { created.write(contents) };
-        // SAFETY: Just written.
+        // SAFETY: Written above, and freed by `destroy` only.
         let this = unsafe { created.as_ref() };
         this.idle.initialize();
         this.idle.set();
         Ok(created)
     }
 
-    /// Has the routine run once more; false if that is already to come.
+    /// Queues the routine to run once more; false if it is already queued.
     pub(crate) fn enqueue(&self) -> bool {
         let mut progress = self.progress.lock();
         if progress.queued {
@@ -91,15 +92,15 @@ impl SystemWorkItem {
         drop(progress);
         let context = core::ptr::from_ref(self).cast_mut().cast();
         let queue = _WORK_QUEUE_TYPE::DelayedWorkQueue;
-        // SAFETY: The item is not queued, and whoever frees it waits for the routine to end.
+        // SAFETY: The item is not queued, and `destroy` waits for the routine to end.
         unsafe { IoQueueWorkItem(self.item, Some(run), queue, context) };
         true
     }
 
-    /// Waits until the routine neither runs nor is going to. PASSIVE_LEVEL, and not in the routine.
+    /// Waits until the routine neither runs nor is queued. PASSIVE_LEVEL, and not in the routine.
     pub(crate) fn wait(&self) {
         self.idle.wait();
-        // The worker signals with the lock held; it is done with `self` once the lock is free.
+        // The signalling worker holds the lock, and does not use `self` after releasing it.
         drop(self.progress.lock());
     }
 
@@ -107,31 +108,33 @@ impl SystemWorkItem {
     ///
     /// # Safety
     ///
-    /// Came from [`SystemWorkItem::create`]; nobody queues it or knows it any more.
+    /// `this` must come from [`SystemWorkItem::create`], and not be queued or used afterwards.
     pub(crate) unsafe fn destroy(this: NonNull<Self>) {
-        // SAFETY: By the contract of this function it is still there.
+        // SAFETY: The work item is freed below.
         let item = unsafe { this.as_ref() };
         item.wait();
-        // SAFETY: It neither runs nor is queued.
+        // SAFETY: The routine neither runs nor is queued, as awaited above.
         unsafe { IoFreeWorkItem(item.item) };
         for block in item.lock_record.into_iter().chain([this.cast()]) {
-            // SAFETY: A block of the framework's allocator, by `create`.
+            // SAFETY: `create` allocated both blocks, which are out of use.
             unsafe { pool::free(block) };
         }
     }
 }
 
+/// The routine that the kernel calls.
+///
 /// # Safety
 ///
-/// Called by the kernel with the address of a live [`SystemWorkItem`].
+/// `context` must be a live [`SystemWorkItem`].
 unsafe extern "C" fn run(_device: PDEVICE_OBJECT, context: *mut c_void) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `enqueue` passed the work item, which waits for this routine before it is freed.
     let this = unsafe { &*context.cast::<SystemWorkItem>() };
     let mut progress = this.progress.lock();
     progress.queued = false;
     progress.running += 1;
     drop(progress);
-    // SAFETY: The routine got its context with the work item.
+    // SAFETY: The routine and its context came together, in `create`.
     unsafe { (this.routine)(this.context) };
     let mut progress = this.progress.lock();
     progress.running -= 1;

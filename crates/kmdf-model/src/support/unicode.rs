@@ -1,4 +1,4 @@
-//! Counted UTF-16 strings: the check that calls make of them, and copies that the framework keeps.
+//! Counted UTF-16 strings (UNICODE_STRING): their validation, and copies that the framework keeps.
 
 use crate::driver::globals::Globals;
 use crate::support::pool;
@@ -8,7 +8,11 @@ use kmdf_sys::{
     UNICODE_STRING, USHORT,
 };
 
-/// DEV-15: whether a string's lengths and buffer agree.
+/// Checks that a string's lengths and buffer agree (DEV-15).
+///
+/// # Errors
+///
+/// STATUS_INVALID_PARAMETER: they do not.
 pub(crate) fn validate(string: &UNICODE_STRING) -> Result<(), NTSTATUS> {
     let odd = !string.Length.is_multiple_of(2) || !string.MaximumLength.is_multiple_of(2);
     let missing = string.Buffer.is_null() && string.MaximumLength > 0;
@@ -22,13 +26,13 @@ pub(crate) fn validate(string: &UNICODE_STRING) -> Result<(), NTSTATUS> {
 ///
 /// # Safety
 ///
-/// The string passed [`validate`] and its buffer is readable for `'a`.
+/// The string must have passed [`validate`], and its characters be readable for `'a`.
 pub(crate) unsafe fn units<'a>(string: &UNICODE_STRING) -> &'a [u16] {
     let length = usize::from(string.Length / 2);
     if length == 0 {
         return &[];
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: Valid and readable for `length` characters, as the caller guarantees.
     unsafe { core::slice::from_raw_parts(string.Buffer, length) }
 }
 
@@ -66,11 +70,11 @@ impl PoolString {
         let block = pool::allocate_raw(globals, pool_type, size, globals.tag.get())
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let buffer = block.cast::<u16>();
-        // SAFETY: The block has room for the text.
+        // SAFETY: The block is new and has `size` bytes: the text and one character.
         unsafe { buffer.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len()) };
-        // SAFETY: The block has room for one character more.
+        // SAFETY: The character behind the text lies in the block.
         let end = unsafe { buffer.add(text.len()) };
-        // SAFETY: As for the text.
+        // SAFETY: The last character of the block.
         unsafe { end.write(0) };
         Ok(Self {
             buffer,
@@ -79,11 +83,11 @@ impl PoolString {
     }
 
     pub(crate) fn units(&self) -> &[u16] {
-        // SAFETY: By the invariant.
+        // SAFETY: The buffer holds `length` characters, by the invariant.
         unsafe { core::slice::from_raw_parts(self.buffer.as_ptr(), self.length) }
     }
 
-    /// The string as calls take it, good for as long as `self` is.
+    /// The string as kernel calls take it, valid until `self` is dropped.
     pub(crate) fn as_unicode(&self) -> UNICODE_STRING {
         let length = (self.length * size_of::<u16>()) as USHORT;
         UNICODE_STRING {
@@ -96,7 +100,7 @@ impl PoolString {
 
 impl Drop for PoolString {
     fn drop(&mut self) {
-        // SAFETY: By the invariant, and nobody has the buffer any more.
+        // SAFETY: A block of the framework's allocator, by the invariant, which only `self` led to.
         unsafe { pool::free(self.buffer.cast()) };
     }
 }

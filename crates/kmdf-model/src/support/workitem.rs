@@ -1,13 +1,14 @@
-//! Work items (WDFWORKITEM): a callback of the driver's, run once per enqueuing in a system thread.
+//! Work items (WDFWORKITEM): a callback of the driver that runs in a system thread.
 
 use crate::device::Device;
 use crate::driver::globals::Globals;
-use crate::object::attributes::{self, Rules};
+use crate::object::attributes::{self, Attributes, Rules};
 use crate::object::handle;
 use crate::object::live::Live;
 use crate::object::{
-    self, Cleanup, FrameworkObject, Kind, NewParent, Object, PASSIVE_CALLBACKS, type_code,
+    self, Cleanup, FrameworkObject, NewParent, Object, ObjectKind, PASSIVE_CALLBACKS, type_code,
 };
+use crate::support::kernel;
 use crate::support::stop;
 use crate::support::sync::current_thread;
 use crate::support::system_work_item::SystemWorkItem;
@@ -19,32 +20,31 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use kmdf_sys::{
     NTSTATUS, PASSIVE_LEVEL, PFN_WDF_WORKITEM, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES,
     PWDF_WORKITEM_CONFIG, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL,
-    STATUS_WDF_PARENT_NOT_SPECIFIED, ULONG, WDF_OBJECT_ATTRIBUTES, WDF_WORKITEM_CONFIG, WDFOBJECT,
-    WDFWORKITEM,
+    STATUS_INVALID_PARAMETER, STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL,
+    STATUS_WDF_PARENT_NOT_SPECIFIED, ULONG, WDF_WORKITEM_CONFIG, WDFOBJECT, WDFWORKITEM,
 };
 
-/// One work item.
+/// A WDFWORKITEM.
 ///
 /// # Invariants
 ///
-/// `device` outlives the work item, which is below it. `item` is written before the driver knows
-/// the work item, and is destroyed with it.
+/// `device` outlives the work item, which is below it. `item` is written before the work item has a
+/// handle, and is destroyed with it.
 #[repr(C)]
 struct WorkItem {
     object: Object,
     device: Live<Device>,
     callback: PFN_WDF_WORKITEM,
-    /// Under the device's lock.
+    /// Whether the callback runs under the device's lock.
     serialised: bool,
     item: Cell<Option<NonNull<SystemWorkItem>>>,
-    /// The thread in the callback, 0 if none.
+    /// The thread that is in the callback, else 0.
     thread: AtomicU64,
 }
 
 // SAFETY: `repr(C)` with the object first; made in `create` alone.
 unsafe impl FrameworkObject for WorkItem {
-    const KIND: &'static Kind = &Kind {
+    const KIND: &'static ObjectKind = &ObjectKind {
         marks: PASSIVE_CALLBACKS,
         lockable: true,
         dispose: |object| {
@@ -53,26 +53,26 @@ unsafe impl FrameworkObject for WorkItem {
         },
         destroy: |object| {
             if let Some(item) = work_item_of(object).item.take() {
-                // SAFETY: Nobody queues it any more.
+                // SAFETY: The last reference was dropped, so no call queues it.
                 unsafe { SystemWorkItem::destroy(item) };
             }
         },
-        ..Kind::new(c"WDFWORKITEM", type_code::WORK_ITEM)
+        ..ObjectKind::new(c"WDFWORKITEM", type_code::WORK_ITEM)
     };
 }
 
 fn work_item_of(object: &Object) -> &WorkItem {
-    // SAFETY: Called for objects of this kind alone.
+    // SAFETY: Only the kind of `WorkItem` has the functions that call this.
     unsafe { object.downcast() }
 }
 
 impl WorkItem {
     fn system_item(&self) -> Option<&SystemWorkItem> {
-        // SAFETY: By the invariant.
+        // SAFETY: The system work item is destroyed with this one, by the invariant.
         self.item.get().map(|item| unsafe { item.as_ref() })
     }
 
-    /// Waits until the callback neither runs nor is going to.
+    /// Waits until the callback neither runs nor is queued.
     fn flush(&self, call: &'static CStr) {
         if self.thread.load(Ordering::Relaxed) == current_thread() {
             stop::not_modelled(call);
@@ -91,7 +91,7 @@ impl WorkItem {
         if let Some(lock) = lock {
             lock.acquire(self.object.globals());
         }
-        // SAFETY: The driver's callback, with a live handle: disposal waits for this routine.
+        // SAFETY: EvtWorkItem, with a live handle: disposal waits for this routine.
         unsafe { callback(self.handle().cast()) };
         if let Some(lock) = lock {
             lock.release();
@@ -100,18 +100,24 @@ impl WorkItem {
     }
 }
 
+/// The routine of the system work item.
+///
 /// # Safety
 ///
-/// Called by the system work item of the work item at `context`.
+/// `context` must be a live [`WorkItem`].
 unsafe fn run(context: *mut c_void) {
-    // SAFETY: By the contract of this function; it waits for this routine before it goes.
+    // SAFETY: `create` made the work item the context; its disposal waits for this routine.
     let item = unsafe { &*context.cast::<WorkItem>() };
     item.run();
 }
 
+/// WdfWorkItemCreate: creates a work item below a device.
+///
 /// # Safety
 ///
-/// As for the function table's WdfWorkItemCreate: bound globals, pointers valid or NULL.
+/// `globals` must be those that WdfVersionBind gave the caller. `config` must be NULL or readable.
+/// `work_item` must be NULL or writable. `item_attributes` must be NULL or attributes that stay
+/// unchanged for the call, with readable type information and a live parent.
 pub(crate) unsafe extern "C" fn wdf_work_item_create(
     globals: PWDF_DRIVER_GLOBALS,
     config: PWDF_WORKITEM_CONFIG,
@@ -119,42 +125,40 @@ pub(crate) unsafe extern "C" fn wdf_work_item_create(
     work_item: *mut WDFWORKITEM,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfWorkItemCreate";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
     verifier::require(globals, CALL, item_attributes);
-    verifier::require(globals, CALL, config);
-    verifier::require(globals, CALL, work_item);
-    // SAFETY: As above.
-    match unsafe { create(globals, config, item_attributes) } {
-        Ok(created) => {
-            // SAFETY: As above.
-            unsafe { work_item.write(created) };
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+    // SAFETY: `config` is NULL or readable, as the caller guarantees.
+    let config = unsafe { verifier::required(globals, CALL, config) };
+    // SAFETY: `work_item` is NULL or writable, as the caller guarantees.
+    let work_item = unsafe { verifier::required_out(globals, CALL, work_item) };
+    // SAFETY: The attributes are as `create` asks.
+    kernel::to_status(
+        unsafe { create(globals, config, item_attributes) }.map(|created| {
+            work_item.write(created.cast());
+        }),
+    )
 }
 
+/// Creates a work item, with the checks in their order.
+///
 /// # Safety
 ///
-/// The pointers are valid.
+/// `item_attributes` must be as [`attributes::validate`] asks.
 unsafe fn create(
     globals: &Globals,
-    config: PWDF_WORKITEM_CONFIG,
+    config: &WDF_WORKITEM_CONFIG,
     item_attributes: PWDF_OBJECT_ATTRIBUTES,
-) -> Result<WDFWORKITEM, NTSTATUS> {
-    // SAFETY: By the contract of this function.
-    let config = unsafe { *config };
+) -> Result<WDFOBJECT, NTSTATUS> {
     if config.Size != size_of::<WDF_WORKITEM_CONFIG>() as ULONG {
         return Err(STATUS_INFO_LENGTH_MISMATCH);
     }
     if config.EvtWorkItemFunc.is_none() {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    // SAFETY: As above.
-    let given = unsafe { attributes::validate(item_attributes, Rules::PLAIN) }?;
-    // SAFETY: As above.
-    let device = unsafe { device_of_parent(globals, given) }?;
+    // SAFETY: The attributes stay unchanged for the call, as the caller guarantees.
+    let attributes = unsafe { attributes::validate(item_attributes, Rules::PLAIN) }?;
+    let device = device_of_parent(globals, attributes)?;
     let serialised = config.AutomaticSerialization != 0
         && device.constraints().scope != crate::queue::Scope::None;
     if serialised && !device.is_passive() {
@@ -168,99 +172,81 @@ unsafe fn create(
         item: Cell::new(None),
         thread: AtomicU64::new(0),
     };
-    // SAFETY: Validated above.
-    let created = unsafe { object::create::<WorkItem>(globals, given, build) }?;
-    // SAFETY: Just created.
-    let this = unsafe { created.as_ref() };
-    let context = object::as_void(this.object());
-    match SystemWorkItem::create(globals, device.wdm(), run, context) {
-        Ok(item) => this.item.set(Some(item)),
-        Err(status) => {
-            // SAFETY: Nobody else knows it.
-            unsafe { object::delete(this.object().pointer()) };
-            return Err(status);
-        }
-    }
-    // SAFETY: Just created.
-    let handle = unsafe { object::commit_or_delete(created, given, NewParent::Default) }?;
-    Ok(handle.cast())
+    let created = object::create(globals, attributes, build)?;
+    let context = object::as_void(created.object());
+    let item = SystemWorkItem::create(globals, device.wdm(), run, context)?;
+    created.item.set(Some(item));
+    Ok(created.commit(attributes, NewParent::Default)?.handle())
 }
 
-/// # Safety
-///
-/// The parent in the attributes is NULL or a live object.
-unsafe fn device_of_parent(
+/// The device that the parent of a work item is or belongs to.
+fn device_of_parent(
     globals: &Globals,
-    given: Option<&WDF_OBJECT_ATTRIBUTES>,
+    attributes: Attributes<'_>,
 ) -> Result<Live<Device>, NTSTATUS> {
-    let parent = given.map_or(null_mut(), |given| given.ParentObject);
-    if parent.is_null() {
-        return Err(STATUS_WDF_PARENT_NOT_SPECIFIED);
-    }
-    // SAFETY: By the contract of this function.
-    let parent = unsafe { handle::object(globals, c"parent", parent) };
+    let parent = attributes
+        .parent(globals)
+        .ok_or(STATUS_WDF_PARENT_NOT_SPECIFIED)?;
     let device = parent.device().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-    // SAFETY: A device outlives what is below it.
+    // SAFETY: A device outlives the objects below it, such as this parent and the work item.
     Ok(unsafe { Live::new(device.cast()) })
 }
 
+/// WdfWorkItemEnqueue: has EvtWorkItem run once more, unless that is already to come.
+///
 /// # Safety
 ///
-/// As for the calls: bound globals, and NULL or the handle of a live object.
-unsafe fn resolve<'a>(
-    globals: PWDF_DRIVER_GLOBALS,
-    call: &CStr,
-    work_item: WDFWORKITEM,
-) -> &'a WorkItem {
-    // SAFETY: By the contract of this function.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: As above.
-    unsafe { handle::typed(globals, call, work_item.cast()) }
-}
-
-/// # Safety
-///
-/// As for the function table's WdfWorkItemEnqueue: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `work_item` NULL or the handle
+/// of a live object.
 pub(crate) unsafe extern "C" fn wdf_work_item_enqueue(
     globals: PWDF_DRIVER_GLOBALS,
     work_item: WDFWORKITEM,
 ) {
-    // SAFETY: By the contract of this function.
-    let item = unsafe { resolve(globals, c"WdfWorkItemEnqueue", work_item) };
+    // SAFETY: `globals` is bound and `work_item` NULL or live, as the caller guarantees.
+    let item =
+        unsafe { handle::resolve::<WorkItem>(globals, c"WdfWorkItemEnqueue", work_item.cast()) };
     if let Some(item) = item.system_item() {
         item.enqueue();
     }
 }
 
+/// WdfWorkItemGetParentObject: the parent, NULL once disposal has begun.
+///
 /// # Safety
 ///
-/// As for the function table's WdfWorkItemGetParentObject: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `work_item` NULL or the handle
+/// of a live object.
 pub(crate) unsafe extern "C" fn wdf_work_item_get_parent_object(
     globals: PWDF_DRIVER_GLOBALS,
     work_item: WDFWORKITEM,
 ) -> WDFOBJECT {
-    // SAFETY: By the contract of this function.
-    let item = unsafe { resolve(globals, c"WdfWorkItemGetParentObject", work_item) };
+    // SAFETY: `globals` is bound and `work_item` NULL or live, as the caller guarantees.
+    let item = unsafe {
+        handle::resolve::<WorkItem>(globals, c"WdfWorkItemGetParentObject", work_item.cast())
+    };
     let Some(parent) = item.object().parent_referenced() else {
         return null_mut();
     };
-    // SAFETY: Referenced.
+    // SAFETY: `parent_referenced` took a reference.
     let handle = unsafe { parent.as_ref() }.handle();
-    // SAFETY: Of `parent_referenced`; the parent outlives its child.
+    // SAFETY: The reference that `parent_referenced` took.
     unsafe { object::release(parent) };
     handle
 }
 
+/// WdfWorkItemFlush: waits until EvtWorkItem neither runs nor is queued.
+///
 /// # Safety
 ///
-/// As for the function table's WdfWorkItemFlush: bound globals, a handle.
+/// `globals` must be those that WdfVersionBind gave the caller, and `work_item` NULL or the handle
+/// of a live object.
 pub(crate) unsafe extern "C" fn wdf_work_item_flush(
     globals: PWDF_DRIVER_GLOBALS,
     work_item: WDFWORKITEM,
 ) {
     const CALL: &CStr = c"WdfWorkItemFlush";
-    // SAFETY: By the contract of this function.
-    let item = unsafe { resolve(globals, CALL, work_item) };
+    // SAFETY: `globals` is bound and `work_item` NULL or live, as the caller guarantees.
+    let item = unsafe { handle::resolve::<WorkItem>(globals, CALL, work_item.cast()) };
     if verifier::check_irql(item.object().globals(), CALL, PASSIVE_LEVEL).is_ok() {
         item.flush(c"WdfWorkItemFlush in the work item's own callback");
     }

@@ -9,14 +9,14 @@ use crate::support::stop;
 use kmdf_sys::*;
 use names::{COUNT, NAMES};
 
-/// Stands in for the entry `INDEX`.
+/// The function at entry `INDEX` of the table if the model does not have it: stops the run.
 ///
-/// Declared without the entry's parameters, which it does not look at.
+/// It is declared without parameters, which it does not read.
 unsafe extern "C" fn not_modelled<const INDEX: usize>() {
     stop::not_modelled(NAMES[INDEX]);
 }
 
-/// Fills `table` from `INDEX` on with stand-ins, each knowing its index.
+/// Fills `table` with [`not_modelled`] functions, each for its index.
 macro_rules! stand_ins {
     ($table:ident, $($base:literal)*) => {$(
         stand_ins!(@sixteen $table, $base, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
@@ -28,7 +28,7 @@ macro_rules! stand_ins {
     )*};
 }
 
-/// Sets entries from functions of exactly the type that the entry has.
+/// Sets entries to functions, which must have exactly the type of their entry.
 macro_rules! entries {
     ($table:ident, $($index:ident: $type:ident = $function:path;)*) => {$({
         #[cfg(not(image))]
@@ -48,10 +48,10 @@ macro_rules! entries {
     })*};
 }
 
-/// Entries of [`TABLE`].
+/// The number of entries of [`TABLE`].
 pub(crate) const FUNCTION_COUNT: usize = COUNT;
 
-/// What clients bind to.
+/// The function table of version 1.33, which clients call through.
 #[rustfmt::skip]
 pub(crate) static TABLE: [WDFFUNC; COUNT] = {
     let mut table: [WDFFUNC; COUNT] = [None; COUNT];

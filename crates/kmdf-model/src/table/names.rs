@@ -5,7 +5,7 @@ use kmdf_sys::_WDFFUNCENUM;
 
 macro_rules! names {
     ($($name:ident at $index:ident;)*) => {
-        /// The entries' names by index.
+        /// The names of the entries, by index.
         pub(super) static NAMES: [&CStr; COUNT] = [$(
             match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
                 Ok(name) => name,
@@ -25,7 +25,7 @@ macro_rules! names {
     };
 }
 
-/// Entries of the table.
+/// The number of entries of the table.
 pub(super) const COUNT: usize = _WDFFUNCENUM::WdfFunctionTableNumEntries as usize;
 
 names! {

@@ -430,6 +430,6 @@ fn releasing_more_memory_references_than_taken_is_told_by_the_verifier() {
         file.ioctl(BUFFERED, &[0], &mut []);
         let output = machine.kernel.debug_output();
         assert!(output.len() > before, "VER-5");
-        model_only(|| assert!(output.iter().any(|line| line.contains("once too often"))));
+        model_only(|| assert!(output.iter().any(|line| line.contains("more often than referenced"))));
     });
 }
