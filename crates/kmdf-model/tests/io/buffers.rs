@@ -72,7 +72,8 @@ fn a_buffered_ioctl_carries_input_in_and_output_out() {
     });
 }
 
-/// REQ-12, MEM-39
+/// The I/O manager copies the input of a direct control and locks its output, which is read-only
+/// for METHOD_IN_DIRECT (REQ-12, MEM-39).
 #[test]
 fn direct_ioctls_map_the_output_and_copy_the_input() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, code| {
@@ -129,7 +130,8 @@ fn neither_ioctls_from_user_mode_give_no_buffers() {
     });
 }
 
-/// REQ-8, REQ-11, REQ-14
+/// A retrieving call that fails clears address and length, but not the variable for a memory object
+/// (REQ-8, REQ-11, REQ-14).
 #[test]
 fn a_missing_or_short_buffer_is_too_small_and_leaves_the_memory_alone() {
     let hooks = queued(PARALLEL).control(|_, request, output_length, _, _| {
@@ -150,7 +152,8 @@ fn a_missing_or_short_buffer_is_too_small_and_leaves_the_memory_alone() {
     });
 }
 
-/// REQ-15, OBJ-3
+/// A device control has one memory object per direction, a read or write one for both (REQ-15,
+/// OBJ-3).
 #[test]
 fn the_memories_of_a_request_are_two_fixed_handles_inside_it() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -210,7 +213,8 @@ fn reads_have_output_and_writes_have_input() {
     }
 }
 
-/// REQ-10
+/// The framework never gives a driver the user address of a read; with the verifier the call fails
+/// (REQ-10).
 #[test]
 fn a_neither_read_gives_a_null_buffer_unless_the_verifier_is_on() {
     let hooks = || {
@@ -233,7 +237,7 @@ fn a_neither_read_gives_a_null_buffer_unless_the_verifier_is_on() {
     assert_eq!(on, ["2: Err(c0000010)", "0: Err(c0000023)"]);
 }
 
-/// REQ-7
+/// Every retrieving call fails for a create request (REQ-7).
 #[test]
 fn a_create_has_no_buffers() {
     let hooks = Hooks::default()
@@ -259,7 +263,7 @@ fn a_create_has_no_buffers() {
     with_file(verified(), hooks, |_| ());
 }
 
-/// REQ-18
+/// The framework builds an MDL for a buffered request only, and frees it with the request (REQ-18).
 #[test]
 fn an_mdl_of_a_buffered_request_is_made_once_and_one_of_a_direct_request_is_its_own() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, code| {
@@ -413,7 +417,8 @@ fn in_the_callers_context_a_neither_request_gives_its_bare_addresses() {
     });
 }
 
-/// REQ-20
+/// Only the verifier checks that the driver asks for user addresses in EvtIoInCallerContext
+/// (REQ-20).
 #[test]
 fn without_the_verifier_the_bare_addresses_are_given_anywhere() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {

@@ -33,7 +33,7 @@ fn unmark(request: WDFREQUEST) -> NTSTATUS {
     wdf!(WdfRequestUnmarkCancelable(request))
 }
 
-/// REQ-52
+/// EvtRequestCancel runs once, and completes the request (REQ-52).
 #[test]
 fn a_marked_request_is_cancelled_by_its_callback() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| mark(request));
@@ -45,7 +45,7 @@ fn a_marked_request_is_cancelled_by_its_callback() {
     });
 }
 
-/// REQ-50
+/// After WdfRequestUnmarkCancelable the sender's cancellation no longer calls back (REQ-50).
 #[test]
 fn an_unmarked_request_is_the_drivers_again() {
     let owned = Slot::default();
@@ -68,7 +68,7 @@ fn an_unmarked_request_is_the_drivers_again() {
     });
 }
 
-/// REQ-48, REQ-49
+/// The two calls differ for a request that is already cancelled (REQ-48, REQ-49).
 #[test]
 fn marking_a_cancelled_request_calls_back_and_marking_ex_returns_cancelled() {
     let owned = Slot::default();
@@ -113,7 +113,7 @@ fn marking_inside_the_callback_cancels_after_it() {
     });
 }
 
-/// REQ-51
+/// Without the verifier, unmarking a request that is not marked returns STATUS_CANCELLED (REQ-51).
 #[test]
 fn unmarking_what_was_never_marked_counts_as_cancelled_without_the_verifier() {
     for (config, wanted) in [
@@ -130,7 +130,8 @@ fn unmarking_what_was_never_marked_counts_as_cancelled_without_the_verifier() {
     }
 }
 
-/// REQ-47, REQ-53
+/// With the verifier, a marked request can neither be marked again nor polled for cancellation
+/// (REQ-47, REQ-53).
 #[test]
 fn the_verifier_refuses_marking_twice_and_asking_while_marked() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -145,7 +146,7 @@ fn the_verifier_refuses_marking_twice_and_asking_while_marked() {
     });
 }
 
-/// REQ-46
+/// A request without a queue cannot be marked cancelable (REQ-46).
 #[test]
 fn a_completed_request_cannot_be_marked() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -171,7 +172,7 @@ fn a_completed_request_cannot_be_marked() {
     });
 }
 
-/// REQ-46, OBJ-72
+/// EvtRequestCancel is a required parameter (REQ-46, OBJ-72).
 #[test]
 fn marking_without_a_callback_is_a_bug_check() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -216,7 +217,8 @@ fn cancellation_waits_for_a_running_callback_of_the_queue() {
     });
 }
 
-/// REQ-54, QUE-34
+/// A request that was never delivered is completed by the framework when its sender cancels it
+/// (REQ-54, QUE-34).
 #[test]
 fn what_waits_is_cancelled_without_the_driver() {
     let owned = Slot::default();
@@ -269,9 +271,9 @@ fn what_was_presented_and_requeued_goes_to_canceled_on_queue() {
     }
 }
 
-/// REQ-32
+/// A driver has to unmark a request before it completes it (REQ-32).
 #[test]
-fn completing_a_marked_request_is_told_by_the_verifier_and_by_the_kernel() {
+fn completing_a_marked_request_is_reported_by_the_verifier_and_by_the_kernel() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
         mark(request);
         complete(request, STATUS_SUCCESS);

@@ -30,7 +30,8 @@ fn with_logged_requests(hooks: Hooks) -> Hooks {
     })
 }
 
-/// REQ-37, REQ-38, OBJ-62
+/// The children of a request are cleaned up and destroyed before the IRP is completed (REQ-37,
+/// REQ-38, OBJ-62).
 #[test]
 fn completion_disposes_children_then_request_destroys_children_then_completes() {
     let hooks = with_logged_requests(queued(PARALLEL)).control(|_, request, _, _, _| {
@@ -79,7 +80,7 @@ fn the_verifier_keeps_the_request_until_the_callback_returns() {
     });
 }
 
-/// REQ-31
+/// Only the verifier catches a second completion (REQ-31).
 #[test]
 #[cfg_attr(
     other_framework,
@@ -176,7 +177,7 @@ fn in_a_childs_cleanup_the_verifier_refuses_buffers_and_without_it_they_are_give
     }
 }
 
-/// REQ-33, VER-14
+/// The verifier compares the information with the length of the output buffer (REQ-33, VER-14).
 #[test]
 fn more_information_than_output_is_a_bug_check_under_the_verifier_alone() {
     let hooks = || {
@@ -201,7 +202,7 @@ fn more_information_than_output_is_a_bug_check_under_the_verifier_alone() {
     });
 }
 
-/// REQ-34
+/// Without an output buffer the I/O manager copies nothing, whatever the information says (REQ-34).
 #[test]
 fn information_without_an_output_buffer_is_passed_on_and_nothing_is_copied() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -213,7 +214,7 @@ fn information_without_an_output_buffer_is_passed_on_and_nothing_is_copied() {
     });
 }
 
-/// REQ-35
+/// The sender gets a system status for each of the framework's own (REQ-35).
 #[test]
 fn the_frameworks_own_statuses_are_translated() {
     let pairs = [
@@ -242,7 +243,7 @@ fn the_frameworks_own_statuses_are_translated() {
     });
 }
 
-/// REQ-24, REQ-36
+/// WdfRequestComplete reports the information that WdfRequestSetInformation set (REQ-24, REQ-36).
 #[test]
 fn completion_keeps_the_information_that_was_set() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -261,7 +262,8 @@ fn completion_keeps_the_information_that_was_set() {
     });
 }
 
-/// REQ-23, VER-15
+/// WdfRequestGetParameters copies the stack location, without the user address under the verifier
+/// (REQ-23, VER-15).
 #[test]
 fn parameters_are_those_of_the_stack_location() {
     let hooks = |blank| {
@@ -297,7 +299,8 @@ fn parameters_are_those_of_the_stack_location() {
     }
 }
 
-/// REQ-25, REQ-26, REQ-27, REQ-28, REQ-29
+/// The getters read the IRP, and return NULL after completion (REQ-25, REQ-26, REQ-27, REQ-28,
+/// REQ-29).
 #[test]
 fn a_request_knows_its_mode_packet_file_and_queue() {
     let hooks = queued(PARALLEL).control(|queue, request, _, _, _| {
@@ -320,7 +323,8 @@ fn a_request_knows_its_mode_packet_file_and_queue() {
     });
 }
 
-/// REQ-41
+/// A driver has to drop its references to a request's memory objects before it completes the
+/// request (REQ-41).
 #[test]
 fn a_reference_left_on_a_requests_memory_is_a_bug_check_at_completion() {
     let hooks = || {
@@ -347,7 +351,7 @@ fn a_reference_left_on_a_requests_memory_is_a_bug_check_at_completion() {
     });
 }
 
-/// REQ-43
+/// The memory object of a completed request has no buffer, and the run stops (REQ-43).
 #[test]
 fn a_requests_memory_dangles_after_completion() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -363,7 +367,8 @@ fn a_requests_memory_dangles_after_completion() {
     assert_model_stop(&stop, "WdfMemoryGetBuffer");
 }
 
-/// REQ-39
+/// A child that needs PASSIVE_LEVEL keeps its request from being completed at DISPATCH_LEVEL
+/// (REQ-39).
 #[test]
 #[cfg_attr(
     other_framework,
@@ -393,9 +398,10 @@ fn paged_memory_under_a_request_completed_at_dispatch_level_is_an_error() {
     assert_model_stop(&stop, "above PASSIVE_LEVEL");
 }
 
-/// REQ-1, FLT-11
+/// If no WDFREQUEST can be allocated, the IRP fails with STATUS_INSUFFICIENT_RESOURCES (REQ-1,
+/// FLT-11).
 #[test]
-fn without_memory_for_the_request_the_sender_is_told_so() {
+fn without_memory_for_the_request_the_irp_fails() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| complete(request, STATUS_SUCCESS));
     with_device(plain(), hooks, |machine, _| {
         let file = machine.open();
@@ -414,9 +420,10 @@ fn without_memory_for_the_request_the_sender_is_told_so() {
     });
 }
 
-/// REQ-42
+/// References to a request's memory objects are counted, and the verifier reports one too few
+/// (REQ-42).
 #[test]
-fn releasing_more_memory_references_than_taken_is_told_by_the_verifier() {
+fn releasing_more_memory_references_than_taken_is_reported_by_the_verifier() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
         let mut memory = null_mut();
         wdf!(WdfRequestRetrieveInputMemory(request, &mut memory));
@@ -430,6 +437,12 @@ fn releasing_more_memory_references_than_taken_is_told_by_the_verifier() {
         file.ioctl(BUFFERED, &[0], &mut []);
         let output = machine.kernel.debug_output();
         assert!(output.len() > before, "VER-5");
-        model_only(|| assert!(output.iter().any(|line| line.contains("more often than referenced"))));
+        model_only(|| {
+            assert!(
+                output
+                    .iter()
+                    .any(|line| line.contains("more often than referenced"))
+            )
+        });
     });
 }

@@ -47,9 +47,10 @@ pub(crate) fn next(queue: WDFQUEUE) -> Result<WDFREQUEST, NTSTATUS> {
     Err(status)
 }
 
-/// QUE-42, QUE-43, QUE-50
+/// A stopped queue still accepts, and its callback runs when the driver owns no request (QUE-42,
+/// QUE-43, QUE-50).
 #[test]
-fn a_stopped_queue_keeps_what_comes_and_tells_when_the_driver_is_done() {
+fn a_stopped_queue_keeps_new_requests_and_reports_when_the_driver_owns_none() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
     let hooks =
@@ -74,9 +75,10 @@ fn a_stopped_queue_keeps_what_comes_and_tells_when_the_driver_is_done() {
     });
 }
 
-/// QUE-44, QUE-33, REQ-53
+/// WdfIoQueueStopAndPurge cancels the waiting requests, and later ones wait (QUE-44, QUE-33,
+/// REQ-53).
 #[test]
-fn stop_and_purge_cancels_what_is_there_and_goes_on_accepting() {
+fn stop_and_purge_cancels_waiting_requests_and_accepts_new_ones() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
     let hooks =
@@ -106,9 +108,9 @@ fn stop_and_purge_cancels_what_is_there_and_goes_on_accepting() {
     });
 }
 
-/// QUE-45, QUE-47
+/// A draining queue rejects new requests and delivers the waiting ones (QUE-45, QUE-47).
 #[test]
-fn a_draining_queue_accepts_nothing_and_presents_what_it_has() {
+fn a_draining_queue_accepts_nothing_and_delivers_what_it_has() {
     let (queue, owned) = (Slot::default(), Slot::default());
     let kept = owned.clone();
     let hooks =
@@ -170,7 +172,8 @@ fn a_purged_queue_cancels_what_waits_and_what_is_cancelable() {
     });
 }
 
-/// QUE-48
+/// A second stop, drain or purge with a callback must not begin before the first has ended
+/// (QUE-48).
 #[test]
 fn overlapping_completion_callbacks_are_a_bug_check() {
     let calls: [fn(WDFQUEUE); 2] = [
@@ -194,7 +197,7 @@ fn overlapping_completion_callbacks_are_a_bug_check() {
     }
 }
 
-/// QUE-49
+/// The synchronous calls return when the driver has completed its requests (QUE-49).
 #[test]
 fn the_synchronous_calls_wait_for_the_driver() {
     let (queue, owned) = (Slot::default(), Slot::default());
@@ -249,7 +252,7 @@ fn a_stop_from_inside_a_callback_is_told_after_it() {
     });
 }
 
-/// QUE-51
+/// WdfIoQueueRetrieveNextRequest gives the oldest waiting request (QUE-51).
 #[test]
 fn requests_are_taken_from_a_manual_queue_in_order() {
     let queue = Slot::default();
@@ -272,16 +275,16 @@ fn requests_are_taken_from_a_manual_queue_in_order() {
     });
 }
 
-/// QUE-51
+/// Requests cannot be retrieved from a parallel queue (QUE-51).
 #[test]
-fn a_parallel_queue_gives_nothing_by_hand() {
+fn requests_of_a_parallel_queue_cannot_be_retrieved() {
     let queue = Slot::default();
     with_file(verified(), with_queue(PARALLEL, &queue), move |_| {
         assert_eq!(next(queue.get()), Err(STATUS_INVALID_DEVICE_STATE));
     });
 }
 
-/// QUE-29, QUE-51
+/// Retrieval completes reads of no bytes unless the queue allows them (QUE-29, QUE-51).
 #[test]
 fn retrieval_skips_and_completes_empty_reads() {
     let queue = Slot::default();
@@ -333,9 +336,10 @@ pub(crate) fn dereference(request: WDFREQUEST) {
     ));
 }
 
-/// QUE-52, QUE-53
+/// WdfIoQueueFindRequest and WdfIoQueueRetrieveFoundRequest reach any waiting request (QUE-52,
+/// QUE-53).
 #[test]
-fn requests_can_be_looked_for_and_taken_out_of_order() {
+fn requests_can_be_found_and_retrieved_out_of_order() {
     let queue = Slot::default();
     with_file(verified(), with_queue(MANUAL, &queue), move |file| {
         let queue: WDFQUEUE = queue.get();
@@ -358,9 +362,9 @@ fn requests_can_be_looked_for_and_taken_out_of_order() {
     });
 }
 
-/// QUE-53
+/// WdfIoQueueFindRequest checks the size of the parameters before the dispatch type (QUE-53).
 #[test]
-fn looking_needs_a_manual_queue_and_parameters_of_the_right_size() {
+fn finding_needs_a_manual_queue_and_parameters_of_the_right_size() {
     let queue = Slot::default();
     with_file(verified(), with_queue(SEQUENTIAL, &queue), move |_| {
         assert_eq!(
@@ -384,9 +388,9 @@ fn looking_needs_a_manual_queue_and_parameters_of_the_right_size() {
     });
 }
 
-/// QUE-54
+/// The ready callback runs when the first request arrives in an empty queue (QUE-54).
 #[test]
-fn a_manual_queue_tells_when_it_is_no_longer_empty() {
+fn a_manual_queue_reports_that_it_is_no_longer_empty() {
     let queue = Slot::default();
     with_file(verified(), with_queue(MANUAL, &queue), move |file| {
         let queue: WDFQUEUE = queue.get();
@@ -418,9 +422,9 @@ fn a_manual_queue_tells_when_it_is_no_longer_empty() {
     });
 }
 
-/// QUE-54
+/// WdfIoQueueReadyNotify fails for queues that deliver by themselves (QUE-54).
 #[test]
-fn only_a_manual_queue_tells_when_it_is_ready() {
+fn only_a_manual_queue_reports_that_it_is_ready() {
     let queue = Slot::default();
     with_file(verified(), with_queue(PARALLEL, &queue), move |_| {
         let status = wdf!(WdfIoQueueReadyNotify(
@@ -432,9 +436,9 @@ fn only_a_manual_queue_tells_when_it_is_ready() {
     });
 }
 
-/// QUE-52
+/// WdfIoQueueRetrieveRequestByFileObject skips the requests of other file objects (QUE-52).
 #[test]
-fn the_requests_of_one_file_can_be_taken() {
+fn the_requests_of_one_file_can_be_retrieved() {
     use _WDF_FILEOBJECT_CLASS as Class;
     let queue = Slot::default();
     let hooks = with_queue(MANUAL, &queue)
@@ -588,9 +592,9 @@ fn checks_are_the_verifiers_and_of_newer_clients() {
     }
 }
 
-/// VER-20
+/// The verifier checks that a found request is retrieved from its own queue (VER-20).
 #[test]
-fn taking_a_request_found_in_another_queue_is_a_bug_check() {
+fn retrieving_a_request_found_in_another_queue_is_a_bug_check() {
     let (queue, other) = (Slot::default(), Slot::default());
     let kept = other.clone();
     let first = queue.clone();

@@ -36,7 +36,7 @@ fn named(name: &'static str, sddl: Option<&'static str>) -> Hooks {
     })
 }
 
-/// DEV-26
+/// WdfDeviceCreate rejects attributes with a parent, and consumes its WDFDEVICE_INIT (DEV-26).
 #[test]
 fn a_parent_is_forbidden_and_an_init_is_good_for_one_device() {
     let hooks = Hooks {
@@ -59,7 +59,8 @@ fn a_parent_is_forbidden_and_an_init_is_good_for_one_device() {
     with_device(verified(), hooks, |_, _| ());
 }
 
-/// DEV-26, DEV-32
+/// A function device without a name cannot have a security descriptor, and the string must be SDDL
+/// (DEV-26, DEV-32).
 #[test]
 fn a_security_string_needs_a_name_and_has_to_be_one() {
     let unnamed = Hooks::default().init(|init| {
@@ -84,9 +85,9 @@ fn a_security_string_needs_a_name_and_has_to_be_one() {
     with_device(verified(), odd, |_, _| ());
 }
 
-/// DEV-32
+/// Without an SDDL string, only the system and administrators can open a named device (DEV-32).
 #[test]
-fn a_named_device_admits_administrators_unless_told_otherwise() {
+fn a_named_device_admits_administrators_by_default() {
     let everyone = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGW;;;WD)";
     for (sddl, admitted) in [
         (None, false),
@@ -106,7 +107,7 @@ fn a_named_device_admits_administrators_unless_told_otherwise() {
     }
 }
 
-/// DEV-28
+/// WdfDeviceCreate passes on STATUS_OBJECT_NAME_COLLISION (DEV-28).
 #[test]
 fn a_name_that_is_taken_is_a_collision() {
     let outcome = run(verified(), named(r"\Device\T", None), |machine| {
@@ -119,7 +120,8 @@ fn a_name_that_is_taken_is_a_collision() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-30, DEV-31
+/// The WDM device object has the flag of the I/O type, and its extension is the device context
+/// (DEV-30, DEV-31).
 #[test]
 fn the_device_object_has_the_io_flag_and_leads_to_the_context() {
     let flags = DO_BUFFERED_IO | DO_DIRECT_IO;
@@ -152,13 +154,13 @@ fn the_device_object_has_the_io_flag_and_leads_to_the_context() {
     }
 }
 
-/// OBJ-51
+/// WdfObjectDelete of a function device does nothing but break (OBJ-51).
 #[test]
 fn the_driver_cannot_delete_its_function_device() {
     on_device(|device| wdf!(WdfObjectDelete(device.cast())));
 }
 
-/// DEV-33, DEV-34
+/// The void WdfDeviceInit calls ignore structures of a wrong size, with a break (DEV-33, DEV-34).
 #[test]
 fn settings_of_a_wrong_size_are_ignored() {
     let hooks = Hooks::default()
@@ -189,7 +191,7 @@ fn settings_of_a_wrong_size_are_ignored() {
     with_file(verified(), hooks, |_| ());
 }
 
-/// DEV-40
+/// A device has one symbolic link, which its removal deletes (DEV-40).
 #[test]
 fn a_symbolic_link_is_one_per_device_and_goes_with_it() {
     let hooks = named(r"\Device\T", None).created(|device| {
@@ -218,7 +220,7 @@ fn a_symbolic_link_is_one_per_device_and_goes_with_it() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-41
+/// An interface is enabled while the device is started, unless the driver disables it (DEV-41).
 #[test]
 fn an_interface_can_be_switched_off_and_has_its_reference_string() {
     let kept = Slot::default();
@@ -242,7 +244,8 @@ fn an_interface_can_be_switched_off_and_has_its_reference_string() {
     });
 }
 
-/// DEV-42, QUE-22, QUE-23
+/// WdfDeviceConfigureRequestDispatching rejects types without a callback, and types that have a
+/// queue (DEV-42, QUE-22, QUE-23).
 #[test]
 fn binding_a_queue_checks_type_callbacks_and_what_is_bound() {
     use _WDF_REQUEST_TYPE as Type;
@@ -281,7 +284,7 @@ fn binding_a_queue_checks_type_callbacks_and_what_is_bound() {
     });
 }
 
-/// DEV-42, QUE-7
+/// WdfDeviceConfigureRequestDispatching fails once the device has started (DEV-42, QUE-7).
 #[test]
 fn a_started_device_binds_no_more_queues() {
     let kept = Slot::default();
@@ -349,7 +352,8 @@ fn with_control_device(
     log
 }
 
-/// DEV-36, DEV-38, DEV-39
+/// A control device can be opened after WdfControlFinishInitializing, and is deleted at unload
+/// (DEV-36, DEV-38, DEV-39).
 #[test]
 fn a_control_device_opens_when_finished_and_goes_with_the_driver() {
     let log = with_control_device(false, |machine, device| {
@@ -373,7 +377,7 @@ fn a_control_device_opens_when_finished_and_goes_with_the_driver() {
     assert_eq!(log, order);
 }
 
-/// DEV-37
+/// WdfObjectDelete of an open control device takes effect at the last close (DEV-37).
 #[test]
 fn deleting_an_open_control_device_waits_for_the_last_close() {
     let log = with_control_device(true, |machine, device| {
@@ -390,7 +394,8 @@ fn deleting_an_open_control_device_waits_for_the_last_close() {
     assert_eq!(log.last().map(String::as_str), Some("unload"));
 }
 
-/// DEV-20, QUE-6, DEV-41
+/// A finished control device takes no default queue, and no control device has interfaces (DEV-20,
+/// QUE-6, DEV-41).
 #[test]
 fn a_control_device_takes_no_default_queue_after_finishing_and_no_interface() {
     with_control_device(true, |_, device| {
@@ -401,7 +406,7 @@ fn a_control_device_takes_no_default_queue_after_finishing_and_no_interface() {
     });
 }
 
-/// DEV-35, DEV-27
+/// WdfDeviceInitFree frees what WdfControlDeviceInitAllocate allocated (DEV-35, DEV-27).
 #[test]
 fn an_unused_control_init_is_freed_by_the_driver() {
     with_control_device(true, |_, _| {
@@ -419,7 +424,8 @@ fn an_unused_control_init_is_freed_by_the_driver() {
     });
 }
 
-/// DEV-26, DEV-32, DEV-40, DEV-41, VER-6, VER-11
+/// The verifier checks the IRQL of the calls that need PASSIVE_LEVEL (DEV-26, DEV-32, DEV-40,
+/// DEV-41, VER-6, VER-11).
 #[test]
 fn the_verifier_refuses_device_calls_above_passive_level() {
     let kept = Slot::default();
@@ -461,7 +467,7 @@ fn the_verifier_refuses_device_calls_above_passive_level() {
     });
 }
 
-/// FLT-18, FLT-20
+/// A failed allocation frees everything that was allocated before (FLT-18, FLT-20).
 #[test]
 fn a_control_device_that_cannot_be_allocated_leaves_nothing() {
     with_control_device(true, |machine, device| {

@@ -29,7 +29,7 @@ fn attributes_with(
 use _WDF_EXECUTION_LEVEL as Level;
 use _WDF_SYNCHRONIZATION_SCOPE as Scope;
 
-/// QUE-27, QUE-28
+/// EvtIoRead, EvtIoWrite and EvtIoDeviceControl come before EvtIoDefault (QUE-27, QUE-28).
 #[test]
 fn the_specific_callback_wins_over_the_default_one() {
     let hooks = Hooks::default()
@@ -62,7 +62,7 @@ fn the_specific_callback_wins_over_the_default_one() {
     });
 }
 
-/// QUE-29
+/// A queue delivers reads and writes of no bytes only with AllowZeroLengthRequests (QUE-29).
 #[test]
 fn empty_reads_and_writes_complete_by_themselves_unless_allowed() {
     for (allowed, presented) in [(0, 0), (1, 2)] {
@@ -142,9 +142,9 @@ fn completing_in_the_callback_does_not_nest_callbacks() {
     });
 }
 
-/// QUE-15, QUE-30
+/// NumberOfPresentedRequests limits the requests that the driver owns (QUE-15, QUE-30).
 #[test]
-fn a_parallel_queue_presents_up_to_its_limit() {
+fn a_parallel_queue_delivers_up_to_its_limit() {
     let slots = slots();
     let kept = slots.clone();
     let hooks = Hooks::default()
@@ -171,9 +171,9 @@ fn a_parallel_queue_presents_up_to_its_limit() {
     });
 }
 
-/// QUE-20
+/// A limit of 0 is accepted and stops delivery (QUE-20).
 #[test]
-fn a_parallel_queue_with_a_limit_of_zero_never_presents_anything() {
+fn a_parallel_queue_with_a_limit_of_zero_delivers_nothing() {
     let hooks = Hooks::default().created(|device| {
         let mut config = default_config(PARALLEL);
         config.Settings.Parallel.NumberOfPresentedRequests = 0;
@@ -188,9 +188,10 @@ fn a_parallel_queue_with_a_limit_of_zero_never_presents_anything() {
     });
 }
 
-/// QUE-36, QUE-37
+/// A queue with execution level Passive calls back at PASSIVE_LEVEL, others up to DISPATCH_LEVEL
+/// (QUE-36, QUE-37).
 #[test]
-fn callbacks_run_at_the_level_that_the_queue_earns() {
+fn callbacks_run_at_the_execution_level_of_the_queue() {
     let cases = [
         (
             Level::WdfExecutionLevelDispatch,
@@ -370,7 +371,7 @@ fn presentation_is_deferred_while_the_thread_holds_the_lock() {
     });
 }
 
-/// OBJ-64
+/// WdfObjectAcquireLock in a callback of the same lock is a recursion (OBJ-64).
 #[test]
 fn acquiring_a_callback_lock_twice_is_a_bug_check() {
     for level in [
@@ -514,7 +515,7 @@ fn requests_are_dispatched_in_a_critical_region() {
     });
 }
 
-/// QUE-25, DEV-29
+/// Attributes without level and scope take those of the device (QUE-25, DEV-29).
 #[test]
 fn a_queue_inherits_level_and_scope_from_its_device() {
     for (level, scope, irql) in [

@@ -36,7 +36,8 @@ fn with_file_objects() -> Hooks {
         })
 }
 
-/// FLT-19, FLT-21, FLT-26, FLT-27
+/// A failed allocation of a function device frees everything that was allocated before (FLT-19,
+/// FLT-21, FLT-26, FLT-27).
 #[test]
 fn a_device_that_cannot_be_allocated_leaves_nothing() {
     let hooks = Hooks {
@@ -73,7 +74,7 @@ fn a_device_that_cannot_be_allocated_leaves_nothing() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// FLT-24
+/// A create request fails without memory, and leaves no file object (FLT-24).
 #[test]
 fn a_create_that_cannot_be_allocated_leaves_nothing() {
     with_device(plain(), with_file_objects(), |machine, _| {
@@ -91,7 +92,7 @@ fn a_create_that_cannot_be_allocated_leaves_nothing() {
     });
 }
 
-/// FLT-22, FLT-23
+/// A symbolic link or interface can be created after an attempt has failed (FLT-22, FLT-23).
 #[test]
 fn links_and_interfaces_that_cannot_be_allocated_can_be_tried_again() {
     let hooks = Hooks::default()

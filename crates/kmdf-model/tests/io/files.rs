@@ -36,7 +36,7 @@ fn with_files(hooks: Hooks, class: WDF_FILEOBJECT_CLASS) -> Hooks {
         .file_close(|file| log(format!("close called {}", file.is_null())))
 }
 
-/// DEV-43
+/// The framework completes a create request that has no queue (DEV-43).
 #[test]
 fn a_device_without_file_callbacks_can_be_opened() {
     with_file(verified(), Hooks::default(), |file| {
@@ -65,7 +65,8 @@ fn the_default_queue_gets_no_creates() {
     with_file(verified(), hooks, |_| ());
 }
 
-/// DEV-44, DEV-48, DEV-49, DEV-51
+/// EvtDeviceFileCreate, EvtFileCleanup and EvtFileClose get the same file object (DEV-44, DEV-48,
+/// DEV-49, DEV-51).
 #[test]
 fn a_file_object_lives_from_create_to_close() {
     for class in [
@@ -92,7 +93,7 @@ fn a_file_object_lives_from_create_to_close() {
     }
 }
 
-/// DEV-50
+/// With WdfFileObjectNotRequired the callbacks get NULL (DEV-50).
 #[test]
 fn with_no_file_object_required_the_callbacks_get_none() {
     let hooks = with_files(Hooks::default(), Class::WdfFileObjectNotRequired);
@@ -105,7 +106,7 @@ fn with_no_file_object_required_the_callbacks_get_none() {
     });
 }
 
-/// DEV-44
+/// After a failed create there is neither cleanup nor close (DEV-44).
 #[test]
 fn a_refused_create_destroys_its_file_object_and_nothing_follows() {
     let class = Class::WdfFileObjectWdfCannotUseFsContexts;
@@ -149,7 +150,7 @@ fn a_create_may_be_completed_later() {
     });
 }
 
-/// DEV-45
+/// A second open of an exclusive device fails with STATUS_ACCESS_DENIED (DEV-45).
 #[test]
 fn an_exclusive_device_opens_once_at_a_time() {
     let hooks = Hooks::default().init(|init| wdf!(WdfDeviceInitSetExclusive(init, 1)));
@@ -165,7 +166,8 @@ fn an_exclusive_device_opens_once_at_a_time() {
     });
 }
 
-/// DEV-51, REQ-27
+/// WdfFileObjectGetDevice and WdfRequestGetFileObject lead from one object to the other (DEV-51,
+/// REQ-27).
 #[test]
 fn a_file_object_belongs_to_its_device_and_is_found_by_its_requests() {
     let hooks = queued(PARALLEL).control(|queue, request, _, _, _| {
@@ -192,7 +194,7 @@ fn a_file_object_belongs_to_its_device_and_is_found_by_its_requests() {
     });
 }
 
-/// DEV-48, QUE-61, REQ-54
+/// Cleanup cancels the waiting requests of the file object only (DEV-48, QUE-61, REQ-54).
 #[test]
 fn cleanup_cancels_what_still_waits_and_leaves_what_the_driver_has() {
     let kept = Slot::default();
@@ -244,7 +246,7 @@ fn creates_go_to_the_queue_that_is_bound_to_them() {
     });
 }
 
-/// DEV-46
+/// The scope of file callbacks cannot be Queue, nor Device unless the device is passive (DEV-46).
 #[test]
 fn file_scopes_that_cannot_be_are_refused_at_device_creation() {
     use _WDF_EXECUTION_LEVEL as Level;

@@ -48,7 +48,7 @@ fn two_queues(
     })
 }
 
-/// REQ-55
+/// WdfRequestForwardToIoQueue moves a request, which the other queue delivers (REQ-55).
 #[test]
 fn a_forwarded_request_waits_in_the_other_queue() {
     let manual = Slot::default();
@@ -72,9 +72,9 @@ fn a_forwarded_request_waits_in_the_other_queue() {
     });
 }
 
-/// REQ-56, QUE-63
+/// The source queue counts the request until the other queue has accepted it (REQ-56, QUE-63).
 #[test]
-fn the_other_queue_presents_inside_the_forward_and_the_source_waits_for_that() {
+fn the_other_queue_delivers_inside_the_forward_and_the_source_waits_for_that() {
     let second = Slot::default();
     let target = second.clone();
     let hooks = two_queues(SEQUENTIAL, PARALLEL, &second)
@@ -96,7 +96,7 @@ fn the_other_queue_presents_inside_the_forward_and_the_source_waits_for_that() {
     });
 }
 
-/// REQ-55
+/// The driver keeps a request if forwarding fails with STATUS_WDF_BUSY (REQ-55).
 #[test]
 fn a_queue_that_does_not_accept_leaves_the_request_with_the_driver() {
     let manual = Slot::default();
@@ -113,7 +113,7 @@ fn a_queue_that_does_not_accept_leaves_the_request_with_the_driver() {
     });
 }
 
-/// REQ-55
+/// The verifier checks the source, the destination and the cancelable mark (REQ-55).
 #[test]
 fn the_verifier_refuses_to_forward_to_the_same_queue_or_a_marked_request() {
     let manual = Slot::default();
@@ -133,7 +133,7 @@ fn the_verifier_refuses_to_forward_to_the_same_queue_or_a_marked_request() {
     });
 }
 
-/// REQ-57
+/// WdfRequestRequeue puts the request in front of those that wait (REQ-57).
 #[test]
 fn a_requeued_request_is_first_again() {
     let (queue, hooks) = manual_queue();
@@ -151,7 +151,7 @@ fn a_requeued_request_is_first_again() {
     });
 }
 
-/// REQ-57, REQ-54
+/// A request that was cancelled meanwhile is cancelled by WdfRequestRequeue (REQ-57, REQ-54).
 #[test]
 fn requeueing_a_cancelled_request_succeeds_and_cancels_it() {
     let (queue, hooks) = manual_queue();
@@ -176,7 +176,7 @@ fn requeued_in_vain() -> Hooks {
     })
 }
 
-/// REQ-57
+/// WdfRequestRequeue fails for queues that deliver by themselves (REQ-57).
 #[test]
 fn only_a_manual_queue_takes_a_request_back() {
     with_file(plain(), requeued_in_vain(), |file| {
@@ -200,7 +200,7 @@ fn a_refused_requeue_loses_the_request_under_the_verifier() {
     assert!(stop.message.contains("1 IRP(s) never completed"), "{stop}");
 }
 
-/// REQ-58, QUE-35
+/// WdfDeviceEnqueueRequest fails without a queue for the type (REQ-58, QUE-35).
 #[test]
 fn a_request_that_no_queue_takes_stays_with_the_caller_context() {
     let hooks = Hooks::default()
@@ -218,7 +218,7 @@ fn a_request_that_no_queue_takes_stays_with_the_caller_context() {
     });
 }
 
-/// REQ-58
+/// The verifier checks that WdfDeviceEnqueueRequest is called in EvtIoInCallerContext (REQ-58).
 #[test]
 fn enqueueing_outside_the_caller_context_is_refused_by_the_verifier() {
     let hooks = queued(PARALLEL).control(|queue, request, _, _, _| {

@@ -82,7 +82,7 @@ fn create(
     status
 }
 
-/// DEV-6, DEV-7, DEV-9
+/// WdfVersionBind rejects unknown versions and numbers of functions (DEV-6, DEV-7, DEV-9).
 #[test]
 fn a_bind_checks_version_pointers_and_function_count() {
     let refused = in_turn(|| {
@@ -138,7 +138,7 @@ fn a_bind_checks_version_pointers_and_function_count() {
     refused.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-11, OBJ-72
+/// WdfDriverCreate has three required pointers (DEV-11, OBJ-72).
 #[test]
 fn the_driver_object_the_path_and_the_configuration_are_required() {
     for missing in 0..3 {
@@ -163,7 +163,8 @@ fn the_driver_object_the_path_and_the_configuration_are_required() {
     }
 }
 
-/// DEV-12, DEV-13, DEV-15, DEV-17, DEV-18, DEV-24
+/// WdfDriverCreate can be called again after it has failed (DEV-12, DEV-13, DEV-15, DEV-17, DEV-18,
+/// DEV-24).
 #[test]
 fn a_bad_configuration_is_refused_and_may_be_corrected() {
     let outcome = loaded("Tdrv", |object, path| {
@@ -227,7 +228,7 @@ fn a_bad_configuration_is_refused_and_may_be_corrected() {
     assert_eq!(outcome, Ok(()));
 }
 
-/// DEV-16
+/// A second WdfDriverCreate fails with STATUS_DRIVER_INTERNAL_ERROR (DEV-16).
 #[test]
 fn there_is_one_driver_object() {
     let outcome = loaded("Tdrv", |object, path| {
@@ -278,7 +279,8 @@ fn name_and_tag_come_from_the_service_unless_a_tag_is_given() {
     }
 }
 
-/// DEV-20, DEV-21
+/// DriverInitFlags decide which routines of the WDM driver object the framework sets (DEV-20,
+/// DEV-21).
 #[test]
 fn the_driver_object_is_taken_over_as_the_flags_say() {
     const NON_PNP: u32 = 1;
@@ -403,7 +405,7 @@ fn the_level_is_checked_from_the_second_call_on() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-3, DEV-10
+/// After a failed DriverEntry the unbind deletes the driver object (DEV-3, DEV-10).
 #[test]
 fn a_failing_driver_entry_has_its_objects_deleted_and_unload_is_not_called() {
     let outcome = loaded("Tdrv", |object, path| {
@@ -476,7 +478,8 @@ fn the_copy_of_the_registry_path_is_pageable() {
     .unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// FLT-17, FLT-26, DEV-19
+/// A failed allocation in WdfDriverCreate frees everything that was allocated before (FLT-17,
+/// FLT-26, DEV-19).
 #[test]
 fn a_driver_that_cannot_be_allocated_leaves_nothing() {
     for nth in 1..12 {
@@ -520,7 +523,7 @@ fn a_function_that_is_not_modelled_stops_the_run_by_name() {
     assert_model_stop(&stop.expect_err("a stop"), "WdfTimerCreate");
 }
 
-/// DEV-1
+/// An export driver is entered without a driver object, and is not bound (DEV-1).
 #[test]
 fn without_a_driver_object_the_stub_only_calls_driver_entry() {
     unsafe extern "C" fn entry(object: PDRIVER_OBJECT, _: PCUNICODE_STRING) -> NTSTATUS {
@@ -535,7 +538,7 @@ fn without_a_driver_object_the_stub_only_calls_driver_entry() {
     );
 }
 
-/// DEV-2
+/// The stub passes the registry path on without copying it (DEV-2).
 #[test]
 fn driver_entry_gets_the_kernels_own_path_and_the_framework_keeps_a_copy() {
     let outcome = loaded("Tdrv", |object, path| {

@@ -57,9 +57,10 @@ fn in_context(test: impl Fn(WDFREQUEST, PVOID, PVOID) + Send + Sync + 'static) -
         })
 }
 
-/// REQ-22, MEM-39
+/// Locked user memory is mapped until the request is completed, and read-only if locked for reading
+/// (REQ-22, MEM-39).
 #[test]
-fn locked_memories_reach_the_callers_memory_and_go_with_the_request() {
+fn locked_memory_reaches_the_senders_memory_and_is_freed_with_the_request() {
     let hooks = in_context(|request, from, to| {
         let input = for_read(request, from, 2).expect("is locked");
         let output = for_write(request, to, 2).expect("is locked");
@@ -90,7 +91,7 @@ fn locked_memories_reach_the_callers_memory_and_go_with_the_request() {
     });
 }
 
-/// REQ-21
+/// A locked range must have bytes and lie in user space (REQ-21).
 #[test]
 fn empty_and_kernel_ranges_are_refused() {
     let hooks = in_context(|request, from, to| {
@@ -126,7 +127,8 @@ fn a_referenced_locked_memory_at_completion_is_a_bug_check() {
     );
 }
 
-/// MEM-35
+/// WdfMemoryAssignBuffer accepts a memory object over locked memory, as over a preallocated buffer
+/// (MEM-35).
 #[test]
 fn a_locked_memory_takes_another_buffer() {
     let hooks = in_context(|request, from, _| {
@@ -146,7 +148,7 @@ fn a_locked_memory_takes_another_buffer() {
     });
 }
 
-/// FLT-14
+/// A failed allocation unlocks the pages (FLT-14).
 #[test]
 fn a_lock_that_cannot_be_allocated_leaves_nothing() {
     let hooks = in_context(|request, from, _| {

@@ -139,7 +139,8 @@ fn set_failing(name: &'static str) {
         .unwrap_or_else(std::sync::PoisonError::into_inner) = name;
 }
 
-/// DEV-52, DEV-55, DEV-57
+/// The PnP and power callbacks of start and removal run in the documented order (DEV-52, DEV-55,
+/// DEV-57).
 #[test]
 fn the_callbacks_of_start_and_removal_come_in_their_order() {
     let outcome = run(verified(), observed(), |machine| {
@@ -176,7 +177,7 @@ fn a_surprise_removal_is_told_before_the_release() {
     }
 }
 
-/// DEV-54
+/// A callback that fails the start leads back through the callbacks that ran (DEV-54).
 #[test]
 fn a_failed_start_undoes_what_was_reached() {
     let prepare = vec!["PrepareHardware", "ReleaseHardware"];
@@ -205,7 +206,7 @@ fn a_failed_start_undoes_what_was_reached() {
     }
 }
 
-/// DEV-54
+/// EvtDeviceSelfManagedIoInit that fails ends the start, and the device leaves D0 (DEV-54).
 #[test]
 fn a_failing_self_managed_io_init_leaves_d0_and_releases() {
     let outcome = run(verified(), observed(), move |machine| {
@@ -251,7 +252,7 @@ fn a_stopped_device_restarts() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-55
+/// EvtDeviceQueryRemove can fail the query (DEV-55).
 #[test]
 fn a_driver_may_refuse_an_orderly_removal() {
     let outcome = run(verified(), observed(), |machine| {
@@ -268,7 +269,7 @@ fn a_driver_may_refuse_an_orderly_removal() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-25
+/// The framework deletes a device if EvtDriverDeviceAdd fails after creating it (DEV-25).
 #[test]
 fn a_device_whose_device_add_fails_is_torn_down() {
     let hooks = observed().created(|device| {
@@ -285,9 +286,9 @@ fn a_device_whose_device_add_fails_is_torn_down() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-23, MEM-29
+/// EvtDriverUnload runs before the driver object's children are deleted (DEV-23, MEM-29).
 #[test]
-fn unloading_calls_the_driver_before_its_objects_go() {
+fn unloading_calls_the_driver_before_its_objects_are_deleted() {
     let hooks = Hooks::default()
         .created(|_| {
             logged_object(null_mut::<WDFDRIVER__>(), "of the driver");
@@ -328,9 +329,9 @@ fn devices_come_and_go_without_a_trace() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-53
+/// Power-managed queues deliver before EvtDeviceSelfManagedIoRestart runs (DEV-53).
 #[test]
-fn queues_present_before_self_managed_io_restarts() {
+fn queues_deliver_before_self_managed_io_restarts() {
     let hooks = observed().control(|_, request, _, _, _| {
         log("presented");
         complete(request, STATUS_SUCCESS);

@@ -30,7 +30,7 @@ fn stoppable(kind: WDF_IO_QUEUE_DISPATCH_TYPE) -> Hooks {
     })
 }
 
-/// QUE-56
+/// A power-managed queue delivers only while the device is in D0 (QUE-56).
 #[test]
 fn a_stopped_device_holds_requests_until_it_runs_again() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| complete(request, STATUS_SUCCESS));
@@ -44,7 +44,7 @@ fn a_stopped_device_holds_requests_until_it_runs_again() {
     });
 }
 
-/// QUE-55
+/// A queue that is not power-managed delivers in any power state (QUE-55).
 #[test]
 fn a_queue_that_is_not_power_managed_goes_on() {
     let hooks = Hooks::default()
@@ -65,7 +65,7 @@ fn a_queue_that_is_not_power_managed_goes_on() {
     });
 }
 
-/// QUE-57
+/// EvtIoResume is called for requests that the driver kept when the device stopped (QUE-57).
 #[test]
 fn an_acknowledged_request_is_resumed() {
     let owned = Slot::default();
@@ -90,9 +90,9 @@ fn an_acknowledged_request_is_resumed() {
     });
 }
 
-/// QUE-57
+/// WdfRequestStopAcknowledge with requeue has the request delivered again (QUE-57).
 #[test]
-fn a_request_given_back_at_a_stop_is_presented_again() {
+fn a_request_requeued_at_a_stop_is_delivered_again() {
     let hooks = stoppable(SEQUENTIAL)
         .control(|_, request, _, _, _| {
             log(format!("presented {}", first_byte(request)));
@@ -118,7 +118,7 @@ fn a_request_given_back_at_a_stop_is_presented_again() {
     });
 }
 
-/// QUE-57, QUE-59, DEV-58
+/// The removal suspends the requests first, then purges the queues (QUE-57, QUE-59, DEV-58).
 #[test]
 fn removal_stops_then_purges_and_waits_for_the_driver() {
     let owned = Slot::default();
@@ -171,7 +171,7 @@ fn removal_stops_then_purges_and_waits_for_the_driver() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// QUE-58
+/// The verifier checks that WdfRequestStopAcknowledge is called in EvtIoStop (QUE-58).
 #[test]
 fn an_acknowledgement_outside_the_callback_is_ignored_by_the_verifier() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -184,7 +184,7 @@ fn an_acknowledgement_outside_the_callback_is_ignored_by_the_verifier() {
     });
 }
 
-/// QUE-60
+/// Deletion of a queue returns once the driver has completed its requests (QUE-60).
 #[test]
 fn deleting_a_queue_cancels_what_waits_and_waits_for_the_driver() {
     let (queue, owned) = (Slot::default(), Slot::default());
@@ -250,7 +250,7 @@ fn deleting_a_queue_at_dispatch_level_is_deferred() {
     let _: *mut u8 = null_mut();
 }
 
-/// QUE-57
+/// Without EvtIoStop the device leaves D0 when the driver owns no request (QUE-57).
 #[test]
 fn without_a_stop_callback_the_transition_waits_for_completion() {
     let owned = Slot::default();

@@ -23,7 +23,7 @@ fn status_of(device: WDFDEVICE, config: WDF_IO_QUEUE_CONFIG) -> NTSTATUS {
     }
 }
 
-/// QUE-1, QUE-2, OBJ-70, OBJ-72
+/// WdfIoQueueCreate requires a device handle and a configuration (QUE-1, QUE-2, OBJ-70, OBJ-72).
 #[test]
 fn a_bad_device_handle_or_no_configuration_is_a_bug_check() {
     let stop = stop_of(plain(), Hooks::default(), |_| {
@@ -43,7 +43,8 @@ fn a_bad_device_handle_or_no_configuration_is_a_bug_check() {
     assert_violation(&stop, 4, 0);
 }
 
-/// QUE-4, QUE-5, QUE-12, QUE-13, QUE-14, QUE-15, QUE-19
+/// WdfIoQueueCreate checks size, dispatch type, callbacks and limit (QUE-4, QUE-5, QUE-12, QUE-13,
+/// QUE-14, QUE-15, QUE-19).
 #[test]
 fn configurations_that_make_no_sense_are_refused() {
     on_device(|device| {
@@ -108,7 +109,7 @@ fn configurations_that_make_no_sense_are_refused() {
     });
 }
 
-/// QUE-8, QUE-21
+/// The parent of a queue must be its device or below it (QUE-8, QUE-21).
 #[test]
 fn a_queue_lies_under_its_own_device() {
     on_device(|device| {
@@ -122,7 +123,7 @@ fn a_queue_lies_under_its_own_device() {
     });
 }
 
-/// QUE-9
+/// The driver in the configuration must be a WDFDRIVER (QUE-9).
 #[test]
 fn a_driver_in_the_configuration_has_to_be_one() {
     let hooks = Hooks::default().created(|device| {
@@ -138,7 +139,7 @@ fn a_driver_in_the_configuration_has_to_be_one() {
     );
 }
 
-/// QUE-11
+/// Synchronization scope Device requires the execution level of the device (QUE-11).
 #[test]
 fn the_devices_lock_needs_the_devices_level() {
     on_device(|device| {
@@ -156,7 +157,7 @@ fn the_devices_lock_needs_the_devices_level() {
     });
 }
 
-/// QUE-18, QUE-22
+/// A second default queue is deleted again (QUE-18, QUE-22).
 #[test]
 fn there_is_one_default_queue() {
     on_device(|device| {
@@ -170,7 +171,8 @@ fn there_is_one_default_queue() {
     });
 }
 
-/// QUE-24, QUE-50, QUE-56
+/// WdfIoQueueGetState shows a new queue as accepting and, without power, as held (QUE-24, QUE-50,
+/// QUE-56).
 #[test]
 fn a_new_queue_accepts_and_dispatches_and_is_held_until_power_up() {
     let kept = Slot::default();
@@ -194,7 +196,8 @@ fn a_new_queue_accepts_and_dispatches_and_is_held_until_power_up() {
     });
 }
 
-/// FLT-16, FLT-26, QUE-10, QUE-16
+/// A failed allocation of a queue frees everything that was allocated before (FLT-16, FLT-26,
+/// QUE-10, QUE-16).
 #[test]
 fn a_queue_that_cannot_be_allocated_leaves_nothing() {
     let kept = Slot::default();
@@ -230,9 +233,9 @@ fn a_queue_that_cannot_be_allocated_leaves_nothing() {
     });
 }
 
-/// QUE-17, OBJ-61
+/// No queue can be created below an object that is being deleted (QUE-17, OBJ-61).
 #[test]
-fn a_parent_that_is_going_takes_no_queue() {
+fn a_parent_that_is_being_deleted_takes_no_queue() {
     unsafe extern "C" fn on_going(object: WDFOBJECT) {
         // SAFETY: The context holds the device.
         let device = unsafe { label_address(object).cast::<WDFDEVICE>().read() };
@@ -261,7 +264,7 @@ fn a_parent_that_is_going_takes_no_queue() {
     });
 }
 
-/// QUE-3
+/// The attributes of WdfIoQueueCreate are checked first (QUE-3).
 #[test]
 fn bad_attributes_are_refused_before_a_bad_configuration() {
     on_device(|device| {

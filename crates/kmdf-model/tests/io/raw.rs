@@ -90,7 +90,7 @@ pub(crate) fn keeping(hooks: Hooks, slot: &Slot, config: fn() -> WDF_IO_QUEUE_CO
     })
 }
 
-/// REQ-5, REQ-9, REQ-33
+/// A METHOD_NEITHER control from the kernel gives the sender's addresses (REQ-5, REQ-9, REQ-33).
 #[test]
 fn a_neither_control_from_kernel_mode_has_its_bare_pointers() {
     let kept = Slot::default();
@@ -117,7 +117,7 @@ fn a_neither_control_from_kernel_mode_has_its_bare_pointers() {
     });
 }
 
-/// QUE-27, REQ-9
+/// EvtIoInternalDeviceControl gets the controls that other drivers send (QUE-27, REQ-9).
 #[test]
 fn internal_device_controls_have_their_own_callback() {
     let kept = Slot::default();
@@ -144,9 +144,9 @@ fn internal_device_controls_have_their_own_callback() {
     });
 }
 
-/// DEV-60
+/// The framework fails unknown major functions, and completes shutdown requests (DEV-60).
 #[test]
-fn functions_that_nobody_handles_are_refused_except_shutdown() {
+fn unhandled_major_functions_fail_except_shutdown() {
     let kept = Slot::default();
     let hooks = keeping(Hooks::default(), &kept, controls);
     with_device(verified(), hooks, move |_, _| {
@@ -161,7 +161,7 @@ fn functions_that_nobody_handles_are_refused_except_shutdown() {
     });
 }
 
-/// DEV-47
+/// A create request without a WDM file object fails unless the class allows it (DEV-47).
 #[test]
 fn a_create_without_a_file_object_is_refused_if_one_is_required() {
     use _WDF_FILEOBJECT_CLASS as Class;

@@ -34,7 +34,7 @@ fn status_with(change: impl FnOnce(&mut WDF_OBJECT_ATTRIBUTES) + Send + 'static)
     .unwrap()
 }
 
-/// OBJ-17
+/// NULL attributes are accepted by calls that require nothing of them (OBJ-17).
 #[test]
 fn absent_attributes_are_accepted() {
     run(plain(), |_| {
@@ -48,13 +48,13 @@ fn absent_attributes_are_accepted() {
     .unwrap();
 }
 
-/// OBJ-18
+/// The size of the attributes is checked first (OBJ-18).
 #[test]
 fn wrong_size_is_a_length_mismatch() {
     assert_eq!(status_with(|a| a.Size -= 8), STATUS_INFO_LENGTH_MISMATCH);
 }
 
-/// OBJ-19
+/// Type information has one of two known sizes (OBJ-19).
 #[test]
 fn type_info_of_unknown_size_is_a_length_mismatch() {
     let status = status_with(|a| a.ContextTypeInfo = WRONG_SIZE.as_ptr());
@@ -65,7 +65,7 @@ fn type_info_of_unknown_size_is_a_length_mismatch() {
     );
 }
 
-/// OBJ-20, OBJ-29
+/// A context type needs a name unless its size is 0 (OBJ-20, OBJ-29).
 #[test]
 fn context_without_a_name_is_invalid_unless_empty() {
     let status = status_with(|a| a.ContextTypeInfo = NAMELESS.as_ptr());
@@ -74,14 +74,14 @@ fn context_without_a_name_is_invalid_unless_empty() {
     assert_eq!(status, STATUS_SUCCESS);
 }
 
-/// OBJ-21
+/// ContextSizeOverride requires type information (OBJ-21).
 #[test]
 fn size_override_without_a_type_is_invalid() {
     let status = status_with(|a| a.ContextSizeOverride = 8);
     assert_eq!(status, STATUS_WDF_OBJECT_ATTRIBUTES_INVALID);
 }
 
-/// OBJ-22
+/// ContextSizeOverride cannot be less than the size of the context type (OBJ-22).
 #[test]
 fn size_override_below_the_types_size_is_invalid() {
     let with = |size| {
@@ -95,7 +95,7 @@ fn size_override_below_the_types_size_is_invalid() {
     assert_eq!(with(4000), STATUS_SUCCESS);
 }
 
-/// OBJ-25, OBJ-29
+/// An unknown execution level is rejected, 0 included (OBJ-25, OBJ-29).
 #[test]
 fn execution_level_out_of_range_is_invalid() {
     for level in [0, 4] {
@@ -104,7 +104,7 @@ fn execution_level_out_of_range_is_invalid() {
     }
 }
 
-/// OBJ-26
+/// An unknown synchronization scope is rejected, 0 included (OBJ-26).
 #[test]
 fn synchronization_scope_out_of_range_is_invalid() {
     for scope in [0, 5] {
@@ -113,7 +113,7 @@ fn synchronization_scope_out_of_range_is_invalid() {
     }
 }
 
-/// OBJ-27, OBJ-30
+/// Only drivers, devices, queues and file objects take a synchronization scope (OBJ-27, OBJ-30).
 #[test]
 fn scope_is_refused_where_it_means_nothing() {
     for scope in [2, 3] {
@@ -123,7 +123,7 @@ fn scope_is_refused_where_it_means_nothing() {
     assert_eq!(status_with(|a| a.SynchronizationScope = 4), STATUS_SUCCESS);
 }
 
-/// OBJ-28, OBJ-30
+/// Memory objects take no execution level, general objects do (OBJ-28, OBJ-30).
 #[test]
 fn level_is_refused_for_memory_and_allowed_for_objects() {
     for level in [2, 3] {
@@ -178,7 +178,7 @@ fn earlier_rows_win() {
     .unwrap();
 }
 
-/// OBJ-23, OBJ-30
+/// WdfObjectAllocateContext rejects attributes with a parent (OBJ-23, OBJ-30).
 #[test]
 fn parent_is_refused_for_an_additional_context() {
     run(plain(), |_| {
@@ -194,9 +194,9 @@ fn parent_is_refused_for_an_additional_context() {
     .unwrap();
 }
 
-/// OBJ-31
+/// The parent in attributes of a wrong size is not read (OBJ-31).
 #[test]
-fn parent_is_looked_at_only_in_attributes_of_the_right_size() {
+fn parent_is_read_only_in_attributes_of_the_right_size() {
     let status = status_with(move |a| {
         a.Size = 1;
         // A pointer that is no handle at all.
@@ -226,7 +226,7 @@ fn stale_parent_stops_the_run_before_anything_else_is_checked() {
     }
 }
 
-/// OBJ-75
+/// WdfObjectCreate requires the out pointer before it checks the attributes (OBJ-75).
 #[test]
 fn object_create_needs_an_out_pointer_first() {
     let stop = stop_of(plain(), |_| {
@@ -237,7 +237,7 @@ fn object_create_needs_an_out_pointer_first() {
     assert_required_null(&stop);
 }
 
-/// OBJ-75
+/// WdfObjectCreate does not write the out pointer when it fails (OBJ-75).
 #[test]
 fn failed_object_create_leaves_the_out_pointer() {
     run(plain(), |_| {

@@ -30,7 +30,7 @@ fn add(object: WDFOBJECT, attributes: &mut WDF_OBJECT_ATTRIBUTES) -> (NTSTATUS, 
     (status, context)
 }
 
-/// OBJ-10, OBJ-12, OBJ-14, OBJ-44
+/// Contexts begin on 16 bytes and contain zeros (OBJ-10, OBJ-12, OBJ-14, OBJ-44).
 #[test]
 fn contexts_are_aligned_zeroed_and_nonpaged() {
     for config in [plain(), verified()] {
@@ -58,7 +58,7 @@ fn context_ends_where_its_block_ends() {
     assert_ne!(stop.code, nt_model::MODEL_STOP, "{stop}");
 }
 
-/// OBJ-13
+/// ContextSizeOverride replaces the size of the context type (OBJ-13).
 #[test]
 fn size_override_is_the_size_of_the_context() {
     run(plain(), |_| {
@@ -73,7 +73,7 @@ fn size_override_is_the_size_of_the_context() {
     .unwrap();
 }
 
-/// OBJ-38
+/// Two type structures with the same contents are two types (OBJ-38).
 #[test]
 fn contexts_are_found_by_type_pointer_alone() {
     static SAME_NAME: ContextType = ContextType::new(c"SECOND", 40);
@@ -88,7 +88,7 @@ fn contexts_are_found_by_type_pointer_alone() {
     .unwrap();
 }
 
-/// OBJ-40
+/// WdfObjectGetTypedContextWorker requires a type (OBJ-40).
 #[test]
 fn lookup_without_a_type_stops_the_run() {
     let stop = stop_of(plain(), |_| {
@@ -97,7 +97,7 @@ fn lookup_without_a_type_stops_the_run() {
     assert_required_null(&stop);
 }
 
-/// OBJ-41
+/// WdfObjectContextGetObject is the inverse of getting the context (OBJ-41).
 #[test]
 fn context_leads_back_to_its_object() {
     run(plain(), |_| {
@@ -110,7 +110,7 @@ fn context_leads_back_to_its_object() {
     .unwrap();
 }
 
-/// OBJ-16, OBJ-42
+/// WdfObjectAllocateContext requires attributes with a context type (OBJ-16, OBJ-42).
 #[test]
 fn additional_context_needs_attributes_and_a_type() {
     run(plain(), |_| {
@@ -138,7 +138,7 @@ fn size_overflow_shows_in_an_additional_context_only() {
     .unwrap();
 }
 
-/// OBJ-43
+/// An object has one context of each type (OBJ-43).
 #[test]
 fn second_context_of_a_type_yields_the_first() {
     let log = run_and_log(plain(), |kernel| {
@@ -177,7 +177,8 @@ fn no_memory_hides_that_the_type_is_there() {
     .unwrap();
 }
 
-/// OBJ-37, OBJ-52, OBJ-54
+/// The callbacks of the contexts run in the order in which these were added (OBJ-37, OBJ-52,
+/// OBJ-54).
 #[test]
 fn callbacks_run_context_by_context_in_the_order_added() {
     let log = run_and_log(plain(), |_| {
@@ -202,7 +203,7 @@ fn callbacks_run_context_by_context_in_the_order_added() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-11
+/// The callbacks in the attributes need no context type (OBJ-11).
 #[test]
 fn object_without_a_context_gets_callbacks() {
     let log = run_and_log(plain(), |_| {
@@ -216,7 +217,7 @@ fn object_without_a_context_gets_callbacks() {
     assert_eq!(log.unwrap(), ["second cleanup", "second destroy", "unload"]);
 }
 
-/// OBJ-29
+/// A context of size 0 has an address (OBJ-29).
 #[test]
 fn empty_context_type_is_found() {
     run(plain(), |_| {
@@ -258,7 +259,7 @@ unsafe extern "C" fn try_to_add(object: WDFOBJECT) {
     log(format!("{status:#x}"));
 }
 
-/// OBJ-42, OBJ-61
+/// WdfObjectAllocateContext fails once the deletion of the object has begun (OBJ-42, OBJ-61).
 #[test]
 fn no_context_is_added_while_the_object_is_disposed() {
     let log = run_and_log(plain(), |_| {

@@ -24,7 +24,7 @@ fn copy_from(memory: WDFMEMORY, offset: usize, buffer: &mut [u8]) -> NTSTATUS {
     wdf!(WdfMemoryCopyFromBuffer(memory, offset, start, buffer.len()))
 }
 
-/// MEM-36, MEM-37
+/// The two copying calls move bytes to and from an offset in the memory object (MEM-36, MEM-37).
 #[test]
 fn bytes_are_copied_both_ways_at_an_offset() {
     run(plain(), |_| {
@@ -66,7 +66,8 @@ fn copying_nothing_is_an_invalid_parameter() {
     .unwrap();
 }
 
-/// MEM-36, MEM-37, MEM-38, MEM-68
+/// A copy beyond the end fails with a status for its direction, and copies nothing (MEM-36, MEM-37,
+/// MEM-38, MEM-68).
 #[test]
 fn overruns_are_refused_with_the_code_of_their_direction() {
     run(plain(), |_| {
@@ -97,7 +98,7 @@ fn overruns_are_refused_with_the_code_of_their_direction() {
     .unwrap();
 }
 
-/// MEM-38
+/// A copy may reach up to the last byte of the memory object (MEM-38).
 #[test]
 fn copies_may_end_where_the_memory_ends() {
     run(plain(), |_| {
@@ -116,7 +117,8 @@ fn copies_may_end_where_the_memory_ends() {
     .unwrap();
 }
 
-/// MEM-69, NT-5
+/// The copying calls do not check the IRQL, and touching paged memory is a bug check (MEM-69,
+/// NT-5).
 #[test]
 fn paged_memory_copied_at_dispatch_level_stops_the_run() {
     let stop = stop_of(plain(), |kernel| {

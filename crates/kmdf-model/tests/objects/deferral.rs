@@ -80,7 +80,7 @@ fn passive_objects_are_deleted_by_a_work_item() {
     }
 }
 
-/// OBJ-58
+/// At PASSIVE_LEVEL nothing is deferred (OBJ-58).
 #[test]
 fn passive_objects_are_deleted_at_once_at_passive_level() {
     let log = run_and_log(plain(), |_| {
@@ -96,7 +96,7 @@ fn passive_objects_are_deleted_at_once_at_passive_level() {
 const ANY_LEVEL: WDF_EXECUTION_LEVEL = _WDF_EXECUTION_LEVEL::WdfExecutionLevelInheritFromParent;
 const PASSIVE: WDF_EXECUTION_LEVEL = _WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive;
 
-/// OBJ-58
+/// Above PASSIVE_LEVEL a direct child that needs it defers the disposal of its parent (OBJ-58).
 #[test]
 fn passive_child_defers_the_whole_tree() {
     let log = run_and_log(plain(), |kernel| {
@@ -121,7 +121,7 @@ fn passive_child_defers_the_whole_tree() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-58
+/// A deeper object that needs PASSIVE_LEVEL defers the rest of the disposal (OBJ-58).
 #[test]
 fn passive_grandchild_defers_what_comes_after_its_branch() {
     let log = run_and_log(plain(), |kernel| {
@@ -179,7 +179,7 @@ fn deferred_object_is_out_of_its_parents_tree() {
     assert_eq!(log.unwrap()[..2], ["cleanup 1", "destroy 1"]);
 }
 
-/// OBJ-59
+/// EvtDestroy of an object that needs PASSIVE_LEVEL runs in a work item (OBJ-59).
 #[test]
 fn last_dereference_of_a_passive_object_is_deferred() {
     let log = run_and_log(plain(), |kernel| {
@@ -206,9 +206,9 @@ fn undeleted_passive_object_stops_the_run_from_the_work_item() {
     assert_violation(&stop, 7, stop.parameters[1]);
 }
 
-/// OBJ-60
+/// Deferred objects are processed first in, first out (OBJ-60).
 #[test]
-fn dispose_list_is_worked_off_in_order() {
+fn dispose_list_is_processed_in_order() {
     let log = run_and_log(plain(), |kernel| {
         let objects: Vec<_> = (0..20).map(|n| passive_object(n, null_mut())).collect();
         kernel.at_irql(DISPATCH, || objects.into_iter().for_each(delete));

@@ -23,7 +23,8 @@ fn buffered_stop(handler: fn(WDFDEVICE, WDFREQUEST)) -> nt_model::Stop {
         .expect("stopped")
 }
 
-/// OBJ-3, OBJ-4
+/// A handle with the offset bit leads to a word that says how far the object begins before it
+/// (OBJ-3, OBJ-4).
 #[test]
 fn handle_into_a_request_leads_to_a_word_with_its_offset() {
     buffered(|_, request| {
@@ -40,7 +41,7 @@ fn handle_into_a_request_leads_to_a_word_with_its_offset() {
     });
 }
 
-/// OBJ-6, MEM-30
+/// The handle of the request itself is no memory handle (OBJ-6, MEM-30).
 #[test]
 fn request_is_a_memory_only_at_its_offsets() {
     buffered(|_, request| {
@@ -54,7 +55,7 @@ fn request_is_a_memory_only_at_its_offsets() {
     assert_eq!(stop.parameters[2], 0x100A, "{stop}");
 }
 
-/// OBJ-7
+/// A memory object of a request as parent stands for the request (OBJ-7).
 #[test]
 fn child_of_a_requests_memory_is_a_child_of_the_request() {
     let log = buffered(|_, request| {
@@ -72,7 +73,7 @@ fn child_of_a_requests_memory_is_a_child_of_the_request() {
     assert_eq!(log, expected);
 }
 
-/// OBJ-42
+/// WdfObjectAllocateContext fails for a memory object of a request (OBJ-42).
 #[test]
 fn requests_memory_takes_no_context() {
     buffered(|_, request| {
@@ -87,7 +88,7 @@ fn requests_memory_takes_no_context() {
     });
 }
 
-/// OBJ-48
+/// References to a request's memory objects do not keep the request (OBJ-48).
 #[test]
 fn references_on_a_requests_memory_are_counted_apart() {
     buffered(|_, request| {
@@ -102,7 +103,7 @@ fn references_on_a_requests_memory_are_counted_apart() {
     assert_eq!(stop.parameters[2], 1, "{stop}");
 }
 
-/// MEM-34
+/// WdfMemoryAssignBuffer of a memory object of a request is a bug check (MEM-34).
 #[test]
 fn requests_memory_is_not_assignable() {
     let stop = buffered_stop(|_, request| {
@@ -123,9 +124,9 @@ fn write_to(memory: WDFMEMORY) -> NTSTATUS {
     ))
 }
 
-/// MEM-37, MEM-39
+/// WdfMemoryCopyFromBuffer fails for the input of writes and of direct controls (MEM-37, MEM-39).
 #[test]
-fn memories_that_the_sender_only_lends_are_read_only() {
+fn memories_of_the_senders_input_are_read_only() {
     let writable = |method, handler| {
         let (stop, _) = with_request(plain(), method, handler);
         assert!(stop.is_none(), "{stop:?}");
@@ -159,7 +160,7 @@ fn read_only_is_checked_between_length_and_range() {
     assert!(stop.is_none(), "{stop:?}");
 }
 
-/// MEM-48
+/// A paged list and its memory objects must belong to the same device (MEM-48).
 #[test]
 fn parents_on_two_devices_are_refused_for_paged_lists() {
     let (outcome, _) = run_with_devices(plain(), |_| {
@@ -196,7 +197,7 @@ fn paged_memory_below_a_device_is_disposed_later() {
     assert_eq!(log, ["cleanup 2", "cleanup 1", "destroy 2", "destroy 1"]);
 }
 
-/// OBJ-63
+/// WdfObjectAcquireLock acquires the lock of a device (OBJ-63).
 #[test]
 fn device_lock_is_taken_and_released() {
     let (outcome, _) = run_with_devices(plain(), |kernel| {
@@ -210,7 +211,7 @@ fn device_lock_is_taken_and_released() {
     outcome.unwrap();
 }
 
-/// OBJ-51
+/// WdfObjectDelete of a PnP device does nothing but break (OBJ-51).
 #[test]
 fn pnp_devices_are_not_the_drivers_to_delete() {
     let (outcome, _) = run_with_devices(plain(), |kernel| {

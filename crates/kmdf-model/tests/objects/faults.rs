@@ -115,7 +115,8 @@ fn sweep(config: Config, call: Call) -> usize {
     .unwrap()
 }
 
-/// FLT-1, FLT-2, FLT-3, FLT-4, FLT-6, FLT-26, FLT-28, MEM-17, MEM-23, MEM-49
+/// Every creating call frees everything when one of its allocations fails (FLT-1, FLT-2, FLT-3,
+/// FLT-4, FLT-6, FLT-26, FLT-28, MEM-17, MEM-23, MEM-49).
 #[test]
 fn failed_creation_leaves_nothing_behind() {
     for (rule, call, plain_count, verified_count) in CALLS {
@@ -181,7 +182,8 @@ fn buffers_are_reached_assigned_and_copied_without_allocating() {
     .unwrap();
 }
 
-/// FLT-7, FLT-8, FLT-9
+/// WdfMemoryCreateFromLookaside frees its entries when one of its allocations fails (FLT-7, FLT-8,
+/// FLT-9).
 #[test]
 fn failed_taking_from_a_list_leaves_nothing_behind() {
     let kinds = [
@@ -210,7 +212,7 @@ fn failed_taking_from_a_list_leaves_nothing_behind() {
     }
 }
 
-/// FLT-10
+/// WdfObjectAllocateContext changes nothing when its allocation fails (FLT-10).
 #[test]
 fn failed_additional_context_leaves_the_object_as_it_was() {
     run(plain(), |kernel| {
@@ -233,7 +235,7 @@ fn failed_additional_context_leaves_the_object_as_it_was() {
     .unwrap();
 }
 
-/// FLT-25
+/// References, deletion and the callbacks allocate nothing (FLT-25).
 #[test]
 fn references_and_deletion_need_no_memory() {
     run(plain(), |kernel| {
@@ -248,7 +250,7 @@ fn references_and_deletion_need_no_memory() {
     .unwrap();
 }
 
-/// FLT-26
+/// WdfObjectCreate without memory does not write the out pointer (FLT-26).
 #[test]
 fn failed_object_creation_leaves_the_out_pointer() {
     run(plain(), |kernel| {
@@ -263,7 +265,8 @@ fn failed_object_creation_leaves_the_out_pointer() {
 
 static SWEPT: Mutex<Option<Call>> = Mutex::new(None);
 
-/// MEM-18, MEM-31, MEM-51, OBJ-33, OBJ-61, FLT-27
+/// STATUS_DELETE_PENDING comes after all other checks, and no callback runs (MEM-18, MEM-31,
+/// MEM-51, OBJ-33, OBJ-61, FLT-27).
 #[test]
 fn creation_below_a_parent_being_disposed_fails_last_and_leaves_nothing() {
     unsafe extern "C" fn create_below(parent: WDFOBJECT) {

@@ -5,7 +5,7 @@ use kmdf_sys::_POOL_TYPE::NonPagedPoolNx;
 use kmdf_sys::*;
 use std::ptr::null_mut;
 
-/// OBJ-1, OBJ-2
+/// A handle is the inverted address, but for its three lowest bits (OBJ-1, OBJ-2).
 #[test]
 fn handle_is_the_address_with_all_but_three_bits_flipped() {
     for config in [plain(), verified()] {
@@ -22,7 +22,7 @@ fn handle_is_the_address_with_all_but_three_bits_flipped() {
     }
 }
 
-/// OBJ-4
+/// Only the lowest bit of a handle has a meaning (OBJ-4).
 #[test]
 fn bits_one_and_two_of_a_handle_are_ignored() {
     run(plain(), |_| {
@@ -34,7 +34,7 @@ fn bits_one_and_two_of_a_handle_are_ignored() {
     .unwrap();
 }
 
-/// OBJ-70
+/// A NULL handle is a bug check, with the wanted type as parameter 3 (OBJ-70).
 #[test]
 fn null_handle_stops_the_run() {
     let stop = stop_of(plain(), |_| {
@@ -47,7 +47,7 @@ fn null_handle_stops_the_run() {
     assert_bad_handle(&stop, null_mut(), 0x1024);
 }
 
-/// OBJ-71, OBJ-8
+/// A handle of another type is a bug check, with the wanted type as parameter 3 (OBJ-71, OBJ-8).
 #[test]
 fn handle_of_another_type_stops_the_run() {
     let wrong = |call: fn(WDFOBJECT)| stop_of(plain(), move |_| call(driver().cast()));
@@ -78,7 +78,7 @@ fn wrong_handle_stops_the_run_with_the_verifier_on_too() {
     assert_eq!(stop.parameters[2], 0x100A);
 }
 
-/// OBJ-74
+/// Parameter 4 of WDF_VIOLATION is the address of the framework's globals (OBJ-74).
 #[test]
 fn fourth_parameter_is_the_private_globals_address() {
     let (stop, log) = stop_and_log(plain(), |_| {
@@ -120,7 +120,7 @@ fn null_handle_is_a_null_pointer_to_reference_and_context_calls() {
     assert_required_null(&stop_of(plain(), allocate));
 }
 
-/// OBJ-76
+/// WdfObjectQuery always returns STATUS_NOT_FOUND (OBJ-76).
 #[test]
 fn query_finds_nothing() {
     run(plain(), |_| {

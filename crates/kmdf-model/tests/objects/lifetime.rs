@@ -20,7 +20,7 @@ fn tree() -> [WDFOBJECT; 5] {
     [root, second, third, object(4, second), object(5, second)]
 }
 
-/// OBJ-52
+/// Deletion runs EvtCleanup for the whole tree, then EvtDestroy, children first (OBJ-52).
 #[test]
 fn all_cleanups_of_a_tree_precede_all_destroys_children_first() {
     for config in [plain(), verified()] {
@@ -68,7 +68,7 @@ fn objects_without_a_parent_go_with_the_driver_in_order_of_creation() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-56
+/// A child that was deleted is not deleted again with its parent (OBJ-56).
 #[test]
 fn deleted_child_leaves_its_parent_at_once() {
     let log = run_and_log(plain(), |_| {
@@ -94,7 +94,8 @@ fn deleted_child_leaves_its_parent_at_once() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-45, OBJ-46
+/// A reference keeps the memory of an object, whose EvtCleanup runs at the deletion (OBJ-45,
+/// OBJ-46).
 #[test]
 fn reference_delays_destruction_but_not_cleanup() {
     let log = run_and_log(plain(), |_| {
@@ -112,7 +113,7 @@ fn reference_delays_destruction_but_not_cleanup() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-53
+/// A referenced child is destroyed after its parent (OBJ-53).
 #[test]
 fn referenced_child_outlives_its_parent() {
     let log = run_and_log(plain(), |_| {
@@ -156,7 +157,7 @@ fn referenced_parent_loses_its_children_all_the_same() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-47, OBJ-54
+/// A driver must not drop the reference that deletion drops (OBJ-47, OBJ-54).
 #[test]
 fn dropping_the_last_reference_of_an_undeleted_object_stops_the_run() {
     for config in [plain(), verified()] {
@@ -190,7 +191,7 @@ fn dereferencing_in_evt_destroy_stops_the_run() {
     assert_model_stop(&stop, "dereferenced more often");
 }
 
-/// OBJ-50, OBJ-51
+/// WdfObjectDelete has no effect on objects that belong to the framework (OBJ-50, OBJ-51).
 #[test]
 fn deleting_what_the_driver_must_not_delete_does_nothing() {
     for config in [plain(), verified()] {
@@ -204,7 +205,8 @@ fn deleting_what_the_driver_must_not_delete_does_nothing() {
     }
 }
 
-/// OBJ-50, VER-5
+/// With the verifier, WdfObjectDelete of the driver object breaks into the debugger (OBJ-50,
+/// VER-5).
 #[test]
 fn deleting_the_driver_breaks_under_the_verifier() {
     let stop = stop_of(nt_model::Config::default(), |_| delete(driver().cast()));
@@ -233,7 +235,7 @@ fn child_of_a_parent_being_disposed_is_refused() {
     assert_eq!(log.unwrap(), ["refused", "unload"]);
 }
 
-/// OBJ-56
+/// WdfObjectDelete in a callback of the parent's deletion changes nothing (OBJ-56).
 #[test]
 fn child_deleted_while_its_parent_is_disposed_goes_with_the_parent() {
     unsafe extern "C" fn delete_other(object: WDFOBJECT) {
@@ -264,7 +266,7 @@ fn child_deleted_while_its_parent_is_disposed_goes_with_the_parent() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-56
+/// A second WdfObjectDelete changes nothing (OBJ-56).
 #[test]
 fn second_deletion_while_disposing_is_dropped() {
     unsafe extern "C" fn delete_again(object: WDFOBJECT) {

@@ -19,7 +19,7 @@ fn wait_lock() -> WDFWAITLOCK {
     lock
 }
 
-/// OBJ-63
+/// WdfObjectAcquireLock is a bug check for objects without such a lock (OBJ-63).
 #[test]
 fn locking_an_object_without_callback_constraints_stops_the_run() {
     for config in [plain(), verified()] {
@@ -37,7 +37,7 @@ fn locking_an_object_without_callback_constraints_stops_the_run() {
     assert_eq!(stop.parameters[0], 0xB, "{stop}");
 }
 
-/// OBJ-63, VER-5
+/// With the verifier, the debugger breaks first (OBJ-63, VER-5).
 #[test]
 fn locking_the_wrong_object_breaks_before_the_bug_check() {
     let stop = stop_of(nt_model::Config::default(), |_| {
@@ -164,7 +164,7 @@ fn wait_lock_that_is_held_times_out() {
     .unwrap();
 }
 
-/// VER-6
+/// WdfWaitLockAcquire with a timeout other than 0 needs PASSIVE_LEVEL (VER-6).
 #[test]
 fn waiting_above_passive_level_is_refused_under_the_verifier() {
     run(verified(), |kernel| {

@@ -14,7 +14,7 @@ fn address_of(memory: WDFMEMORY) -> usize {
     memory.addr() ^ !7
 }
 
-/// MEM-11
+/// WdfMemoryCreate requires the out pointer before it checks anything (MEM-11).
 #[test]
 fn out_pointer_is_required_before_anything_is_checked() {
     let stop = stop_of(plain(), |_| {
@@ -30,7 +30,7 @@ fn out_pointer_is_required_before_anything_is_checked() {
     assert_required_null(&stop);
 }
 
-/// MEM-12
+/// Without the verifier, WdfMemoryCreate leaves the IRQL to the kernel (MEM-12).
 #[test]
 fn too_high_an_irql_is_refused_under_the_verifier_alone() {
     run(verified(), |kernel| {
@@ -75,7 +75,7 @@ fn paged_memory_above_apc_level_stops_in_the_kernel_without_the_verifier() {
     assert_eq!(stop.parameters[..2], [1, 2], "{stop}");
 }
 
-/// MEM-13
+/// WdfMemoryCreate rejects size 0 before it clears the handle (MEM-13).
 #[test]
 fn zero_size_leaves_the_out_pointers_alone() {
     run(plain(), |_| {
@@ -96,7 +96,7 @@ fn zero_size_leaves_the_out_pointers_alone() {
     .unwrap();
 }
 
-/// MEM-14, MEM-15, MEM-19, FLT-26
+/// After the size check, a failure leaves a NULL handle (MEM-14, MEM-15, MEM-19, FLT-26).
 #[test]
 fn later_failures_clear_the_handle_but_not_the_buffer() {
     run(plain(), |kernel| {
@@ -124,7 +124,7 @@ fn later_failures_clear_the_handle_but_not_the_buffer() {
     .unwrap();
 }
 
-/// MEM-19, MEM-30
+/// WdfMemoryCreate gives the same address as WdfMemoryGetBuffer (MEM-19, MEM-30).
 #[test]
 fn buffer_pointer_is_optional_and_what_get_buffer_says() {
     run(plain(), |_| {
@@ -147,7 +147,7 @@ fn buffer_pointer_is_optional_and_what_get_buffer_says() {
     .unwrap();
 }
 
-/// MEM-4, MEM-16
+/// Tag 0 stands for the default tag of the driver (MEM-4, MEM-16).
 #[test]
 fn tag_zero_is_the_drivers_tag() {
     run(plain(), |kernel| {
@@ -161,7 +161,7 @@ fn tag_zero_is_the_drivers_tag() {
     .unwrap();
 }
 
-/// MEM-20, FLT-2
+/// Object and buffer of less than a page share an allocation (MEM-20, FLT-2).
 #[test]
 fn small_nonpaged_memory_is_one_allocation_with_the_callers_tag() {
     run(plain(), |kernel| {
@@ -181,7 +181,7 @@ fn small_nonpaged_memory_is_one_allocation_with_the_callers_tag() {
     .unwrap();
 }
 
-/// MEM-22, FLT-3
+/// Paged buffers and those of a page and more have an allocation of their own (MEM-22, FLT-3).
 #[test]
 fn other_memory_is_an_object_and_an_exact_buffer() {
     let cases = [
@@ -207,7 +207,7 @@ fn other_memory_is_an_object_and_an_exact_buffer() {
     }
 }
 
-/// MEM-22, VER-9
+/// With the verifier every buffer has an allocation of its own (MEM-22, VER-9).
 #[test]
 fn small_nonpaged_memory_is_split_under_the_verifier() {
     run(verified(), |kernel| {
@@ -284,7 +284,7 @@ fn odd_nonpaged_types_become_plain_ones_below_a_page() {
     );
 }
 
-/// MEM-24, OBJ-12
+/// WdfMemoryCreate zeroes the context, not the buffer (MEM-24, OBJ-12).
 #[test]
 fn buffer_is_not_initialised_but_the_context_is() {
     for (pool_type, size) in [
@@ -307,7 +307,7 @@ fn buffer_is_not_initialised_but_the_context_is() {
     }
 }
 
-/// MEM-25
+/// A buffer of a page or more begins on a page (MEM-25).
 #[test]
 fn buffers_of_a_page_and_more_are_page_aligned() {
     for config in [plain(), verified()] {
@@ -327,7 +327,7 @@ fn buffers_of_a_page_and_more_are_page_aligned() {
     }
 }
 
-/// MEM-26
+/// Object and buffer that fill a page have no header in front (MEM-26).
 #[test]
 fn one_block_of_a_page_or_more_begins_with_the_object() {
     run(plain(), |_| {
@@ -339,7 +339,7 @@ fn one_block_of_a_page_or_more_begins_with_the_object() {
     .unwrap();
 }
 
-/// MEM-28, OBJ-55
+/// The buffer is freed after EvtDestroy (MEM-28, OBJ-55).
 #[test]
 fn buffer_is_valid_in_evt_destroy() {
     unsafe extern "C" fn read(memory: WDFOBJECT) {
@@ -365,7 +365,7 @@ fn buffer_is_valid_in_evt_destroy() {
     );
 }
 
-/// MEM-29, MEM-18
+/// Deleting the parent deletes its memory objects (MEM-29, MEM-18).
 #[test]
 fn memory_goes_with_its_parent() {
     let log = run_and_log(plain(), |_| {

@@ -21,7 +21,7 @@ fn over(attributes: *mut WDF_OBJECT_ATTRIBUTES, buffer: &mut [u8]) -> Result<WDF
     }
 }
 
-/// MEM-31
+/// WdfMemoryCreatePreallocated requires the buffer and the out pointer (MEM-31).
 #[test]
 fn both_pointers_are_required() {
     let stop = stop_of(plain(), |_| {
@@ -68,7 +68,7 @@ fn zero_size_clears_the_handle() {
     .unwrap();
 }
 
-/// MEM-31, FLT-4
+/// WdfMemoryCreatePreallocated allocates the object alone (MEM-31, FLT-4).
 #[test]
 fn one_allocation_with_the_drivers_tag_is_made() {
     for config in [plain(), verified()] {
@@ -100,7 +100,7 @@ fn any_buffer_is_taken_at_any_level() {
     .unwrap();
 }
 
-/// MEM-33
+/// The framework neither writes nor frees a preallocated buffer (MEM-33).
 #[test]
 fn buffer_is_never_touched() {
     let log = run_and_log(verified(), |_| {
@@ -113,7 +113,7 @@ fn buffer_is_never_touched() {
     assert_eq!(log.unwrap(), ["cleanup 1", "destroy 1", "unload"]);
 }
 
-/// MEM-34
+/// WdfMemoryAssignBuffer changes the address and the size (MEM-34).
 #[test]
 fn assigning_replaces_buffer_and_size() {
     run(plain(), |_| {
@@ -128,7 +128,7 @@ fn assigning_replaces_buffer_and_size() {
     .unwrap();
 }
 
-/// MEM-34
+/// WdfMemoryAssignBuffer rejects size 0 (MEM-34).
 #[test]
 fn assigning_no_bytes_is_refused_and_changes_nothing() {
     run(plain(), |_| {
@@ -142,7 +142,7 @@ fn assigning_no_bytes_is_refused_and_changes_nothing() {
     .unwrap();
 }
 
-/// MEM-34
+/// WdfMemoryAssignBuffer requires the buffer before it checks the size (MEM-34).
 #[test]
 fn assigning_null_stops_the_run_even_with_size_zero() {
     let stop = stop_of(plain(), |_| {

@@ -12,9 +12,9 @@ fn entry(index: usize) -> WDFFUNC {
     unsafe { *entry }
 }
 
-/// DEV-6, DEV-8
+/// Every entry of the function table is a function, no two the same (DEV-6, DEV-8).
 #[test]
-fn every_entry_leads_somewhere_of_its_own() {
+fn every_entry_is_a_function_of_its_own() {
     run(plain(), |_| {
         let count = _WDFFUNCENUM::WdfFunctionTableNumEntries as usize;
         assert_eq!(count, 458);

@@ -77,7 +77,7 @@ fn tag(text: &[u8; 4]) -> u32 {
     u32::from_le_bytes(*text)
 }
 
-/// MEM-1
+/// DriverName is the last part of the path of the service key (MEM-1).
 #[test]
 fn name_is_what_follows_the_last_backslash() {
     assert_eq!(outcome(r"\Registry\Services\Sample", 0).0, "Sample");
@@ -88,7 +88,7 @@ fn name_is_what_follows_the_last_backslash() {
     assert_eq!(outcome("\\Services\\\u{141}bcd", 0).0, "Abcd");
 }
 
-/// MEM-1, MEM-3
+/// A path without a service name gives the name WDF and the framework's tag (MEM-1, MEM-3).
 #[test]
 fn path_without_a_usable_backslash_gives_the_name_wdf() {
     for path in ["Sample", r"\Sample"] {
@@ -96,7 +96,7 @@ fn path_without_a_usable_backslash_gives_the_name_wdf() {
     }
 }
 
-/// MEM-2
+/// DriverPoolTag becomes the default tag as it is (MEM-2).
 #[test]
 fn tag_in_the_configuration_is_taken_verbatim() {
     let given = tag(b"Mine");
@@ -106,7 +106,7 @@ fn tag_in_the_configuration_is_taken_verbatim() {
     assert_eq!((public, private), (tag(b"Samp"), tag(b"Samp")));
 }
 
-/// MEM-3
+/// Without DriverPoolTag, the default tag comes from the service name (MEM-3).
 #[test]
 fn tag_is_the_names_first_four_characters_after_wdf() {
     let cases: [(&str, u32, u32); 8] = [

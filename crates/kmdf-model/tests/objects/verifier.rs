@@ -19,9 +19,9 @@ fn flags(config: Config) -> u32 {
     .unwrap()
 }
 
-/// VER-1, VER-2, VER-3
+/// DriverFlags show whether the verifier is on (VER-1, VER-2, VER-3).
 #[test]
-fn public_flags_tell_what_is_on() {
+fn public_flags_show_what_is_on() {
     assert_eq!(flags(plain()), 0);
     assert_eq!(flags(verified()), VERIFIER_ON | VERIFY_ON);
     assert_eq!(
@@ -60,7 +60,7 @@ fn verifier_break_is_printed_with_the_verifier_off_too() {
     .unwrap();
 }
 
-/// VER-6, VER-11
+/// Without the verifier the framework does not check the IRQL (VER-6, VER-11).
 #[test]
 fn irql_is_checked_with_the_verifier_on_alone() {
     let at_apc = |kernel: &nt_model::Kernel| {
@@ -97,7 +97,7 @@ fn executable_pool_is_for_the_kernel_to_judge() {
     assert!(run(plain(), create(NonPagedPool)).unwrap());
 }
 
-/// VER-21
+/// VerifierAllocateFailCount lets that many allocations succeed, and no more (VER-21).
 #[test]
 fn allocations_fail_for_good_after_the_count() {
     // WdfDriverCreate takes its share first; find where the limit falls.
@@ -212,7 +212,7 @@ fn debug_extension_lies_in_front_of_objects() {
     assert!(bytes_of(verified()) > bytes_of(plain()));
 }
 
-/// VER-28
+/// WdfVerifierKeBugCheck passes its code and parameters on (VER-28).
 #[test]
 fn bug_check_is_passed_on_verbatim() {
     let stop = stop_of(plain(), |_| wdf!(WdfVerifierKeBugCheck(0xE2, 1, 2, 3, 4)));

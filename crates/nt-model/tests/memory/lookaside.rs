@@ -334,7 +334,7 @@ fn freeing_pool_that_contains_an_active_list_stops() {
     );
 }
 
-/// NT-3.
+/// An entry has to hold the link of the free list (NT-3).
 #[test]
 fn entries_too_small_for_a_link_stop() {
     let stop = stopped(Config::default(), |_| paged_list(4).addr());

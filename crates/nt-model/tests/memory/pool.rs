@@ -117,7 +117,7 @@ fn an_exhausted_pool_gives_null_until_something_is_freed() {
     });
 }
 
-/// NT-6.
+/// Pool of 0 bytes is a bug check (NT-6).
 #[test]
 fn an_allocation_of_nothing_stops() {
     let stop = stopped(Config::default(), |_| allocate(PAGED, 0, TAG).addr());
@@ -140,7 +140,7 @@ fn a_paged_allocation_above_apc_level_stops() {
     assert_eq!((stop.code, stop.parameters), (0xC2, [0x8, 2, 1, 40]));
 }
 
-/// NT-5.
+/// Nonpaged pool can be allocated up to DISPATCH_LEVEL (NT-5).
 #[test]
 fn a_nonpaged_allocation_works_at_dispatch_level_and_stops_above() {
     runs(Config::default(), |kernel| {
@@ -156,7 +156,7 @@ fn a_nonpaged_allocation_works_at_dispatch_level_and_stops_above() {
     assert_eq!((stop.code, stop.parameters), (0xC2, [0x8, 3, 0x200, 40]));
 }
 
-/// NT-5.
+/// Paged pool is freed up to APC_LEVEL, nonpaged pool up to DISPATCH_LEVEL (NT-5).
 #[test]
 fn a_free_at_too_high_an_irql_stops() {
     for (kind, level, reported, case) in [(PAGED, 2, 1, 0x11), (NX, 3, 0x200, 0x12)] {
@@ -172,7 +172,7 @@ fn a_free_at_too_high_an_irql_stops() {
     }
 }
 
-/// NT-7.
+/// A double free is a bug check (NT-7).
 #[test]
 fn a_block_freed_twice_stops() {
     for size in [40, 4096] {
@@ -190,7 +190,7 @@ fn a_block_freed_twice_stops() {
     }
 }
 
-/// NT-7.
+/// The address that is freed must be that of a block (NT-7).
 #[test]
 fn freeing_what_is_no_block_stops() {
     let inside = |_: &_| {

@@ -47,7 +47,7 @@ fn a_driver_that_leaves_nothing_behind_unloads() {
     runs(Config::default(), |kernel| load_and_unload(kernel, idle));
 }
 
-/// NT-8.
+/// With pool tracking, every block must be freed at unload (NT-8).
 #[test]
 fn pool_left_behind_at_unload_stops_with_pool_tracking() {
     let stop = stopped(Config::default(), |kernel| load_and_unload(kernel, leaking));

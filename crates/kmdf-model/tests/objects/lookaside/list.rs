@@ -3,7 +3,7 @@
 use super::*;
 use nt_model::Config;
 
-/// MEM-42
+/// WdfLookasideListCreate requires the out pointer before it checks anything (MEM-42).
 #[test]
 fn list_needs_an_out_pointer_first() {
     let stop = stop_of(plain(), |_| {
@@ -19,7 +19,8 @@ fn list_needs_an_out_pointer_first() {
     assert_required_null(&stop);
 }
 
-/// MEM-43, MEM-44, MEM-45
+/// WdfLookasideListCreate clears the handle, then checks the size and the attributes (MEM-43,
+/// MEM-44, MEM-45).
 #[test]
 fn failures_clear_the_handle_and_the_size_comes_first() {
     run(plain(), |_| {
@@ -54,7 +55,7 @@ fn failures_clear_the_handle_and_the_size_comes_first() {
     .unwrap();
 }
 
-/// MEM-47, MEM-52
+/// The verifier checks the IRQL of WdfLookasideListCreate for paged pool (MEM-47, MEM-52).
 #[test]
 fn paged_list_needs_passive_level_under_the_verifier() {
     run(verified(), |kernel| {
@@ -74,7 +75,8 @@ fn paged_list_needs_passive_level_under_the_verifier() {
     .unwrap();
 }
 
-/// MEM-50
+/// A size that overflows is rejected; one that is only too large fails when memory is taken
+/// (MEM-50).
 #[test]
 fn size_overflow_shows_and_large_buffers_fail_later() {
     run(plain(), |kernel| {
@@ -133,7 +135,7 @@ fn memory_of_a_list_of_four_gibibytes_claims_more_than_its_block_has() {
     }
 }
 
-/// MEM-53, MEM-55, FLT-6
+/// WdfLookasideListCreate allocates no entries (MEM-53, MEM-55, FLT-6).
 #[test]
 fn creating_a_list_allocates_the_list_object_alone() {
     for (kind, lists) in KINDS.into_iter().zip([1, 2, 2, 2]) {
@@ -149,7 +151,8 @@ fn creating_a_list_allocates_the_list_object_alone() {
     }
 }
 
-/// MEM-53, FLT-7, FLT-8, FLT-9
+/// Small nonpaged buffers lie in the entry of their object, others in one of their own (MEM-53,
+/// FLT-7, FLT-8, FLT-9).
 #[test]
 fn taking_a_memory_allocates_one_or_two_entries_of_the_lists_tag() {
     for (kind, entries) in KINDS.into_iter().zip([1, 2, 2, 2]) {
@@ -168,7 +171,7 @@ fn taking_a_memory_allocates_one_or_two_entries_of_the_lists_tag() {
     }
 }
 
-/// MEM-46, MEM-4
+/// Tag 0 of a list stands for the default tag of the driver (MEM-46, MEM-4).
 #[test]
 fn tag_zero_gives_entries_the_drivers_tag() {
     run(plain(), |kernel| {
@@ -180,7 +183,7 @@ fn tag_zero_gives_entries_the_drivers_tag() {
     .unwrap();
 }
 
-/// MEM-65
+/// Memory objects keep the list that they came from (MEM-65).
 #[test]
 fn list_is_destroyed_after_its_last_memory() {
     for kind in KINDS {
@@ -232,7 +235,7 @@ fn at_unload_the_list_is_destroyed_after_its_memories() {
     }
 }
 
-/// MEM-66
+/// A deleted list that is referenced can still be used (MEM-66).
 #[test]
 fn disposed_but_referenced_list_still_gives_memory() {
     let log = run_and_log(plain(), |_| {
@@ -247,7 +250,7 @@ fn disposed_but_referenced_list_still_gives_memory() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// MEM-56
+/// A paged list is destroyed at PASSIVE_LEVEL (MEM-56).
 #[test]
 fn paged_list_deleted_above_passive_level_goes_later() {
     let log = run_and_log(plain(), |kernel| {
@@ -269,7 +272,7 @@ fn paged_list_deleted_above_passive_level_goes_later() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// MEM-8
+/// The model maps the pool types that Windows maps (MEM-8).
 #[test]
 fn odd_pool_types_make_ordinary_lists() {
     run(plain(), |_| {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 static LIST: AtomicPtr<WDFLOOKASIDE__> = AtomicPtr::new(null_mut());
 
-/// MEM-57
+/// WdfMemoryCreateFromLookaside checks the list handle first (MEM-57).
 #[test]
 fn taking_checks_the_handle_then_the_out_pointer() {
     let stop = stop_of(plain(), |_| take(null_mut()).err());
@@ -17,7 +17,7 @@ fn taking_checks_the_handle_then_the_out_pointer() {
     assert_required_null(&stop);
 }
 
-/// MEM-57, FLT-26
+/// WdfMemoryCreateFromLookaside writes NULL when it fails (MEM-57, FLT-26).
 #[test]
 fn failed_taking_clears_the_handle() {
     run(plain(), |kernel| {
@@ -43,7 +43,7 @@ fn nonpaged_memory_is_taken_at_dispatch_level() {
     }
 }
 
-/// MEM-57, NT-5
+/// The framework does not check the IRQL of taking paged memory, the kernel does (MEM-57, NT-5).
 #[test]
 fn paged_memory_taken_at_dispatch_level_stops_in_the_kernel() {
     for config in [plain(), verified()] {
@@ -55,7 +55,7 @@ fn paged_memory_taken_at_dispatch_level_stops_in_the_kernel() {
     }
 }
 
-/// MEM-54, MEM-58
+/// The attributes of memory objects are those that the list was created with (MEM-54, MEM-58).
 #[test]
 fn memory_attributes_are_copied_when_the_list_is_made() {
     let log = run_and_log(plain(), |_| {
@@ -71,7 +71,7 @@ fn memory_attributes_are_copied_when_the_list_is_made() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// MEM-57, MEM-58
+/// STATUS_DELETE_PENDING if the parent of the memory objects is being deleted (MEM-57, MEM-58).
 #[test]
 fn taking_for_a_parent_being_disposed_is_refused() {
     unsafe extern "C" fn take_in_cleanup(_: WDFOBJECT) {
@@ -200,7 +200,7 @@ fn large_buffers_are_not_zeroed() {
     }
 }
 
-/// MEM-61
+/// Every buffer has the size of the list, and pages are aligned (MEM-61).
 #[test]
 fn buffers_have_the_lists_size_and_alignment() {
     run(plain(), |_| {
@@ -220,7 +220,7 @@ fn buffers_have_the_lists_size_and_alignment() {
     .unwrap();
 }
 
-/// MEM-62, FLT-8, FLT-9
+/// If the buffer's entry cannot be allocated, the object's entry is freed (MEM-62, FLT-8, FLT-9).
 #[test]
 fn object_entry_goes_back_if_there_is_no_buffer() {
     for kind in [KINDS[1], KINDS[2], KINDS[3]] {
@@ -239,7 +239,7 @@ fn object_entry_goes_back_if_there_is_no_buffer() {
     }
 }
 
-/// MEM-64, OBJ-46
+/// The entries are freed when the last reference is dropped (MEM-64, OBJ-46).
 #[test]
 fn reference_delays_the_return_to_the_list() {
     let log = run_and_log(plain(), |_| {
@@ -259,7 +259,7 @@ fn reference_delays_the_return_to_the_list() {
     assert_eq!(log[..3], ["cleanup 2", "destroy 2", "dereferenced"]);
 }
 
-/// MEM-63
+/// Memory with a paged buffer that is deleted at DISPATCH_LEVEL is freed at PASSIVE_LEVEL (MEM-63).
 #[test]
 fn paged_memory_returns_to_its_list_from_the_work_item() {
     let log = run_and_log(plain(), |kernel| {
