@@ -95,7 +95,7 @@ unsafe impl FrameworkObject for IoPackage {
     };
 }
 
-/// A WDFDEVICE.
+/// A WDFDEVICE: a function device or a control device.
 ///
 /// # Invariants
 ///

@@ -45,7 +45,7 @@ const COMPANION: ULONG = _WDF_DRIVER_INIT_FLAGS::WdfDriverInitCompanion as ULONG
 /// The address of this variable identifies the framework's extension of a driver object.
 static EXTENSION_KEY: u8 = 0;
 
-/// A WDFDRIVER.
+/// A WDFDRIVER, of which each client has one.
 ///
 /// # Invariants
 ///

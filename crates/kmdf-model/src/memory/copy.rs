@@ -1,4 +1,4 @@
-//! WdfMemoryCopyToBuffer and WdfMemoryCopyFromBuffer.
+//! Copies between memory objects and buffers: WdfMemoryCopyToBuffer, WdfMemoryCopyFromBuffer.
 
 use crate::driver::globals::Globals;
 use crate::object::handle::{self, MemoryRef};

@@ -26,7 +26,7 @@ enum Disposal {
     Deferred,
 }
 
-/// How [`early_dispose`] ended.
+/// What [`early_dispose`] has done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EarlyDispose {
     Done,

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 use kmdf_sys::{_WDF_BUGCHECK_CODES, ULONG_PTR};
 
-/// Adds a reference.
+/// Adds a reference, which keeps the object's memory.
 pub(crate) fn reference(object: &Object) {
     if object.references.fetch_add(1, Ordering::Relaxed) <= 0 {
         stop::undefined(c"a reference was taken on an object whose last reference is gone");

@@ -1,4 +1,4 @@
-//! Parents and children.
+//! The object tree: linking children to parents.
 
 use super::{DisposalState, Object};
 use crate::driver::globals::Topology;

@@ -16,9 +16,9 @@ use kmdf_sys::{
 /// What one iteration of the loop does after releasing the queue's lock.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Call EvtRequestCancel.
+    /// Call EvtRequestCancel for a cancelled request.
     Cancel(Live<Request>),
-    /// Call EvtIoCanceledOnQueue.
+    /// Call EvtIoCanceledOnQueue for a cancelled request.
     CanceledOnQueue(Live<Request>),
     /// Report that a stop is complete, without the callback lock.
     Stopped(Completion),

@@ -147,7 +147,7 @@ impl QueueConfig {
     }
 }
 
-/// A WDFQUEUE.
+/// A WDFQUEUE: a queue of a device.
 ///
 /// # Invariants
 ///

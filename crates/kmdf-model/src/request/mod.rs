@@ -71,7 +71,7 @@ pub(crate) enum Direction {
     Output,
 }
 
-/// A WDFREQUEST.
+/// A WDFREQUEST: the framework's object for an IRP.
 ///
 /// # Invariants
 ///

@@ -21,7 +21,7 @@ use kmdf_sys::{
     STATUS_TIMEOUT, WDFOBJECT, WDFSPINLOCK, WDFWAITLOCK,
 };
 
-/// A WDFSPINLOCK.
+/// A WDFSPINLOCK: a spin lock as an object.
 ///
 /// # Invariants
 ///
@@ -38,7 +38,7 @@ unsafe impl FrameworkObject for SpinLock {
     const KIND: &'static ObjectKind = &ObjectKind::new(c"WDFSPINLOCK", type_code::SPIN_LOCK);
 }
 
-/// A WDFWAITLOCK.
+/// A WDFWAITLOCK: a lock that waits at PASSIVE_LEVEL.
 ///
 /// # Invariants
 ///

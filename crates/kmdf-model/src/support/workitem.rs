@@ -24,7 +24,7 @@ use kmdf_sys::{
     STATUS_WDF_PARENT_NOT_SPECIFIED, ULONG, WDF_WORKITEM_CONFIG, WDFOBJECT, WDFWORKITEM,
 };
 
-/// A WDFWORKITEM.
+/// A WDFWORKITEM: a work item as an object.
 ///
 /// # Invariants
 ///

@@ -46,7 +46,7 @@ fn typed(io_type: WDF_DEVICE_IO_TYPE) -> Hooks {
         })
 }
 
-/// REQ-13, REQ-16, REQ-37, DEV-52: the plainest request there is.
+/// A buffered device control from open to close (REQ-13, REQ-16, REQ-37, DEV-52).
 #[test]
 fn a_buffered_ioctl_carries_input_in_and_output_out() {
     let hooks = queued(PARALLEL).control(|_, request, output_length, input_length, code| {
@@ -87,7 +87,7 @@ fn direct_ioctls_map_the_output_and_copy_the_input() {
             // SAFETY: Four bytes of output.
             unsafe { to.write(byte + 1) };
         } else {
-            // SAFETY: As above.
+            // SAFETY: Four bytes of output, which were locked and can be read.
             log(unsafe { *to }.to_string());
         }
         let read_only = |memory| {
@@ -110,7 +110,7 @@ fn direct_ioctls_map_the_output_and_copy_the_input() {
     });
 }
 
-/// REQ-8, REQ-9: a length of zero is the first thing that is wrong.
+/// A length of zero is checked before the transfer method (REQ-8, REQ-9).
 #[test]
 fn neither_ioctls_from_user_mode_give_no_buffers() {
     let hooks = queued(PARALLEL).control(|_, request, output_length, input_length, _| {
@@ -174,7 +174,7 @@ fn the_memories_of_a_request_are_two_fixed_handles_inside_it() {
     });
 }
 
-/// REQ-6: one memory for the transfer, whichever way it goes.
+/// A read or write has one memory object, whichever direction is asked for (REQ-6).
 #[test]
 fn reads_have_output_and_writes_have_input() {
     for io_type in [
@@ -294,7 +294,7 @@ fn an_mdl_of_a_buffered_request_is_made_once_and_one_of_a_direct_request_is_its_
     });
 }
 
-/// FLT-13: the one allocation, until there is an MDL.
+/// Only the first call for the MDL of a buffered request allocates (FLT-13).
 #[test]
 fn an_mdl_that_cannot_be_allocated_is_refused_and_may_be_asked_for_again() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -316,7 +316,7 @@ fn an_mdl_that_cannot_be_allocated_is_refused_and_may_be_asked_for_again() {
     });
 }
 
-/// FLT-12: buffers and memory are retrieved without an allocation, of whatever transfer method.
+/// Buffers and memory are retrieved without an allocation, of whatever transfer method (FLT-12).
 #[test]
 fn buffers_are_retrieved_when_nothing_can_be_allocated() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -341,7 +341,7 @@ fn buffers_are_retrieved_when_nothing_can_be_allocated() {
     });
 }
 
-/// FLT-12: the pages of a direct request that cannot be mapped; they can be a moment later.
+/// The pages of a direct request that cannot be mapped; they can be a moment later (FLT-12).
 #[test]
 fn pages_that_cannot_be_mapped_are_insufficient_resources() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
@@ -395,7 +395,7 @@ fn in_the_callers_context_a_neither_request_gives_its_bare_addresses() {
             if first == STATUS_SUCCESS && size > 0 {
                 // SAFETY: The test's own buffer, valid during the call.
                 let byte = unsafe { *from };
-                // SAFETY: As above.
+                // SAFETY: The test's output buffer, valid during the call.
                 unsafe { to.write(byte) };
             }
             let status = wdf!(WdfDeviceEnqueueRequest(device, request));
@@ -431,7 +431,7 @@ fn without_the_verifier_the_bare_addresses_are_given_anywhere() {
     });
 }
 
-/// OBJ-72, REQ-13: the pointer for the buffer is required.
+/// The pointer for the buffer is required (OBJ-72, REQ-13).
 #[test]
 fn a_null_pointer_for_the_buffer_is_a_bug_check() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {

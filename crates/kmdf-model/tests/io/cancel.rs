@@ -90,7 +90,7 @@ fn marking_a_cancelled_request_calls_back_and_marking_ex_returns_cancelled() {
     });
 }
 
-/// REQ-48: from inside an I/O callback the cancellation waits for its end.
+/// From inside an I/O callback the cancellation waits for its end (REQ-48).
 #[test]
 fn marking_inside_the_callback_cancels_after_it() {
     let queue = Slot::default();
@@ -184,7 +184,7 @@ fn marking_without_a_callback_is_a_bug_check() {
     assert_violation(&stop, 4, 0);
 }
 
-/// REQ-52: while a callback of the queue runs, cancellation waits.
+/// While a callback of the queue runs, cancellation waits (REQ-52).
 #[test]
 fn cancellation_waits_for_a_running_callback_of_the_queue() {
     let inside = Slot::default();
@@ -235,16 +235,16 @@ fn what_waits_is_cancelled_without_the_driver() {
     });
 }
 
-/// REQ-54: what the driver has seen before it gets to see once more.
+/// A request that was delivered before is cancelled through EvtIoCanceledOnQueue (REQ-54).
 #[test]
 fn what_was_presented_and_requeued_goes_to_canceled_on_queue() {
-    for told in [true, false] {
+    for has_callback in [true, false] {
         let queue = Slot::default();
         let kept = queue.clone();
         let hooks = Hooks::default()
             .created(move |device| {
                 let config = WDF_IO_QUEUE_CONFIG {
-                    EvtIoCanceledOnQueue: told.then_some(on_canceled_on_queue as _),
+                    EvtIoCanceledOnQueue: has_callback.then_some(on_canceled_on_queue as _),
                     ..default_config(MANUAL)
                 };
                 kept.set(create_queue(device, config));
@@ -260,13 +260,13 @@ fn what_was_presented_and_requeued_goes_to_canceled_on_queue() {
             wdf!(WdfIoQueueRetrieveNextRequest(queue.get(), &mut request));
             assert_eq!(wdf!(WdfRequestRequeue(request)), STATUS_SUCCESS);
             pending.cancel();
-            let wanted = if told {
+            let wanted = if has_callback {
                 STATUS_UNSUCCESSFUL
             } else {
                 STATUS_CANCELLED
             };
             assert_eq!(status_of(pending), wanted);
-            assert_eq!(take_log().len(), usize::from(told));
+            assert_eq!(take_log().len(), usize::from(has_callback));
         });
     }
 }
@@ -281,14 +281,14 @@ fn completing_a_marked_request_is_reported_by_the_verifier_and_by_the_kernel() {
     let stop = stop_with_file(verified(), hooks, |file| {
         file.ioctl(BUFFERED, &[], &mut []);
     });
-    let told = stop
+    let reported = stop
         .debug_output
         .iter()
         .any(|line| line.contains("marked cancelable"));
-    model_only(|| assert!(told, "{stop}"));
+    model_only(|| assert!(reported, "{stop}"));
 }
 
-/// REQ-50, REQ-51, REQ-52: cancellation and completion race, and one of them wins.
+/// Cancellation and completion race, and one of them wins (REQ-50, REQ-51, REQ-52).
 #[test]
 fn cancellation_races_completion() {
     let owned = Slot::default();
@@ -328,7 +328,7 @@ fn cancellation_races_completion() {
     });
 }
 
-/// REQ-54, QUE-51: senders cancel while another thread takes requests out, and none is lost.
+/// Senders cancel while another thread takes requests out, and none is lost (REQ-54, QUE-51).
 #[test]
 fn cancellation_races_retrieval() {
     let (queue, hooks) = manual_queue();
@@ -361,7 +361,7 @@ fn cancellation_races_retrieval() {
     });
 }
 
-/// QUE-30, QUE-34: cancellation of waiting requests races their presentation.
+/// Cancellation of waiting requests races their delivery (QUE-30, QUE-34).
 #[test]
 fn cancellation_races_presentation() {
     let hooks = queued(SEQUENTIAL).control(|_, request, _, _, _| {

@@ -56,8 +56,8 @@ fn completion_disposes_children_then_request_destroys_children_then_completes() 
     });
 }
 
-/// VER-17, REQ-24: with the verifier the request lives until the callback has returned; REQ-30,
-/// VER-13: and a second completion is ignored.
+/// With the verifier the request lives until the callback has returned, and a second completion is
+/// ignored (VER-13, VER-17, REQ-24, REQ-30).
 #[test]
 fn the_verifier_keeps_the_request_until_the_callback_returns() {
     let hooks = with_logged_requests(queued(PARALLEL)).control(|_, request, _, _, _| {
@@ -98,7 +98,7 @@ fn without_the_verifier_a_second_completion_is_undefined() {
     assert_model_stop(&stop, "does not own the request");
 }
 
-/// REQ-3: never presented, never heard of.
+/// A request that was never delivered has no callbacks (REQ-3).
 #[test]
 fn the_callbacks_of_a_request_that_was_not_presented_do_not_run() {
     let hooks = with_logged_requests(Hooks::default()).created(|device| {
@@ -126,7 +126,7 @@ fn the_callbacks_of_a_request_that_was_not_presented_do_not_run() {
     });
 }
 
-/// REQ-17, REQ-40: a reference keeps the object, not the packet.
+/// A reference keeps the WDFREQUEST, not the IRP (REQ-17, REQ-40).
 #[test]
 fn retrieving_a_buffer_after_completion_faults() {
     for config in [plain(), verified()] {
@@ -143,7 +143,7 @@ fn retrieving_a_buffer_after_completion_faults() {
     }
 }
 
-/// REQ-17: inside the cleanup of a child the packet is still there.
+/// The IRP is still attached in EvtCleanup of a child (REQ-17).
 #[test]
 fn in_a_childs_cleanup_the_verifier_refuses_buffers_and_without_it_they_are_given() {
     unsafe extern "C" fn retrieve(object: WDFOBJECT) {

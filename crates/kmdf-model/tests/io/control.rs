@@ -14,7 +14,7 @@ fn with_queue(kind: WDF_IO_QUEUE_DISPATCH_TYPE, slot: &Slot) -> Hooks {
             slot.set(create_queue(device, default_config(kind)));
             STATUS_SUCCESS
         })
-        .state(|_, context| log(format!("told {}", context.addr())))
+        .state(|_, context| log(format!("notified {}", context.addr())))
 }
 
 fn state(queue: WDFQUEUE) -> (i32, u32, u32) {
@@ -63,7 +63,7 @@ fn a_stopped_queue_keeps_new_requests_and_reports_when_the_driver_owns_none() {
         let second = send(file, 2);
         assert_eq!(state(queue), (1, 1, 1));
         complete(owned.take(), STATUS_SUCCESS);
-        assert_eq!(take_log(), ["told 1"]);
+        assert_eq!(take_log(), ["notified 1"]);
         assert_eq!(state(queue), (1 | 8, 1, 0));
         wdf!(WdfIoQueueStart(queue));
         assert_eq!(state(queue), (1 | 2 | 4, 0, 1));
@@ -98,7 +98,7 @@ fn stop_and_purge_cancels_waiting_requests_and_accepts_new_ones() {
         let third = send(file, 3);
         assert_eq!(state(queue), (1, 1, 1));
         complete(request, STATUS_SUCCESS);
-        assert_eq!(take_log(), ["told 2"]);
+        assert_eq!(take_log(), ["notified 2"]);
         wdf!(WdfIoQueueStart(queue));
         complete(owned.take(), STATUS_SUCCESS);
         assert_eq!(
@@ -123,7 +123,7 @@ fn a_draining_queue_accepts_nothing_and_delivers_what_it_has() {
         complete(owned.take(), STATUS_SUCCESS);
         assert!(take_log().is_empty());
         complete(owned.take(), STATUS_SUCCESS);
-        assert_eq!(take_log(), ["told 3"]);
+        assert_eq!(take_log(), ["notified 3"]);
         assert_eq!(
             (status_of(first), status_of(second)),
             (STATUS_SUCCESS, STATUS_SUCCESS)
@@ -136,7 +136,7 @@ fn a_draining_queue_accepts_nothing_and_delivers_what_it_has() {
     });
 }
 
-/// QUE-46, QUE-33, REQ-53: also that a request marked cancelable meanwhile is cancelled.
+/// A purge also cancels a request that is marked cancelable during it (QUE-46, QUE-33, REQ-53).
 #[test]
 fn a_purged_queue_cancels_what_waits_and_what_is_cancelable() {
     let queue = Slot::default();
@@ -167,7 +167,7 @@ fn a_purged_queue_cancels_what_waits_and_what_is_cancelable() {
             STATUS_CANCELLED
         );
         complete(request, STATUS_UNSUCCESSFUL);
-        assert_eq!(take_log(), ["told 4"]);
+        assert_eq!(take_log(), ["notified 4"]);
         assert_eq!(status_of(second), STATUS_UNSUCCESSFUL);
     });
 }
@@ -237,7 +237,7 @@ fn the_synchronous_calls_wait_for_the_driver() {
     });
 }
 
-/// QUE-62: a stop requested inside a callback is told after the callback.
+/// A stop that a callback requests is reported after the callback (QUE-62).
 #[test]
 fn a_stop_from_inside_a_callback_is_told_after_it() {
     let queue = Slot::default();
@@ -248,7 +248,7 @@ fn a_stop_from_inside_a_callback_is_told_after_it() {
     });
     with_file(verified(), hooks, |file| {
         assert_eq!(status_of(send(file, 1)), STATUS_SUCCESS);
-        assert_eq!(take_log(), ["returns", "told 5"]);
+        assert_eq!(take_log(), ["returns", "notified 5"]);
     });
 }
 
@@ -403,11 +403,11 @@ fn a_manual_queue_reports_that_it_is_no_longer_empty() {
             "still dispatching"
         );
         let (first, second) = (send(file, 1), send(file, 2));
-        assert_eq!(take_log(), ["told 6"], "once per transition");
+        assert_eq!(take_log(), ["notified 6"], "once per transition");
         complete(next(queue).expect("there is one"), STATUS_SUCCESS);
         complete(next(queue).expect("there is one"), STATUS_SUCCESS);
         let third = send(file, 3);
-        assert_eq!(take_log(), ["told 6"]);
+        assert_eq!(take_log(), ["notified 6"]);
         complete(next(queue).expect("there is one"), STATUS_SUCCESS);
         wdf!(WdfIoQueueStop(queue, None, null_mut()));
         assert_eq!(notify(None, 0), STATUS_SUCCESS);
@@ -493,8 +493,8 @@ fn the_requests_of_one_file_can_be_retrieved() {
     });
 }
 
-/// VER-29, VER-5: a wait of the framework that takes long is reported again and again, and goes on;
-/// with the verifier's breaks on that is the end.
+/// A wait of the framework that takes long is reported repeatedly and goes on; with DbgBreakOnError
+/// it breaks into the debugger (VER-29, VER-5).
 #[test]
 fn a_wait_that_takes_long_is_reported() {
     fn purge(config: Config) -> Result<usize, Stop> {
@@ -533,8 +533,8 @@ fn a_wait_that_takes_long_is_reported() {
     assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
 }
 
-/// VER-4, VER-7, REQ-65: whether the driver owns a request, and has marked it, is for the verifier to check;
-/// of clients that are older than a check only if it is told so.
+/// Only the verifier checks who owns a request and whether it is marked; for clients older than a
+/// check only with VerifyDownLevel (VER-4, VER-7, REQ-65).
 #[test]
 fn checks_are_the_verifiers_and_of_newer_clients() {
     let down_level = |mut config: Config| {

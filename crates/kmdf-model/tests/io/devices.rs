@@ -141,7 +141,7 @@ fn the_device_object_has_the_io_flag_and_leads_to_the_context() {
                 let wdm = wdf!(WdfDeviceWdmGetDeviceObject(device));
                 // SAFETY: The driver's own device object.
                 let found = unsafe { (*wdm).Flags };
-                // SAFETY: As above.
+                // SAFETY: The device object lives as long as the device.
                 let extension = unsafe { (*wdm).DeviceExtension };
                 assert_eq!(found & flags, wanted);
                 assert_eq!(extension.cast(), label_address(device.cast()));

@@ -1,4 +1,4 @@
-//! How queues present requests (QUE-26 to QUE-41, QUE-62).
+//! How queues deliver requests (QUE-26 to QUE-41, QUE-62).
 
 use crate::driver::*;
 use kmdf_sys::*;
@@ -65,7 +65,7 @@ fn the_specific_callback_wins_over_the_default_one() {
 /// A queue delivers reads and writes of no bytes only with AllowZeroLengthRequests (QUE-29).
 #[test]
 fn empty_reads_and_writes_complete_by_themselves_unless_allowed() {
-    for (allowed, presented) in [(0, 0), (1, 2)] {
+    for (allowed, delivered) in [(0, 0), (1, 2)] {
         let hooks = Hooks::default()
             .created(move |device| {
                 let config = WDF_IO_QUEUE_CONFIG {
@@ -78,7 +78,7 @@ fn empty_reads_and_writes_complete_by_themselves_unless_allowed() {
                 STATUS_SUCCESS
             })
             .any(|_, request| {
-                log("presented");
+                log("delivered");
                 complete(request, STATUS_SUCCESS);
             });
         with_file(verified(), hooks, move |file| {
@@ -89,12 +89,13 @@ fn empty_reads_and_writes_complete_by_themselves_unless_allowed() {
                 (STATUS_SUCCESS, STATUS_SUCCESS)
             );
             assert_eq!((read.information, write.information), (0, 0));
-            assert_eq!(take_log().len(), presented);
+            assert_eq!(take_log().len(), delivered);
         });
     }
 }
 
-/// QUE-30, QUE-31: one at a time, in order, after completion and not after the callback.
+/// A sequential queue delivers the next request when the previous one is completed, not when its
+/// callback returns (QUE-30, QUE-31).
 #[test]
 fn a_sequential_queue_presents_the_next_request_when_the_last_is_complete() {
     let slots = slots();
@@ -233,7 +234,7 @@ fn callbacks_run_at_the_execution_level_of_the_queue() {
     }
 }
 
-/// QUE-36: what arrives above PASSIVE_LEVEL waits for the work item.
+/// A passive queue delivers a request that arrives above PASSIVE_LEVEL from a work item (QUE-36).
 #[test]
 fn a_passive_queue_defers_what_is_triggered_above_passive_level() {
     let slots = slots();
@@ -267,7 +268,8 @@ fn a_passive_queue_defers_what_is_triggered_above_passive_level() {
     });
 }
 
-/// QUE-38, QUE-39: one callback at a time under one lock, whichever thread sends.
+/// Callbacks under one lock run one at a time, whichever thread sends the requests (QUE-38,
+/// QUE-39).
 #[test]
 fn a_scope_serialises_callbacks_of_several_threads() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -312,7 +314,7 @@ fn a_scope_serialises_callbacks_of_several_threads() {
     }
 }
 
-/// QUE-32, QUE-41: several threads, no lock, nothing lost.
+/// Without a synchronization scope several threads deliver at once (QUE-32, QUE-41).
 #[test]
 fn every_queue_type_serves_several_threads() {
     for kind in [SEQUENTIAL, PARALLEL] {
@@ -340,7 +342,7 @@ fn every_queue_type_serves_several_threads() {
     }
 }
 
-/// QUE-40: a thread that holds the lock does not present under it.
+/// A thread that owns the callback lock does not deliver; a DPC or work item does (QUE-40).
 #[test]
 fn presentation_is_deferred_while_the_thread_holds_the_lock() {
     let kept = Slot::default();
@@ -355,7 +357,7 @@ fn presentation_is_deferred_while_the_thread_holds_the_lock() {
             STATUS_SUCCESS
         })
         .control(|_, request, _, _, _| {
-            log("presented");
+            log("delivered");
             complete(request, STATUS_SUCCESS);
         });
     with_file(verified(), hooks, move |file| {
@@ -402,8 +404,8 @@ fn acquiring_a_callback_lock_twice_is_a_bug_check() {
     }
 }
 
-/// QUE-32, QUE-36, QUE-40: what a DPC sends is presented on its idle thread, which is no holder of a
-/// free lock for having no identity; several of them take turns.
+/// A request that a DPC sends is delivered on the idle thread, whose number 0 must not count as the
+/// owner of a free lock (QUE-32, QUE-36, QUE-40).
 #[test]
 fn idle_threads_present_under_the_lock() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -429,7 +431,7 @@ fn idle_threads_present_under_the_lock() {
                 scope.spawn(|| {
                     for _ in 0..50 {
                         let sent = file.ioctl_from_dpc(BUFFERED, &[], 0);
-                        assert!(sent.is_complete(), "presented at once");
+                        assert!(sent.is_complete(), "delivered at once");
                         assert_eq!(sent.wait().0.status, STATUS_SUCCESS);
                     }
                 });
@@ -438,8 +440,8 @@ fn idle_threads_present_under_the_lock() {
     });
 }
 
-/// DEV-22: what everything inherits that names nothing: callbacks at the level of whoever triggers
-/// them, as many at once as there are.
+/// Without attributes, callbacks run at the IRQL of the event that causes them, and in parallel
+/// (DEV-22).
 #[test]
 fn the_driver_asks_for_no_level_and_no_scope() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -467,7 +469,7 @@ fn the_driver_asks_for_no_level_and_no_scope() {
     });
 }
 
-/// DEV-22: a scope of the driver serialises EvtDriverDeviceAdd.
+/// A synchronization scope of the driver serialises EvtDriverDeviceAdd (DEV-22).
 #[test]
 fn a_scope_of_the_driver_serialises_the_adding_of_devices() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -499,8 +501,8 @@ fn a_scope_of_the_driver_serialises_the_adding_of_devices() {
     }
 }
 
-/// REQ-4: what arrives at or below APC_LEVEL is presented inside of a critical region: it can be
-/// left, and entered again. Outside of any, leaving one stops the run.
+/// A request that arrives at or below APC_LEVEL is delivered inside a critical region. The callback
+/// can leave it and enter it again; leaving one that was not entered stops the run (REQ-4).
 #[test]
 fn requests_are_dispatched_in_a_critical_region() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {

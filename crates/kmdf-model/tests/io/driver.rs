@@ -288,7 +288,7 @@ pub(crate) fn boot<T: Send + 'static>(
     })
 }
 
-/// Loads the driver.
+/// Loads the test driver as service `Tdrv`.
 pub(crate) fn load(kernel: &Kernel) -> Result<Driver, NtStatus> {
     kernel.load_driver("Tdrv", image_entry)
 }
@@ -445,6 +445,6 @@ unsafe extern "C" fn on_device_add(_driver: WDFDRIVER, mut init: PWDFDEVICE_INIT
     if status != STATUS_SUCCESS {
         return status;
     }
-    // SAFETY: As above.
+    // SAFETY: The test's own callback, with the device just created.
     unsafe { on_created(device) }
 }

@@ -139,8 +139,8 @@ pub(crate) fn failing_after(count: u32) -> nt_model::Config {
     config
 }
 
-/// VER-21: the framework's own allocator fails after the count. FLT-17: six are not enough for a
-/// driver.
+/// The framework's own allocator fails after the count, and six allocations are too few for a
+/// driver (VER-21, FLT-17).
 #[test]
 fn the_verifier_can_fail_the_frameworks_allocations() {
     let refused = in_turn(|| {

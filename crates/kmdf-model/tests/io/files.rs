@@ -49,7 +49,7 @@ fn a_device_without_file_callbacks_can_be_opened() {
     });
 }
 
-/// DEV-43: the default queue gets no creates.
+/// The default queue gets no creates (DEV-43).
 #[test]
 fn the_default_queue_gets_no_creates() {
     let hooks = Hooks::default()
@@ -124,7 +124,7 @@ fn a_refused_create_destroys_its_file_object_and_nothing_follows() {
     });
 }
 
-/// DEV-44: completed later, from another thread.
+/// A create request can be completed later, on another thread (DEV-44).
 #[test]
 fn a_create_may_be_completed_later() {
     let kept = Slot::default();
@@ -219,7 +219,7 @@ fn cleanup_cancels_what_still_waits_and_leaves_what_the_driver_has() {
     });
 }
 
-/// DEV-42, DEV-43: creates may be bound to a queue of the driver's.
+/// Create requests can be sent to a queue of the driver (DEV-42, DEV-43).
 #[test]
 fn creates_go_to_the_queue_that_is_bound_to_them() {
     let hooks = Hooks::default()

@@ -184,8 +184,9 @@ fn only_a_manual_queue_takes_a_request_back() {
     });
 }
 
-/// REQ-64, REQ-30: the verifier takes the request away although the queue refuses it, and refuses
-/// the completion for it. The machine cannot be shut down in order: the IRP is lost.
+/// With the verifier, WdfRequestRequeue on a queue that is not manual fails and still ends the
+/// driver's ownership, so that the completion fails too. The IRP is lost, and the machine cannot be
+/// shut down in order (REQ-64, REQ-30).
 #[test]
 fn a_refused_requeue_loses_the_request_under_the_verifier() {
     let outcome = run_and_leave(verified(), requeued_in_vain(), |machine| {

@@ -118,7 +118,7 @@ fn a_bind_checks_version_pointers_and_function_count() {
             // SAFETY: Bound just now.
             let fresh = unsafe { *bound };
             assert!(fresh.Driver.is_null() && fresh.DriverTag == 0, "DEV-9");
-            // SAFETY: As above.
+            // SAFETY: The bind gave these globals, which are not used afterwards.
             let unbound = unsafe { WdfVersionUnbind(null_mut(), &mut info, bound) };
             assert_eq!(unbound, STATUS_SUCCESS);
             let mut copy: [WDFFUNC; 396] = [None; 396];
@@ -304,7 +304,7 @@ fn the_driver_object_is_taken_over_as_the_flags_say() {
             // SAFETY: The kernel's own object.
             let before = unsafe { (*object).MajorFunction[3].map(|routine| routine as usize) };
             assert_eq!(create(object, path, config), STATUS_SUCCESS);
-            // SAFETY: As above.
+            // SAFETY: The kernel's own object, which lives as long as the driver.
             let after = unsafe { *object };
             let (read, extension) = (after.MajorFunction[3], after.DriverExtension);
             assert_eq!(read.map(|routine| routine as usize) != before, dispatches);
@@ -323,8 +323,8 @@ fn the_driver_object_is_taken_over_as_the_flags_say() {
     }
 }
 
-/// DEV-4: the stub's unload routine takes the place of the framework's, where that asks for it; a
-/// driver that it does not ask for has none.
+/// The stub replaces the unload routine where DisplaceDriverUnload asks for it; other drivers have
+/// none (DEV-4).
 #[test]
 fn the_stub_displaces_the_unload_routine_if_it_is_asked_to() {
     for has_unload in [true, false] {
@@ -365,8 +365,8 @@ fn unload_of(object: PDRIVER_OBJECT) -> *mut u8 {
     routine.map_or(null_mut(), |routine| routine as *mut u8)
 }
 
-/// DEV-14, DEV-24: the level is checked once the verifier is known to be on, which is after a first
-/// call has failed.
+/// The level is checked once the verifier is known to be on, which is after a first call has failed
+/// (DEV-14, DEV-24).
 #[test]
 fn the_level_is_checked_from_the_second_call_on() {
     let outcome = in_turn(|| {
@@ -420,7 +420,7 @@ fn a_failing_driver_entry_has_its_objects_deleted_and_unload_is_not_called() {
     assert_eq!(outcome, Err(STATUS_NOT_SUPPORTED));
 }
 
-/// DEV-3: an informational success of DriverEntry is lost.
+/// A success status of DriverEntry other than STATUS_SUCCESS becomes STATUS_SUCCESS (DEV-3).
 #[test]
 fn the_stub_makes_every_success_a_plain_one() {
     let outcome = loaded("Tdrv", |object, path| {
@@ -451,14 +451,14 @@ pub(crate) fn create_failing(nth: u64) -> NTSTATUS {
     outcome.unwrap_or_else(|stop| panic!("{stop}"))
 }
 
-/// FLT-17: with the verifier on, the first allocation of WdfDriverCreate may fail.
+/// With the verifier on, the first allocation of WdfDriverCreate may fail (FLT-17).
 #[test]
 fn the_lock_verifier_may_have_no_memory() {
     assert_eq!(create_failing(1), STATUS_SUCCESS);
     assert_eq!(create_failing(2), STATUS_INSUFFICIENT_RESOURCES);
 }
 
-/// FLT-17, MEM-2: the copy of the registry path is paged pool with the driver's tag.
+/// The copy of the registry path is paged pool with the driver's tag (FLT-17, MEM-2).
 #[test]
 fn the_copy_of_the_registry_path_is_pageable() {
     run(plain(), Hooks::default(), |machine| {
@@ -496,7 +496,8 @@ fn a_driver_that_cannot_be_allocated_leaves_nothing() {
         });
         match outcome.unwrap_or_else(|stop| panic!("{stop}")) {
             Ok(()) => return assert!(nth >= 6, "only {nth} allocations"),
-            // DEV-7: failing globals are an invalid parameter.
+            // If the globals cannot be allocated, the bind returns STATUS_INVALID_PARAMETER
+            // (DEV-7).
             Err(status) if nth == 1 => assert_eq!(status, STATUS_INVALID_PARAMETER),
             Err(status) => assert_eq!(status, STATUS_INSUFFICIENT_RESOURCES, "allocation {nth}"),
         }
@@ -514,7 +515,7 @@ fn a_function_that_is_not_modelled_stops_the_run_by_name() {
         let index = _WDFFUNCENUM::WdfTimerCreateTableIndex as usize;
         // SAFETY: Below the count that was bound.
         let entry = unsafe { table.add(index) };
-        // SAFETY: As above.
+        // SAFETY: An entry of the table that was bound.
         let entry = unsafe { *entry };
         // SAFETY: Stops the run whatever the arguments.
         unsafe { entry.expect("no entry is empty")() };
@@ -538,7 +539,7 @@ fn without_a_driver_object_the_stub_only_calls_driver_entry() {
     );
 }
 
-/// The stub passes the registry path on without copying it (DEV-2).
+/// The stub copies the registry path for the framework, and DriverEntry gets the original (DEV-2).
 #[test]
 fn driver_entry_gets_the_kernels_own_path_and_the_framework_keeps_a_copy() {
     let outcome = loaded("Tdrv", |object, path| {
@@ -550,7 +551,7 @@ fn driver_entry_gets_the_kernels_own_path_and_the_framework_keeps_a_copy() {
         let length = usize::from(original.Length / 2);
         // SAFETY: Both have that many characters.
         let wanted = unsafe { std::slice::from_raw_parts(original.Buffer, length) };
-        // SAFETY: As above, and a NUL.
+        // SAFETY: The framework's copy has the same characters and a NUL.
         let found = unsafe { std::slice::from_raw_parts(kept, length + 1) };
         assert_eq!((&found[..length], found[length]), (wanted, 0));
         assert_eq!(wdf!(WdfDriverWdmGetDriverObject(globals().Driver)), object);

@@ -106,7 +106,8 @@ fn empty_and_kernel_ranges_are_refused() {
     });
 }
 
-/// REQ-41, REQ-22: a locked memory holds the packet.
+/// A memory object over locked memory must be gone before the request is completed (REQ-41,
+/// REQ-22).
 #[test]
 fn a_referenced_locked_memory_at_completion_is_a_bug_check() {
     let hooks = in_context(|request, from, _| {

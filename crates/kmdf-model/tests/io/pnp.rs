@@ -158,7 +158,7 @@ fn the_callbacks_of_start_and_removal_come_in_their_order() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-56: also that failures do not stop the removal.
+/// Callbacks that fail do not stop the removal (DEV-56).
 #[test]
 fn a_surprise_removal_is_told_before_the_release() {
     for failing in ["", "D0Exit", "ReleaseHardware", "IoSuspend"] {
@@ -221,7 +221,8 @@ fn a_failing_self_managed_io_init_leaves_d0_and_releases() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-52: Restart on later power-ups. DEV-61: from D3Final, which is where a stop goes.
+/// Later power-ups restart self-managed I/O, from D3Final, the state of a stopped device (DEV-52,
+/// DEV-61).
 #[test]
 fn a_stopped_device_restarts() {
     let outcome = run(verified(), observed(), |machine| {
@@ -306,7 +307,8 @@ fn unloading_calls_the_driver_before_its_objects_are_deleted() {
     );
 }
 
-/// DEV-5, DEV-23, DEV-57: nothing is left, again and again.
+/// Loading, starting, removing and unloading many times leaves no memory behind (DEV-5, DEV-23,
+/// DEV-57).
 #[test]
 fn devices_come_and_go_without_a_trace() {
     let outcome = run(verified(), queued(PARALLEL), |machine| {
@@ -354,8 +356,8 @@ fn queues_deliver_before_self_managed_io_restarts() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// QUE-57, DEV-55: what is left of a callback after it answered its request holds the removal up,
-/// before that has disposed of anything.
+/// The removal waits for a callback that has completed its request and not returned (QUE-57,
+/// DEV-55).
 #[test]
 fn removal_waits_for_callbacks_to_return() {
     let hooks = observed().control(|queue, request, _, _, _| {
@@ -393,7 +395,7 @@ fn removal_waits_for_callbacks_to_return() {
     outcome.unwrap_or_else(|stop| panic!("{stop}"));
 }
 
-/// DEV-56, DEV-58: removal while several threads are at it.
+/// A device is removed while several threads send requests (DEV-56, DEV-58).
 #[test]
 fn a_device_vanishes_under_traffic() {
     for kind in [SEQUENTIAL, PARALLEL] {

@@ -95,7 +95,7 @@ fn an_acknowledged_request_is_resumed() {
 fn a_request_requeued_at_a_stop_is_delivered_again() {
     let hooks = stoppable(SEQUENTIAL)
         .control(|_, request, _, _, _| {
-            log(format!("presented {}", first_byte(request)));
+            log(format!("delivered {}", first_byte(request)));
             if peek_log().len() > 2 {
                 complete(request, STATUS_SUCCESS);
             }
@@ -113,7 +113,7 @@ fn a_request_requeued_at_a_stop_is_delivered_again() {
         assert_eq!(pending.map(status_of), [STATUS_SUCCESS; 2]);
         assert_eq!(
             take_log(),
-            ["presented 1", "stop", "presented 1", "presented 2"]
+            ["delivered 1", "stop", "delivered 1", "delivered 2"]
         );
     });
 }
@@ -224,7 +224,7 @@ fn deleting_a_queue_cancels_what_waits_and_waits_for_the_driver() {
     });
 }
 
-/// QUE-60, OBJ-58: deletion from DISPATCH_LEVEL is finished by a work item.
+/// Deletion from DISPATCH_LEVEL is finished by a work item (QUE-60, OBJ-58).
 #[test]
 fn deleting_a_queue_at_dispatch_level_is_deferred() {
     let queue = Slot::default();

@@ -52,7 +52,7 @@ pub(crate) fn send(device: WDFDEVICE, sent: &Sent) -> (NTSTATUS, NTSTATUS, u64) 
     let next = unsafe { current.sub(1) };
     // SAFETY: The sender's to write.
     unsafe { next.write(location) };
-    // SAFETY: As above.
+    // SAFETY: The IRP is the sender's until it is sent.
     unsafe { (*irp).UserBuffer = sent.output.cast() };
     // SAFETY: A packet with room for the device's stack.
     let returned = unsafe { ntddk::IofCallDriver(wdm, irp) };

@@ -101,8 +101,8 @@ fn delete_memory_at_dispatch_level(
     })
 }
 
-/// OBJ-58: between leaving its parent and the dispose list of its device, an object is known to
-/// nobody who would wait for it, and finds the device by its address.
+/// Between its unlinking and the dispose list, nothing waits for an object, whose device may be
+/// freed meanwhile (OBJ-58).
 #[test]
 fn removal_between_the_two_steps_of_a_deletion_at_dispatch_level_frees_the_device_under_it() {
     let stop = delete_memory_at_dispatch_level(|device| {
@@ -113,7 +113,7 @@ fn removal_between_the_two_steps_of_a_deletion_at_dispatch_level_frees_the_devic
     assert_eq!(stop.code, PAGE_FAULT_IN_FREED_SPECIAL_POOL, "{stop}");
 }
 
-/// OBJ-58: afterwards the dispose list has it, for which the removal waits.
+/// Once the object is on the dispose list, the removal waits for it (OBJ-58).
 #[test]
 fn removal_after_a_deletion_at_dispatch_level_waits_for_the_dispose_list() {
     delete_memory_at_dispatch_level(Some).expect("no stop");
@@ -134,9 +134,9 @@ fn logged_requests() -> WDF_OBJECT_ATTRIBUTES {
     }
 }
 
-/// REQ-37, REQ-54, QUE-60: a request that is cancelled in a queue is in no list and no count of the
-/// queue's from then on. Its EvtCleanup comes before the sender learns of it, its EvtDestroy whenever
-/// it comes: nobody waits, not even the removal of the device.
+/// A request that is cancelled in a queue is in no list and no count of the queue. Its EvtCleanup
+/// runs before the IRP is completed, its EvtDestroy at any time later: nothing waits for it, not
+/// even the removal of the device (REQ-37, REQ-54, QUE-60).
 #[test]
 fn a_request_cancelled_in_a_queue_is_destroyed_when_nothing_counts_it() {
     let waiting = Slot::default();

@@ -1,4 +1,4 @@
-//! WDFWORKITEM.
+//! Work items: when and where EvtWorkItem runs.
 
 use crate::driver::*;
 use kmdf_sys::*;

@@ -148,7 +148,8 @@ fn level_is_refused_for_memory_and_allowed_for_objects() {
     .unwrap();
 }
 
-/// OBJ-18, OBJ-19, OBJ-25, OBJ-27: of two faults the earlier row is reported.
+/// Of two mistakes in the attributes, the one that is checked first is reported (OBJ-18, OBJ-19,
+/// OBJ-25, OBJ-27).
 #[test]
 fn earlier_rows_win() {
     let status = status_with(|a| {
@@ -205,8 +206,8 @@ fn parent_is_read_only_in_attributes_of_the_right_size() {
     assert_eq!(status, STATUS_INFO_LENGTH_MISMATCH);
 }
 
-/// OBJ-31, OBJ-75, MEM-10, MEM-31, MEM-41: the parent is looked at before the out pointer is; for a
-/// list that of the memories too.
+/// The parent is resolved before the out pointer is checked; for a list also that of the memory
+/// objects (OBJ-31, OBJ-75, MEM-10, MEM-31, MEM-41).
 #[test]
 fn stale_parent_stops_the_run_before_anything_else_is_checked() {
     let calls: [fn(&mut WDF_OBJECT_ATTRIBUTES) -> NTSTATUS; 5] = [

@@ -1,4 +1,4 @@
-//! Object contexts.
+//! Object contexts: their memory, lookup and callbacks.
 
 use crate::driver::*;
 use kmdf_sys::*;
@@ -46,7 +46,7 @@ fn contexts_are_aligned_zeroed_and_nonpaged() {
     }
 }
 
-/// OBJ-9: nothing lies behind the context but what its size is rounded up by.
+/// The context ends the allocation, but for rounding (OBJ-9).
 #[test]
 fn context_ends_where_its_block_ends() {
     let stop = stop_of(plain(), |_| {
@@ -124,7 +124,7 @@ fn additional_context_needs_attributes_and_a_type() {
     .unwrap();
 }
 
-/// OBJ-42, OBJ-15: here an overflow shows as such.
+/// WdfObjectAllocateContext reports an overflow as STATUS_INTEGER_OVERFLOW (OBJ-42, OBJ-15).
 #[test]
 fn size_overflow_shows_in_an_additional_context_only() {
     run(plain(), |_| {
@@ -165,7 +165,7 @@ fn second_context_of_a_type_yields_the_first() {
     assert_eq!(log.unwrap(), ["cleanup 1", "destroy 1", "unload"]);
 }
 
-/// OBJ-43: the allocation comes before the check.
+/// WdfObjectAllocateContext allocates before it finds an existing context (OBJ-43).
 #[test]
 fn no_memory_hides_that_the_type_is_there() {
     run(plain(), |kernel| {
@@ -227,7 +227,7 @@ fn empty_context_type_is_found() {
     .unwrap();
 }
 
-/// OBJ-39, OBJ-55: the label is read in EvtDestroy, with a second context still there.
+/// All contexts can be read in EvtDestroy (OBJ-39, OBJ-55).
 #[test]
 fn contexts_are_valid_until_all_destroy_callbacks_ran() {
     unsafe extern "C" fn read_both(object: WDFOBJECT) {
@@ -271,8 +271,8 @@ fn no_context_is_added_while_the_object_is_disposed() {
     assert_eq!(log.unwrap(), [pending, "unload".into()]);
 }
 
-/// OBJ-78: the reference that the call takes and drops is the last one once more. On Windows the
-/// stack overflows, which is a double fault.
+/// WdfObjectAllocateContext in EvtDestroy drops the last reference again, without end: on Windows
+/// the stack overflows, which is a double fault (OBJ-78).
 #[test]
 fn adding_a_context_while_the_object_is_destroyed_never_ends() {
     for config in [plain(), verified()] {
@@ -286,7 +286,7 @@ fn adding_a_context_while_the_object_is_destroyed_never_ends() {
     }
 }
 
-/// OBJ-78: what is refused before the reference is taken does no harm.
+/// Arguments that are rejected before the reference is taken do no harm (OBJ-78).
 #[test]
 fn attributes_are_refused_while_the_object_is_destroyed() {
     unsafe extern "C" fn add_nothing(object: WDFOBJECT) {

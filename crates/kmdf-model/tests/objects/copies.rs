@@ -1,4 +1,4 @@
-//! WdfMemoryCopyToBuffer and WdfMemoryCopyFromBuffer.
+//! Copies between memory objects and buffers.
 
 use crate::driver::*;
 use kmdf_sys::_POOL_TYPE::{NonPagedPoolNx, PagedPool};
@@ -38,7 +38,7 @@ fn bytes_are_copied_both_ways_at_an_offset() {
     .unwrap();
 }
 
-/// MEM-36, MEM-37: the handle comes first, then the pointer, then the length.
+/// The copying calls check the handle, then the pointer, then the length (MEM-36, MEM-37).
 #[test]
 fn null_buffer_stops_the_run_even_with_length_zero() {
     let to = stop_of(plain(), |_| {
@@ -55,7 +55,7 @@ fn null_buffer_stops_the_run_even_with_length_zero() {
     assert_bad_handle(&handle, null_mut(), 0x100A);
 }
 
-/// MEM-36, MEM-37: the length comes before the offset.
+/// The copying calls check the length before the offset (MEM-36, MEM-37).
 #[test]
 fn copying_nothing_is_an_invalid_parameter() {
     run(plain(), |_| {

@@ -53,7 +53,7 @@ fn passive_object(number: u64, parent: WDFOBJECT) -> WDFOBJECT {
     object
 }
 
-/// OBJ-59: without a mark, callbacks run where the call was made.
+/// Without PASSIVE_LEVEL constraints, callbacks run in the call and at its IRQL (OBJ-59).
 #[test]
 fn ordinary_objects_are_deleted_at_the_callers_level() {
     let log = run_and_log(plain(), |kernel| {
@@ -65,7 +65,7 @@ fn ordinary_objects_are_deleted_at_the_callers_level() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-57, OBJ-58: APC_LEVEL counts as above.
+/// APC_LEVEL counts as above (OBJ-57, OBJ-58).
 #[test]
 fn passive_objects_are_deleted_by_a_work_item() {
     for level in [APC, DISPATCH] {
@@ -154,7 +154,7 @@ fn passive_grandchild_defers_what_comes_after_its_branch() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-58: the object has left its parent although nothing of it is disposed.
+/// The object has left its parent although nothing of it is disposed (OBJ-58).
 #[test]
 fn deferred_object_is_out_of_its_parents_tree() {
     static HELD: AtomicBool = AtomicBool::new(true);
@@ -194,7 +194,8 @@ fn last_dereference_of_a_passive_object_is_deferred() {
     assert_eq!(log.unwrap(), ["cleanup at 0", "destroy at 0", "unload"]);
 }
 
-/// OBJ-47, OBJ-59: the bug check of a passive object comes from the work item.
+/// An object that needs PASSIVE_LEVEL is destroyed in a work item, and so is its bug check (OBJ-47,
+/// OBJ-59).
 #[test]
 fn undeleted_passive_object_stops_the_run_from_the_work_item() {
     let (stop, log) = stop_and_log(plain(), |kernel| {
@@ -219,7 +220,7 @@ fn dispose_list_is_processed_in_order() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-60, DEV-23: the driver's own disposal waits until the list is empty.
+/// The driver's own disposal waits until the list is empty (OBJ-60, DEV-23).
 #[test]
 fn unload_waits_for_the_dispose_list() {
     unsafe extern "C" fn slow(_: WDFOBJECT) {
@@ -236,7 +237,7 @@ fn unload_waits_for_the_dispose_list() {
     assert!(log.unwrap().contains(&"slow cleanup".to_string()));
 }
 
-/// MEM-27, OBJ-57: paged memory goes at PASSIVE_LEVEL.
+/// Paged memory that is deleted above PASSIVE_LEVEL is freed later (MEM-27, OBJ-57).
 #[test]
 fn paged_memory_deleted_above_passive_level_goes_later() {
     for config in [plain(), verified()] {
@@ -252,7 +253,7 @@ fn paged_memory_deleted_above_passive_level_goes_later() {
     }
 }
 
-/// MEM-27: nonpaged memory goes where it is deleted.
+/// Nonpaged memory is freed in the call that deletes it (MEM-27).
 #[test]
 fn nonpaged_memory_is_deleted_at_dispatch_level() {
     for size in [16, 5000] {

@@ -140,7 +140,7 @@ pub(crate) fn with_request(
     (outcome.err(), log)
 }
 
-/// The request's input or output memory.
+/// The memory object of the request's input.
 pub(crate) fn input(request: WDFREQUEST) -> WDFMEMORY {
     let mut memory = null_mut();
     let status = wdf!(WdfRequestRetrieveInputMemory(request, &mut memory));
@@ -148,7 +148,7 @@ pub(crate) fn input(request: WDFREQUEST) -> WDFMEMORY {
     memory
 }
 
-/// As [`input`].
+/// The memory object of the request's output.
 pub(crate) fn output(request: WDFREQUEST) -> WDFMEMORY {
     let mut memory = null_mut();
     let status = wdf!(WdfRequestRetrieveOutputMemory(request, &mut memory));

@@ -189,7 +189,7 @@ pub(crate) fn globals() -> *const WDF_DRIVER_GLOBALS {
     unsafe { WdfDriverGlobals }
 }
 
-/// The WDFDRIVER.
+/// The handle of the test driver.
 pub(crate) fn driver() -> WDFDRIVER {
     // SAFETY: Bound, so the globals are there.
     unsafe { (*globals()).Driver }
@@ -358,7 +358,7 @@ pub(crate) fn memory(
     memory
 }
 
-/// What `WdfMemoryGetBuffer` says.
+/// The address and size that `WdfMemoryGetBuffer` gives.
 pub(crate) fn buffer_of(memory: WDFMEMORY) -> (*mut u8, usize) {
     let mut size = 0;
     let buffer = wdf!(WdfMemoryGetBuffer(memory, &mut size));
@@ -406,7 +406,7 @@ pub(crate) fn fill(buffer: *mut u8, size: usize, byte: u8) {
 
 /// What a buffer holds.
 pub(crate) fn bytes(buffer: *const u8, size: usize) -> Vec<u8> {
-    // SAFETY: As above.
+    // SAFETY: The tests give buffers with at least `size` initialised bytes.
     unsafe { std::slice::from_raw_parts(buffer, size) }.to_vec()
 }
 

@@ -145,7 +145,7 @@ fn memories_of_the_senders_input_are_read_only() {
     });
 }
 
-/// MEM-37: the length is looked at first; then read-only comes before the range.
+/// WdfMemoryCopyFromBuffer checks the length, then read-only, then the range (MEM-37).
 #[test]
 fn read_only_is_checked_between_length_and_range() {
     let (stop, _) = with_request(plain(), METHOD_IN_DIRECT, |_, request| {
@@ -183,7 +183,7 @@ fn parents_on_two_devices_are_refused_for_paged_lists() {
     outcome.unwrap();
 }
 
-/// OBJ-36, OBJ-58, MEM-27: what lies below a device waits on the device's list.
+/// Objects below a device are deferred on the dispose list of the device (OBJ-36, OBJ-58, MEM-27).
 #[test]
 fn paged_memory_below_a_device_is_disposed_later() {
     let (outcome, log) = run_with_devices(plain(), |kernel| {
@@ -224,7 +224,7 @@ fn pnp_devices_are_not_the_drivers_to_delete() {
     outcome.unwrap();
 }
 
-/// MEM-29, DEV-57: memory below a device goes when the device goes.
+/// The removal of a device deletes the memory below it (MEM-29, DEV-57).
 #[test]
 fn objects_below_a_device_go_with_it() {
     let (outcome, log) = run_with_devices(verified(), |_| {

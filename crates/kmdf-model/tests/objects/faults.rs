@@ -129,7 +129,7 @@ fn failed_creation_leaves_nothing_behind() {
     }
 }
 
-/// FLT-27, FLT-28: the callbacks of the one that succeeded run, and no others.
+/// The callbacks of the one that succeeded run, and no others (FLT-27, FLT-28).
 #[test]
 fn failed_creation_runs_no_callbacks_and_does_not_touch_the_parent() {
     for (rule, call, ..) in CALLS {
@@ -145,7 +145,7 @@ fn failed_creation_runs_no_callbacks_and_does_not_touch_the_parent() {
     }
 }
 
-/// FLT-1: with the verifier on, the lock's record is allocated too; its failure is benign.
+/// With the verifier on, the lock's record is allocated too; its failure is benign (FLT-1).
 #[test]
 fn lock_record_of_an_object_may_fail() {
     run(verified(), |kernel| {
@@ -161,7 +161,7 @@ fn lock_record_of_an_object_may_fail() {
     .unwrap();
 }
 
-/// FLT-5: no allocation that could fail.
+/// WdfMemoryAssignBuffer and the copying calls allocate nothing (FLT-5).
 #[test]
 fn buffers_are_reached_assigned_and_copied_without_allocating() {
     run(verified(), |kernel| {

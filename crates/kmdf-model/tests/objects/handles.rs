@@ -90,7 +90,7 @@ fn fourth_parameter_is_the_private_globals_address() {
     assert_ne!(stop.parameters[3], 0);
 }
 
-/// OBJ-5: Windows does not check; the model tells where it can.
+/// Windows does not check for a stale handle; the model stops if it can tell (OBJ-5).
 #[test]
 #[cfg_attr(
     other_framework,
@@ -109,7 +109,7 @@ fn stale_handle_stops_the_run() {
     );
 }
 
-/// OBJ-49, OBJ-72: the calls that take a handle but check only for a NULL pointer.
+/// The calls that take a handle but check only for a NULL pointer (OBJ-49, OBJ-72).
 #[test]
 fn null_handle_is_a_null_pointer_to_reference_and_context_calls() {
     assert_required_null(&stop_of(plain(), |_| reference(null_mut())));

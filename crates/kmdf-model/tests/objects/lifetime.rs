@@ -47,8 +47,8 @@ fn all_cleanups_of_a_tree_precede_all_destroys_children_first() {
     }
 }
 
-/// OBJ-32, OBJ-35, MEM-29, DEV-23: without a parent it is the driver; siblings go in order of
-/// creation, after EvtDriverUnload.
+/// The default parent is the driver, whose children are deleted in the order of creation, after
+/// EvtDriverUnload (OBJ-32, OBJ-35, MEM-29, DEV-23).
 #[test]
 fn objects_without_a_parent_go_with_the_driver_in_order_of_creation() {
     let log = run_and_log(plain(), |_| {
@@ -135,7 +135,7 @@ fn referenced_child_outlives_its_parent() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-53: a reference on the parent keeps its children no longer than the parent's deletion.
+/// A reference on the parent keeps its children no longer than the parent's deletion (OBJ-53).
 #[test]
 fn referenced_parent_loses_its_children_all_the_same() {
     let log = run_and_log(plain(), |_| {
@@ -173,7 +173,7 @@ fn dropping_the_last_reference_of_an_undeleted_object_stops_the_run() {
     }
 }
 
-/// OBJ-45: the model's own diagnosis, Windows corrupts memory.
+/// Windows corrupts memory here; the stop is the model's own (OBJ-45).
 #[test]
 #[cfg_attr(
     other_framework,
@@ -213,7 +213,8 @@ fn deleting_the_driver_breaks_under_the_verifier() {
     assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
 }
 
-/// OBJ-33, OBJ-61, FLT-27: no callback of the failed child runs, and nothing of it stays.
+/// No callback of the child whose creation failed runs, and nothing is left of it (OBJ-33, OBJ-61,
+/// FLT-27).
 #[test]
 fn child_of_a_parent_being_disposed_is_refused() {
     unsafe extern "C" fn create_below(parent: WDFOBJECT) {
@@ -285,7 +286,7 @@ fn second_deletion_while_disposing_is_dropped() {
     assert_eq!(log.unwrap(), ["again", "unload"]);
 }
 
-/// OBJ-52, OBJ-56: objects may be created and deleted from callbacks of others.
+/// Objects may be created and deleted from callbacks of others (OBJ-52, OBJ-56).
 #[test]
 fn callbacks_may_create_and_delete_other_objects() {
     unsafe extern "C" fn replace(_: WDFOBJECT) {
@@ -302,7 +303,7 @@ fn callbacks_may_create_and_delete_other_objects() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// OBJ-52: a chain as deep as a driver could reasonably make one.
+/// Deletion of a deep chain of objects does not overflow the stack (OBJ-52).
 #[test]
 fn deep_trees_are_deleted() {
     let log = run_and_log(plain(), |_| {

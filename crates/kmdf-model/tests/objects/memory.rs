@@ -1,4 +1,4 @@
-//! WdfMemoryCreate and WdfMemoryGetBuffer.
+//! Memory objects from pool: WdfMemoryCreate and WdfMemoryGetBuffer.
 
 use crate::driver::*;
 use kmdf_sys::_POOL_TYPE::*;
@@ -63,7 +63,7 @@ fn too_high_an_irql_is_refused_under_the_verifier_alone() {
     .unwrap();
 }
 
-/// MEM-12, NT-5: without the framework's verifier it is the kernel that stops the run.
+/// Without the framework's verifier it is the kernel that stops the run (MEM-12, NT-5).
 #[test]
 fn paged_memory_above_apc_level_stops_in_the_kernel_without_the_verifier() {
     let stop = stop_of(plain(), |kernel| {
@@ -220,7 +220,7 @@ fn small_nonpaged_memory_is_split_under_the_verifier() {
     .unwrap();
 }
 
-/// MEM-22, VER-9: a split buffer lies against special pool's guard page.
+/// A split buffer lies against special pool's guard page (MEM-22, VER-9).
 #[test]
 fn overrun_of_a_split_buffer_stops_the_run() {
     let stop = stop_of(verified(), |kernel| {
@@ -231,7 +231,7 @@ fn overrun_of_a_split_buffer_stops_the_run() {
     assert_ne!(stop.code, nt_model::MODEL_STOP, "{stop}");
 }
 
-/// MEM-5: what counts as nonpaged is allocated in one block.
+/// What counts as nonpaged is allocated in one block (MEM-5).
 #[test]
 fn only_two_pool_types_are_paged() {
     run(plain(), |kernel| {
@@ -251,7 +251,7 @@ fn only_two_pool_types_are_paged() {
     .unwrap();
 }
 
-/// MEM-5: to the framework session pool is nonpaged, so it does not refuse it; the kernel does.
+/// To the framework session pool is nonpaged, so it does not refuse it; the kernel does (MEM-5).
 #[test]
 fn session_pool_at_dispatch_level_is_not_refused_by_the_framework() {
     for pool_type in [PagedPoolSession, PagedPoolCacheAlignedSession] {
@@ -264,7 +264,8 @@ fn session_pool_at_dispatch_level_is_not_refused_by_the_framework() {
     }
 }
 
-/// MEM-21, MEM-7: seen through the kernel's complaint about executable pool.
+/// The pool type reaches the kernel as it is, which the check for executable pool shows (MEM-21,
+/// MEM-7).
 #[test]
 fn odd_nonpaged_types_become_plain_ones_below_a_page() {
     let seen = |pool_type, size| {
@@ -386,7 +387,7 @@ fn memory_goes_with_its_parent() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// MEM-17, OBJ-15: sizes that no pool has.
+/// Sizes that overflow or that no pool has are STATUS_INSUFFICIENT_RESOURCES (MEM-17, OBJ-15).
 #[test]
 fn impossible_sizes_are_insufficient_resources() {
     run(plain(), |kernel| {
@@ -406,7 +407,7 @@ fn impossible_sizes_are_insufficient_resources() {
     .unwrap();
 }
 
-/// MEM-24: touching a paged buffer above APC_LEVEL.
+/// Accessing a paged buffer above APC_LEVEL is a bug check (MEM-24).
 #[test]
 fn paged_buffer_touched_at_dispatch_level_stops_the_run() {
     let stop = stop_of(plain(), |kernel| {

@@ -1,4 +1,4 @@
-//! WdfMemoryCreatePreallocated and WdfMemoryAssignBuffer.
+//! Memory objects over the driver's buffers: WdfMemoryCreatePreallocated, WdfMemoryAssignBuffer.
 
 use crate::driver::*;
 use kmdf_sys::_POOL_TYPE::NonPagedPoolNx;
@@ -45,7 +45,7 @@ fn both_pointers_are_required() {
     assert_required_null(&stop);
 }
 
-/// MEM-32, MEM-31: the size comes before the attributes.
+/// WdfMemoryCreatePreallocated checks the size before the attributes (MEM-32, MEM-31).
 #[test]
 fn zero_size_clears_the_handle() {
     run(plain(), |_| {
@@ -87,7 +87,7 @@ fn one_allocation_with_the_drivers_tag_is_made() {
     }
 }
 
-/// MEM-31: neither level nor alignment of the buffer matter.
+/// Neither level nor alignment of the buffer matter (MEM-31).
 #[test]
 fn any_buffer_is_taken_at_any_level() {
     run(verified(), |kernel| {
@@ -152,7 +152,8 @@ fn assigning_null_stops_the_run_even_with_size_zero() {
     assert_required_null(&stop);
 }
 
-/// MEM-34: other memories are of another type, and that is checked before the pointer.
+/// Only preallocated memory objects can be assigned a buffer, which is checked before the pointer
+/// (MEM-34).
 #[test]
 fn assigning_to_other_memories_stops_the_run() {
     let pool = stop_of(plain(), |_| {

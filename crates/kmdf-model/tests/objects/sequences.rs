@@ -82,8 +82,8 @@ impl Forest {
     }
 }
 
-/// OBJ-45, OBJ-46, OBJ-56, MEM-65: each object is cleaned up once, then destroyed once,
-/// and nothing is left (the kernel's verifier looks at unload).
+/// Each object is cleaned up once, then destroyed once, and nothing is left (the kernel's verifier
+/// looks at unload) (OBJ-45, OBJ-46, OBJ-56, MEM-65).
 #[test]
 fn every_object_is_cleaned_up_and_destroyed_once() {
     for seed in 1..=20 {

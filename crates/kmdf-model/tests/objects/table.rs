@@ -1,4 +1,4 @@
-//! The function table.
+//! The function table that clients bind to.
 
 use crate::driver::*;
 use kmdf_sys::*;

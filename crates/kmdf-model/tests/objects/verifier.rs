@@ -36,7 +36,7 @@ fn public_flags_show_what_is_on() {
     );
 }
 
-/// VER-5, VER-2: the break is a breakpoint, and without a debugger that is the end.
+/// The break is a breakpoint, and without a debugger that is the end (VER-5, VER-2).
 #[test]
 fn verifier_break_stops_the_run_unless_switched_off() {
     let break_point = |_: &nt_model::Kernel| wdf!(WdfVerifierDbgBreakPoint());
@@ -48,7 +48,7 @@ fn verifier_break_stops_the_run_unless_switched_off() {
     assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
 }
 
-/// VER-5: printed always.
+/// A break prints its message with the verifier off too (VER-5).
 #[test]
 fn verifier_break_is_printed_with_the_verifier_off_too() {
     run(plain(), |kernel| {
@@ -75,7 +75,7 @@ fn irql_is_checked_with_the_verifier_on_alone() {
     );
 }
 
-/// MEM-6, MEM-16, VER-12: what the kernel's code integrity check says of executable pool.
+/// What the kernel's code integrity check says of executable pool (MEM-6, MEM-16, VER-12).
 #[test]
 fn executable_pool_is_for_the_kernel_to_judge() {
     let config = Config {
@@ -118,7 +118,7 @@ fn allocations_fail_for_good_after_the_count() {
     assert_eq!(created_with(u32::MAX), 50);
 }
 
-/// VER-21: split buffers and lookaside entries are not counted.
+/// Split buffers and lookaside entries are not counted (VER-21).
 #[test]
 fn limit_does_not_cover_buffers_and_entries() {
     let config = with_registry(verified(), "VerifierAllocateFailCount", 20);
@@ -132,7 +132,7 @@ fn limit_does_not_cover_buffers_and_entries() {
     .unwrap();
 }
 
-/// VER-10, VER-22, VER-23: an object with a reference left is reported at unload, with one break.
+/// An object with a reference left is reported at unload, with one break (VER-10, VER-22, VER-23).
 #[test]
 fn object_still_referenced_at_unload_breaks_once() {
     let leak = |_: &nt_model::Kernel| {
@@ -150,8 +150,8 @@ fn object_still_referenced_at_unload_breaks_once() {
     });
 }
 
-/// NT-8, VER-10: without its verifier the framework tracks nothing; it is the kernel's pool tracking
-/// that tells.
+/// Without its verifier the framework tracks nothing; it is the kernel's pool tracking that tells
+/// (NT-8, VER-10).
 #[test]
 fn object_still_referenced_at_unload_is_a_pool_leak() {
     let stop = stop_of(plain(), |_| reference(object(1, null_mut())));
@@ -161,7 +161,7 @@ fn object_still_referenced_at_unload_is_a_pool_leak() {
     model_only(|| assert!(!stop.debug_output.iter().any(tracked), "{stop}"));
 }
 
-/// VER-30, OBJ-49: without the tracking of handles nobody compares tags, lines and files.
+/// Without the tracking of handles nobody compares tags, lines and files (VER-30, OBJ-49).
 #[test]
 fn tags_of_references_are_not_compared() {
     run(Config::default(), |kernel| {
@@ -182,7 +182,7 @@ fn tags_of_references_are_not_compared() {
     .unwrap();
 }
 
-/// VER-19: a WDFDRIVER whose last reference the driver drops.
+/// A WDFDRIVER whose last reference the driver drops (VER-19).
 #[test]
 fn driver_destroyed_undisposed_stops_the_run_with_the_verifier_on() {
     let drop_driver = |_: &nt_model::Kernel| {
@@ -198,7 +198,7 @@ fn driver_destroyed_undisposed_stops_the_run_with_the_verifier_on() {
     assert_eq!(stop.code, 0xE2, "{stop}");
 }
 
-/// VER-8: the object moves in its block, the handle's formula stays.
+/// The object moves in its block, the handle's formula stays (VER-8).
 #[test]
 fn debug_extension_lies_in_front_of_objects() {
     let bytes_of = |config| {

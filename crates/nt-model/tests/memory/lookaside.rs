@@ -76,7 +76,7 @@ fn paged_list(size: u64) -> *mut Paged {
     list
 }
 
-/// NT-1: the counters, the depth limit, LIFO reuse.
+/// The counters, the depth limit, LIFO reuse (NT-1).
 #[test]
 fn the_exports_count_hits_and_misses_as_documented() {
     let config = nt_model::Config {

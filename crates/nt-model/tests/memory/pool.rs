@@ -5,7 +5,7 @@ use kmdf_sys::*;
 use nt_model::{Config, LowResources, MODEL_STOP, Pool, Windows};
 use std::ptr::null_mut;
 
-/// NT-4: below a page 16-aligned within one page, from a page up page-aligned.
+/// Below a page 16-aligned within one page, from a page up page-aligned (NT-4).
 fn blocks_lie_as_documented(config: Config) {
     runs(config, |_| {
         for kind in [NX, PAGED] {

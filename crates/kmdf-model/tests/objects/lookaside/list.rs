@@ -102,8 +102,8 @@ fn size_overflow_shows_and_large_buffers_fail_later() {
     .unwrap();
 }
 
-/// MEM-50: the framework keeps the size as it is, the kernel's list the low 32 bits of it: what a
-/// memory says that it has is not what its block has.
+/// The kernel's list keeps the low 32 bits of the size, so that a buffer of 4 GiB and more is
+/// smaller than WdfMemoryGetBuffer says (MEM-50).
 #[test]
 fn memory_of_a_list_of_four_gibibytes_claims_more_than_its_block_has() {
     const BLOCK: usize = 8192;
@@ -213,7 +213,7 @@ fn list_is_destroyed_after_its_last_memory() {
     }
 }
 
-/// MEM-65: at unload, list and memories are siblings and the list is the elder.
+/// At unload a list is disposed of before memory objects that are its younger siblings (MEM-65).
 #[test]
 fn at_unload_the_list_is_destroyed_after_its_memories() {
     for kind in KINDS {
@@ -272,7 +272,7 @@ fn paged_list_deleted_above_passive_level_goes_later() {
     assert_eq!(log.unwrap(), expected);
 }
 
-/// The model maps the pool types that Windows maps (MEM-8).
+/// Lookaside lists distinguish only between paged and nonpaged pool types (MEM-8).
 #[test]
 fn odd_pool_types_make_ordinary_lists() {
     run(plain(), |_| {
@@ -292,7 +292,7 @@ fn odd_pool_types_make_ordinary_lists() {
     .unwrap();
 }
 
-/// NT-2: at depth 0 nothing is kept, and all goes on as before.
+/// A list of depth 0 works and keeps no entries (NT-2).
 #[test]
 fn lists_work_at_depth_zero() {
     let config = Config {
@@ -316,7 +316,7 @@ fn lists_work_at_depth_zero() {
     .unwrap();
 }
 
-/// NT-1: kept entries are used again, and go with the list.
+/// Entries that the list keeps are used again, and are freed with it (NT-1).
 #[test]
 fn lists_keep_entries_and_free_them_at_the_end() {
     run(recycling(), |kernel| {
@@ -342,7 +342,7 @@ fn lists_keep_entries_and_free_them_at_the_end() {
     .unwrap();
 }
 
-/// NT-1: several threads take from and return to one list.
+/// Several threads take from and return to one list (NT-1).
 #[test]
 fn lists_serve_several_threads() {
     run(recycling(), |_| {

@@ -1,4 +1,4 @@
-//! WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
+//! Lookaside lists: WdfLookasideListCreate and WdfMemoryCreateFromLookaside.
 
 mod list;
 mod taking;

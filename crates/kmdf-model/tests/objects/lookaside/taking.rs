@@ -31,7 +31,7 @@ fn failed_taking_clears_the_handle() {
     .unwrap();
 }
 
-/// MEM-57: no check of the level, also with the verifier on.
+/// WdfMemoryCreateFromLookaside does not check the IRQL, not even with the verifier on (MEM-57).
 #[test]
 fn nonpaged_memory_is_taken_at_dispatch_level() {
     for config in [plain(), verified()] {
@@ -97,7 +97,8 @@ fn taking_for_a_parent_being_disposed_is_refused() {
     }
 }
 
-/// MEM-58: the remembered handle of a parent that is gone; Windows corrupts memory.
+/// A list keeps the handle of the parent; taking memory after its deletion corrupts memory on
+/// Windows (MEM-58).
 #[test]
 fn taking_for_a_parent_that_is_gone_stops_the_run() {
     let stop = stop_of(plain(), |_| {
@@ -109,7 +110,8 @@ fn taking_for_a_parent_that_is_gone_stops_the_run() {
     assert_ne!(stop.code, WDF_VIOLATION, "{stop}");
 }
 
-/// MEM-59, MEM-67: the driver is the parent, neither the list nor the list's parent.
+/// The default parent of memory from a list is the driver, neither the list nor the list's parent
+/// (MEM-59, MEM-67).
 #[test]
 fn memories_are_children_of_the_driver() {
     let log = run_and_log(plain(), |_| {
@@ -153,8 +155,8 @@ fn assert_buffers_are_not_zeroed(config: nt_model::Config, kind: (usize, POOL_TY
     .unwrap();
 }
 
-/// MEM-60: nothing promises that small buffers are zeroed, so the model leaves in them what was there
-/// unless it is told otherwise.
+/// Nothing promises that small buffers are zeroed, so the model does not zero them without
+/// ModelZeroesLookasideBuffers (MEM-60).
 #[test]
 #[cfg_attr(
     other_framework,
@@ -168,7 +170,8 @@ fn the_model_zeroes_small_buffers_only_when_it_is_told_to() {
     }
 }
 
-/// MEM-60, OBJ-12: below a page, every time.
+/// With ModelZeroesLookasideBuffers, buffers of less than a page are zeroed each time (MEM-60,
+/// OBJ-12).
 #[test]
 fn small_buffers_and_contexts_are_zeroed_on_every_taking() {
     for config in [plain(), verified(), recycling()] {
@@ -192,7 +195,7 @@ fn small_buffers_and_contexts_are_zeroed_on_every_taking() {
     }
 }
 
-/// MEM-60: from a page on, never. What shows is what the kernel left there.
+/// Buffers of a page and more are never zeroed (MEM-60).
 #[test]
 fn large_buffers_are_not_zeroed() {
     for kind in [KINDS[1], KINDS[3]] {
