@@ -55,7 +55,7 @@ fn same_value(declared: i128, fact: i128) -> bool {
 #[test]
 fn constants_have_the_values_and_types_of_the_facts() {
     let facts = facts();
-    for constant in constants("free/constants.rs") {
+    for constant in constants("declarations/constants.rs") {
         let name = constant.ident.to_string();
         if name == STATUS_BEYOND_THE_FACTS.0 {
             assert!(same_value(
@@ -106,7 +106,7 @@ fn status_and_bug_check_codes_that_bindgen_lacks_have_the_values_of_the_facts() 
 #[test]
 fn enumerations_have_exactly_the_members_of_the_facts() {
     let facts = facts();
-    for item in items("free/enums.rs") {
+    for item in items("declarations/enums.rs") {
         let Item::Mod(module) = item else { continue };
         let tag = module.ident.to_string();
         if tag == "_WDFFUNCENUM" {
@@ -140,7 +140,7 @@ fn enumerations_have_exactly_the_members_of_the_facts() {
 #[test]
 fn table_indices_are_those_of_the_facts() {
     let table = facts().function_table();
-    let module = items("free/enums.rs")
+    let module = items("declarations/enums.rs")
         .into_iter()
         .find_map(|item| match item {
             Item::Mod(module) if module.ident == "_WDFFUNCENUM" => module.content,
@@ -207,7 +207,7 @@ fn expected_type(fact: &Value) -> String {
 #[test]
 fn kernel_functions_have_the_signatures_of_the_facts() {
     let facts = facts();
-    let functions = items("free/ntddk.rs")
+    let functions = items("declarations/ntddk.rs")
         .into_iter()
         .filter_map(|item| match item {
             Item::ForeignMod(block) => Some(block.items),
@@ -341,7 +341,7 @@ fn function_pointer(type_: &Type) -> Option<&syn::TypeBareFn> {
 #[test]
 fn callbacks_have_the_signatures_of_the_facts() {
     let facts: Facts = facts();
-    for item in items("free/callbacks.rs") {
+    for item in items("declarations/callbacks.rs") {
         let Item::Type(item) = item else { continue };
         let name = item.ident.to_string();
         let fact = facts

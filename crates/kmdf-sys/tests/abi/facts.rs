@@ -143,7 +143,7 @@ pub fn spelled(tokens: &impl quote::ToTokens) -> String {
 /// Every structure of the NT and WDF files: the path of each field with the type it is declared as.
 pub fn declared_structures() -> BTreeMap<String, BTreeMap<String, String>> {
     let mut declared = BTreeMap::new();
-    for item in ["free/nt.rs", "free/wdf_structures.rs"]
+    for item in ["declarations/nt.rs", "declarations/wdf_structures.rs"]
         .into_iter()
         .flat_map(items)
     {
