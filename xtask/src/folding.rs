@@ -4,10 +4,11 @@
 //! (Optimizations)"). lld-link does the same unless an object file lists the symbol as one whose
 //! address matters, so the driver made here has an empty list of them.
 
+use crate::project;
 use anyhow::{Context, Result, ensure};
 use cargo_kmdf::audit;
+use cargo_kmdf::process;
 use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
-use cargo_kmdf::{process, project};
 use std::fs;
 
 const MANIFEST: &str = r#"
@@ -109,7 +110,7 @@ pub fn run() -> Result<String> {
     fs::write(folder.join("Cargo.toml"), manifest)?;
     fs::write(folder.join("driver.rs"), DRIVER)?;
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-    let toolchain = Toolchain::find(Choice::Auto)?;
+    let toolchain = Toolchain::find(Choice::Auto, &[Target::Kernel])?;
     let target = folder.join("target");
     let mut compile = toolchain.cargo("build", Target::Kernel);
     compile

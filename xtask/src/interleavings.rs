@@ -1,7 +1,8 @@
 //! The tests of `kmdf` that try the orders in which threads may run, in loom.
 
+use crate::project;
 use anyhow::{Context, Result};
-use cargo_kmdf::{process, project};
+use cargo_kmdf::process;
 use std::path::Path;
 use std::process::Command;
 

@@ -3,16 +3,19 @@
 mod folding;
 mod interleavings;
 mod msrv;
+mod packages;
+mod project;
 mod rules;
 mod sanitize;
 mod sources;
+mod stranger;
 mod test;
 mod unsafe_code;
 mod wdk_route;
 mod wine;
 mod wine_tests;
 
-use cargo_kmdf::project;
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -37,8 +40,10 @@ Examples:
 enum Task {
     /// The whole test run: everything below and the tests of the model, with one summary
     Test(test::Options),
-    /// Run the driver image in Wine's kernel, driven by the Windows client
+    /// Run wdfmem.sys in Wine's kernel, driven by every part of its client
     Wine(wine::Options),
+    /// Install cargo kmdf, and take a new driver and the README's through every command of it
+    Stranger,
     /// Run the tests in the model as Windows programs in Wine
     WineTests,
     /// Build and package the driver with cargo-make as on Windows, over stand-ins for the WDK
@@ -71,25 +76,31 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    // What a task prints for programs stays alone on standard output.
-    let say = |said: String| eprintln!("{said}");
-    let result = match Arguments::parse().task {
-        Task::Test(options) => test::run(&options),
-        Task::Wine(options) => wine::run(&options).map(say),
-        Task::WineTests => wine_tests::run().map(say),
-        Task::WdkRoute => wdk_route::run().map(say),
-        Task::Folding => folding::run().map(say),
-        Task::Rules(options) => rules::run(&project::root(), options).map(drop),
-        Task::Unsafe(options) => unsafe_code::run(&project::root(), options).map(drop),
-        Task::Interleavings(options) => interleavings::run(&options).map(drop),
-        Task::Msrv => msrv::run().map(say),
-        Task::Sanitize { sanitizer } => sanitize::run(sanitizer).map(say),
-    };
+    let arguments = Arguments::parse();
+    let result = packages::with_tools(|| run(&arguments.task));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(task: &Task) -> Result<()> {
+    // What a task prints for programs stays alone on standard output.
+    let say = |said: String| eprintln!("{said}");
+    match task {
+        Task::Test(options) => test::run(options),
+        Task::Wine(options) => wine::run(options).map(say),
+        Task::Stranger => stranger::run().map(say),
+        Task::WineTests => wine_tests::run().map(say),
+        Task::WdkRoute => wdk_route::run().map(say),
+        Task::Folding => folding::run().map(say),
+        Task::Rules(options) => rules::run(&project::root(), *options).map(drop),
+        Task::Unsafe(options) => unsafe_code::run(&project::root(), *options).map(drop),
+        Task::Interleavings(options) => interleavings::run(options).map(drop),
+        Task::Msrv => msrv::run().map(say),
+        Task::Sanitize { sanitizer } => sanitize::run(*sanitizer).map(say),
     }
 }

@@ -1,7 +1,7 @@
 //! Checks the workspace with the oldest compiler that its manifest promises.
 
+use crate::project;
 use anyhow::{Context, Result, ensure};
-use cargo_kmdf::project;
 use std::process::Command;
 
 /// Runs `cargo check` with the toolchain named by `rust-version`, which rustup installs if it is missing.

@@ -4,8 +4,9 @@
 //! does not: it takes the locks and reference counts of a standard library that it did not compile
 //! for races, so that the library is built as well, from the component rust-src.
 
+use crate::project;
 use anyhow::{Context, Result, ensure};
-use cargo_kmdf::{process, project};
+use cargo_kmdf::process;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::Command;

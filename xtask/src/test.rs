@@ -1,10 +1,13 @@
 //! The whole test run: each step a command or a check of this repository, then one summary.
 
 use crate::{
-    folding, interleavings, msrv, rules, sanitize, unsafe_code, wdk_route, wine, wine_tests,
+    folding, interleavings, msrv, packages, project, rules, sanitize, stranger, unsafe_code,
+    wdk_route, wine, wine_tests,
 };
 use anyhow::{Context, Result, bail, ensure};
-use cargo_kmdf::{audit, build as image, package, process, project};
+use cargo_kmdf::driver::Driver;
+use cargo_kmdf::toolchain::Choice;
+use cargo_kmdf::{audit, build, package, process};
 use serde::Serialize;
 use serde_json::Value;
 use std::fs;
@@ -41,8 +44,7 @@ struct Outcome {
 /// Runs the steps, stops at the first that fails, and prints what each took.
 pub fn run(options: &Options) -> Result<()> {
     let root = project::root();
-    let images = project::target(&root).join("image");
-    let steps: [Step<'_>; 20] = [
+    let steps: [Step<'_>; 21] = [
         ("format", &|| cargo(&root, "fmt --all --check")),
         ("lints", &|| {
             cargo(&root, "clippy --workspace --all-targets -- -D warnings")
@@ -70,35 +72,24 @@ pub fn run(options: &Options) -> Result<()> {
         ("self-test-json", &|| self_test_as_json(&root)),
         ("wdk-route", &wdk_route::run),
         ("folding", &folding::run),
-        ("image", &|| {
-            image::run(&image::Options {
-                twice: true,
-                ..image::Options::default()
-            })
-        }),
+        ("image", &images_twice),
         ("audit", &|| {
-            let audit = |name| {
+            let audit = |package| {
                 audit::run(&audit::Options {
-                    file: images.join(name),
+                    selection: project::driver(package),
                     ..audit::Options::default()
                 })
             };
-            Ok(format!(
-                "{}; {}",
-                audit(image::DRIVER)?,
-                audit(image::EXAMPLE)?
-            ))
+            Ok(format!("{}; {}", audit("wdfmem")?, audit("mailbox")?))
         }),
-        ("wine", &|| {
-            wine::run(&wine::Options {
-                images: Some(images.clone()),
-                ..wine::Options::default()
-            })
-        }),
+        ("wine", &|| wine::run(&wine::Options::default())),
+        ("stranger", &stranger::run),
         ("wine-tests", &wine_tests::run),
         ("package", &|| {
-            package::run()?;
-            Ok("made, signed and verified".to_owned())
+            package::run(&package::Options {
+                selection: project::driver("wdfmem"),
+                json: false,
+            })
         }),
         ("sanitize", &|| sanitize::run(None)),
     ];
@@ -147,7 +138,7 @@ fn run_steps<'a>(steps: impl Iterator<Item = &'a Step<'a>>) -> Vec<Outcome> {
     for (name, step) in steps {
         println!("\n== {name}");
         let start = Instant::now();
-        let result = step();
+        let result = packages::with_tools(step);
         let ok = result.is_ok();
         outcomes.push(Outcome {
             step: name,
@@ -160,6 +151,34 @@ fn run_steps<'a>(steps: impl Iterator<Item = &'a Step<'a>>) -> Vec<Outcome> {
         }
     }
     outcomes
+}
+
+/// Builds the drivers, the client and the framework for Wine twice, and compares the bytes.
+fn images_twice() -> Result<String> {
+    let mut built = Vec::new();
+    for package in ["wdfmem", "mailbox"] {
+        built.push(build::run(&build::Options {
+            selection: project::driver(package),
+            twice: true,
+            ..build::Options::default()
+        })?);
+    }
+    let driver = Driver::find(&project::driver("wdfmem"))?;
+    let target = driver.products().join("framework-again");
+    let again = Driver {
+        target: target.clone(),
+        ..driver.clone()
+    };
+    let framework =
+        |driver| -> Result<Vec<u8>> { Ok(fs::read(build::framework(driver, Choice::Auto)?)?) };
+    ensure!(
+        framework(&driver)? == framework(&again)?,
+        "{} differs between two builds of the same source",
+        build::FRAMEWORK
+    );
+    fs::remove_dir_all(target)?;
+    built.push(format!("{} too", build::FRAMEWORK));
+    Ok(built.join("; "))
 }
 
 /// A cargo command in the workspace; warnings of the documentation are errors.

@@ -1,25 +1,22 @@
-//! `cargo xtask wine`: the driver image in Wine's kernel, driven by the Windows client.
+//! `cargo xtask wine`: the driver image in Wine's kernel, driven by every part of its client.
+//!
+//! `cargo kmdf wine` shows what it shows of any driver; this adds what only this driver and its client have.
 
-use anyhow::{Context, Result, bail, ensure};
-use cargo_kmdf::pe::{self, Import};
-use cargo_kmdf::toolchain::Choice;
-use cargo_kmdf::wine::kernel::{Exports, Support};
-use cargo_kmdf::wine::prefix::{Prefix, Wine};
-use cargo_kmdf::wine::session::{self, Session};
-use cargo_kmdf::{build as image, project};
+use crate::project;
+use anyhow::{Context, Result, ensure};
+use cargo_kmdf::driver::Driver;
+use cargo_kmdf::wine::prefix::Wine;
+use cargo_kmdf::wine::session::{Outcome, Session};
+use cargo_kmdf::wine::{Machine, Report, SHORT, print_not_shown};
 use clap::Args;
-use object::read::pe::PeFile64;
 use serde_json::Value;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-/// What to run, and with which images.
+/// How to run the driver.
 #[derive(Args)]
 pub struct Options {
-    /// Folder with wdfmem.sys, WDFLDR.SYS and wdfmem.exe; without it they are built
-    #[arg(long)]
-    pub images: Option<PathBuf>,
     /// Calls of the stress run
     #[arg(long, default_value_t = Options::default().calls)]
     pub calls: u64,
@@ -31,55 +28,33 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            images: None,
             calls: 100_000,
             keep: false,
         }
     }
 }
 
-/// What this run cannot show, because Wine does not do it.
-const NOT_SHOWN: [&str; 6] = [
-    "Wine sends no IRP_MJ_CLEANUP, no power IRPs, no QUERY_REMOVE and no STOP",
-    "Wine has no IRQL: raising does nothing, and the level always reads as PASSIVE_LEVEL",
-    "Wine checks nothing: no pool overrun, leak, double free or use after free is noticed",
-    "Wine dispatches the requests of a driver one after the other, never at once",
-    "Wine reads no catalog, signature or checksum, no [.Wdf] section and no access list",
-    "the framework is this project's model (WDFLDR.SYS), not Microsoft's",
-];
-
 /// Calls before the first measurement, for what is allocated once.
 const WARM_UP_CALLS: u64 = 10_000;
 /// Growth of the driver's process that is none: a leak of 16 bytes in each of 100,000 calls is more.
 const GROWTH_ALLOWED: u64 = 1 << 20;
-/// How long a short client command may take.
-const SHORT: Duration = Duration::from_secs(60);
 /// How long each thousand calls of a stress run may take.
 const PER_THOUSAND_CALLS: Duration = Duration::from_secs(2);
 /// Calls that the model and Wine must answer alike.
 const SCRIPT: &str = "xtask/assets/calls.script";
 
-/// Runs everything, prints a line for each step, and leaves nothing but `target/wine/debug.log`.
+/// Runs everything, prints a line for each step, and leaves nothing but the log.
 pub fn run(options: &Options) -> Result<String> {
     let root = project::root();
+    let driver = Driver::find(&project::driver("wdfmem"))?;
     let wine = Wine::find()?;
-    let images = match &options.images {
-        Some(folder) => folder.clone(),
-        None => image::build(&root, Choice::Auto)?,
-    };
-    let folder = project::target(&root).join("wine");
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let mut report = Report::default();
     let version = wine.version.clone();
     println!("{version}");
-    let prefix = report.step("prefix", || {
-        let prefix = Prefix::make(wine, &folder.join("prefix"), options.keep)?;
-        prefix.fill(&root, &images)?;
-        prefix.add_to_package(&root.join(SCRIPT), "calls.script")?;
-        Ok((prefix, "made and filled".to_owned()))
-    })?;
-    report.step("imports", || Ok(((), imports(&images, &prefix)?)))?;
-    let session = Session::start(&prefix, &folder)?;
+    let machine = Machine::build(&driver)?;
+    let mut report = Report::default();
+    let prefix = machine.prefix(&mut report, wine, options.keep)?;
+    prefix.add_to_package(&root.join(SCRIPT), "calls.script")?;
+    let session = Session::start(&prefix, &machine.folder, &driver)?;
     first_cycle(&mut report, &session, &root, options.calls)?;
     second_cycle(&mut report, &session)?;
     report.step("driver output", || {
@@ -91,23 +66,28 @@ pub fn run(options: &Options) -> Result<String> {
                 "\"{said}\" was printed {times} times in two cycles"
             );
         }
-        Ok((
-            (),
-            format!(
-                "{} lines, in {}",
-                lines.len(),
-                folder.join("debug.log").display()
-            ),
-        ))
+        let log = machine.folder.join("debug.log");
+        Ok(((), format!("{} lines, in {}", lines.len(), log.display())))
     })?;
-    println!("\nnot shown by this run:");
-    for sentence in NOT_SHOWN {
-        println!("- {sentence}");
-    }
+    print_not_shown();
     Ok(format!(
         "{} steps in {version}, {} calls of stress",
-        report.steps, options.calls
+        report.count(),
+        options.calls
     ))
+}
+
+/// The client's command line for the installed driver, never for the model that the client has in it.
+fn client<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [&["wdfmem.exe", "--driver"], arguments].concat()
+}
+
+fn succeeds(session: &Session<'_>, arguments: &[&str], limit: Duration) -> Result<Outcome> {
+    session.succeeds(&client(arguments), limit)
+}
+
+fn ends(session: &Session<'_>, arguments: &[&str], code: i32) -> Result<Outcome> {
+    session.ends(&client(arguments), code, SHORT)
 }
 
 fn first_cycle(report: &mut Report, session: &Session<'_>, root: &Path, calls: u64) -> Result<()> {
@@ -117,21 +97,21 @@ fn first_cycle(report: &mut Report, session: &Session<'_>, root: &Path, calls: u
         Ok(((), same_as_model(session, root)?))
     })?;
     report.step("self-test", || {
-        let outcome = session.client_succeeds(&["selftest"], SHORT)?;
+        let outcome = succeeds(session, &["selftest"], SHORT)?;
         Ok((
             (),
             format!("exit code 0, {} lines", outcome.output.lines().count()),
         ))
     })?;
     report.step("self-test as JSON", || {
-        let outcome = session.client_succeeds(&["--json", "selftest"], SHORT)?;
+        let outcome = succeeds(session, &["--json", "selftest"], SHORT)?;
         Ok(((), rows(&outcome.output)?))
     })?;
     on_the_machine(report, session)?;
     report.step("two processes", || {
         let each = (calls / 10).to_string();
-        let command = ["stress", "--calls", &each];
-        for outcome in session.clients(&[&command, &command], limit(calls / 5))? {
+        let command = client(&["stress", "--calls", &each]);
+        for outcome in session.run(&[&command, &command], limit(calls / 5))? {
             session.check(&command, &outcome)?;
         }
         Ok(((), format!("{each} calls each, at once")))
@@ -161,7 +141,7 @@ fn on_the_machine(report: &mut Report, session: &Session<'_>) -> Result<()> {
     })?;
     report.step("verify", || {
         // Wine has no Driver Verifier, and this must be said; the framework's is in the registry.
-        let on = session.client_ends(&["verify", "on"], 1, SHORT)?;
+        let on = ends(session, &["verify", "on"], 1)?;
         ensure!(
             on.output.contains("verifier.exe cannot be run"),
             "`wdfmem verify on` does not say that there is no Driver Verifier:\n{}",
@@ -170,7 +150,7 @@ fn on_the_machine(report: &mut Report, session: &Session<'_>) -> Result<()> {
         let values = |status: &Value| status["facts"]["framework_verifier"]["numbers"].clone();
         let set = values(&status(session, 0)?);
         ensure!(set["VerifierOn"] == 1, "`verify on` set only {set}");
-        session.client_ends(&["verify", "off"], 0, SHORT)?;
+        ends(session, &["verify", "off"], 0)?;
         let left = values(&status(session, 0)?);
         ensure!(
             left.as_object().is_some_and(serde_json::Map::is_empty),
@@ -182,7 +162,7 @@ fn on_the_machine(report: &mut Report, session: &Session<'_>) -> Result<()> {
         ))
     })?;
     report.step("logs", || {
-        let logs = session.client_ends(&["--json", "logs"], 1, SHORT)?;
+        let logs = ends(session, &["--json", "logs"], 1)?;
         let logs: Value = serde_json::from_str(&logs.output).context("the logs are not JSON")?;
         for part in ["setup", "events"] {
             let why = logs[part]["unread"].as_str();
@@ -198,7 +178,7 @@ fn on_the_machine(report: &mut Report, session: &Session<'_>) -> Result<()> {
 
 /// What `wdfmem --json status` prints, when it ends with the given code.
 fn status(session: &Session<'_>, code: i32) -> Result<Value> {
-    let outcome = session.client_ends(&["--json", "status"], code, SHORT)?;
+    let outcome = ends(session, &["--json", "status"], code)?;
     serde_json::from_str(&outcome.output).context("the status is not JSON")
 }
 
@@ -211,7 +191,7 @@ fn array(value: &Value) -> Result<&Vec<Value>> {
 fn second_cycle(report: &mut Report, session: &Session<'_>) -> Result<()> {
     install(report, session)?;
     report.step("self-test", || {
-        session.client_succeeds(&["selftest"], SHORT)?;
+        succeeds(session, &["selftest"], SHORT)?;
         Ok(((), "exit code 0".to_owned()))
     })?;
     uninstall(report, session)
@@ -219,7 +199,7 @@ fn second_cycle(report: &mut Report, session: &Session<'_>) -> Result<()> {
 
 fn install(report: &mut Report, session: &Session<'_>) -> Result<()> {
     report.step("install", || {
-        session.client_succeeds(&["install", r"C:\pkg"], SHORT)?;
+        succeeds(session, &["install", r"C:\pkg"], SHORT)?;
         let process = session.device_process();
         let process = process.context("the client installed the driver, but no process has it")?;
         Ok(((), format!("loaded in process {process}")))
@@ -228,15 +208,9 @@ fn install(report: &mut Report, session: &Session<'_>) -> Result<()> {
 
 fn uninstall(report: &mut Report, session: &Session<'_>) -> Result<()> {
     report.step("remove", || {
-        session.client_succeeds(&["remove"], SHORT)?;
+        succeeds(session, &["remove"], SHORT)?;
         session.stop_service()?;
-        if let Some(ending) = session.ending() {
-            bail!("the driver was stopped on its way out: {ending}");
-        }
-        ensure!(
-            session.device_process().is_none(),
-            "the device is removed and the service stopped, but the driver is still loaded"
-        );
+        session.is_unloaded()?;
         // There is nothing left to find, and nothing left to remove.
         let status = status(session, 1)?;
         ensure!(
@@ -245,33 +219,6 @@ fn uninstall(report: &mut Report, session: &Session<'_>) -> Result<()> {
             status["facts"]["devices"]
         );
         Ok(((), "device removed, driver unloaded".to_owned()))
-    })
-}
-
-/// Says which imports this Wine lacks; calling one of them would end the driver.
-fn imports(images: &Path, prefix: &Prefix) -> Result<String> {
-    let mut present = 0;
-    let mut lacking = Vec::new();
-    for name in [image::DRIVER, image::FRAMEWORK] {
-        let bytes = fs::read(images.join(name))?;
-        let file = PeFile64::parse(&*bytes).with_context(|| format!("{name} is no PE image"))?;
-        for Import { library, name, .. } in pe::imports(&file)? {
-            if library.eq_ignore_ascii_case(image::FRAMEWORK) {
-                continue;
-            }
-            let library = prefix.system_folder().join(library.to_lowercase());
-            match Exports::read(&library)?.support(&name) {
-                Support::Function => present += 1,
-                Support::Stub => lacking.push(format!("{name} (a stub)")),
-                Support::Absent => lacking.push(name),
-            }
-        }
-    }
-    lacking.sort();
-    lacking.dedup();
-    Ok(match lacking.as_slice() {
-        [] => format!("Wine has all {present}"),
-        names => format!("Wine has {present}, and lacks {}", names.join(", ")),
     })
 }
 
@@ -300,12 +247,25 @@ fn rows(output: &str) -> Result<String> {
 
 /// Runs the same calls on the model and on Wine, and fails on any difference between the answers.
 fn same_as_model(session: &Session<'_>, root: &Path) -> Result<String> {
-    let model = session::model(root)
-        .args(["--json", "script", SCRIPT])
+    let model = Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--release",
+            "--",
+            "--json",
+            "script",
+            SCRIPT,
+        ])
+        .current_dir(root)
         .output()
         .context("the model's side could not be started")?;
     let model = String::from_utf8_lossy(&model.stdout).into_owned();
-    let wine = session.client_succeeds(&["--json", "script", r"C:\pkg\calls.script"], SHORT)?;
+    let wine = succeeds(
+        session,
+        &["--json", "script", r"C:\pkg\calls.script"],
+        SHORT,
+    )?;
     let differences = differences(&model, &wine.output);
     ensure!(
         differences.is_empty(),
@@ -339,7 +299,7 @@ fn differences(model: &str, wine: &str) -> Vec<String> {
 fn stress(session: &Session<'_>, calls: u64) -> Result<String> {
     let send = |calls: u64| {
         let number = calls.to_string();
-        session.client_succeeds(&["stress", "--calls", &number], limit(calls))
+        succeeds(session, &["stress", "--calls", &number], limit(calls))
     };
     send(WARM_UP_CALLS.min(calls))?;
     let before = session.device_memory()?;
@@ -360,24 +320,6 @@ fn stress(session: &Session<'_>, calls: u64) -> Result<String> {
 
 fn limit(calls: u64) -> Duration {
     SHORT + PER_THOUSAND_CALLS * u32::try_from(calls / 1000).unwrap_or(u32::MAX)
-}
-
-/// Prints each step with what it took.
-#[derive(Default)]
-struct Report {
-    steps: usize,
-}
-
-impl Report {
-    fn step<T>(&mut self, name: &str, step: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
-        self.steps += 1;
-        let start = Instant::now();
-        let (value, said) = step()
-            .with_context(|| format!("step {} under Wine, \"{name}\", did not hold", self.steps))?;
-        let time = start.elapsed().as_secs_f64();
-        println!("{:>2} {name:<18} {time:>6.1} s  {said}", self.steps);
-        Ok(value)
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! `cargo xtask wine-tests`: all tests and the self-test as Windows programs, in Wine.
 
+use crate::project;
 use anyhow::{Context, Result};
+use cargo_kmdf::process;
 use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
 use cargo_kmdf::wine::prefix::{Prefix, Wine};
-use cargo_kmdf::{process, project};
 use std::fs;
 
 /// What the README promises with nothing but a Rust toolchain, without any compiler flags.
@@ -14,7 +15,7 @@ pub fn run() -> Result<String> {
     let root = project::root();
     let wine = Wine::find()?;
     let version = wine.version.clone();
-    let toolchain = Toolchain::find(Choice::Auto)?;
+    let toolchain = Toolchain::find(Choice::Auto, &[Target::Program])?;
     let folder = project::target(&root).join("wine-tests");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let prefix = Prefix::make(wine, &folder.join("prefix"), false)?;

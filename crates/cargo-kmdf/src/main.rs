@@ -1,36 +1,73 @@
-//! `cargo kmdf`: builds, checks and packages a KMDF driver written in Rust.
+//! `cargo kmdf`: makes, builds, tests, checks and packages KMDF drivers written in Rust.
 
-use cargo_kmdf::{audit, build, inf, package};
+use cargo_kmdf::{audit, build, failure, inf, model, new, package, wine};
+use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Builds, checks and packages a KMDF driver written in Rust.
+/// Makes, builds, tests, checks and packages KMDF drivers written in Rust, without a Windows Driver Kit.
 ///
-/// Exit code 0: all checks passed. 1: a check failed, and the last lines say which. 2: wrong usage.
+/// Every command works on the driver of the current folder, as cargo does; -p and --manifest-path name another one.
 #[derive(Parser)]
-#[command(name = "cargo kmdf", bin_name = "cargo kmdf")]
+#[command(
+    name = "cargo kmdf",
+    bin_name = "cargo kmdf",
+    version,
+    styles = STYLES,
+    after_help = "A driver in six commands: `cargo kmdf new hello`, and in its folder `cargo kmdf test`, `build`, `audit`, \
+                  `wine`, `package`. `cargo kmdf --help` says more.",
+    after_long_help = MANUAL
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const MANUAL: &str = r#"A driver in six commands:
+  cargo kmdf new hello && cd hello   a driver with one request, its INF, tests and a client
+  cargo kmdf test                    its tests, in a model of the kernel and of the framework
+  cargo kmdf build                   hello.sys and hello.exe, in target/kmdf/hello/image
+  cargo kmdf audit                   whether Windows would load hello.sys, and whether it can panic
+  cargo kmdf wine                    hello.sys in Wine's kernel, driven by hello.exe
+  cargo kmdf package                 INF, catalog and test signature, in target/kmdf/hello/package
+
+What is read from the driver's Cargo.toml:
+  [package.metadata.wdk.driver-model]  driver-type = "KMDF", kmdf-version-major, target-kmdf-version-minor
+  [package.metadata.kmdf]              all may be left out:
+    inx = "FILE"                 the template of the INF; the only .inx file beside Cargo.toml
+    client = "PACKAGE"           a program of the workspace that uses the driver: `wine` runs it and requires exit
+                                 code 0, the driver package has it as NAME.exe
+    client-arguments = ["..."]   its arguments in `wine`
+    instructions = "FILE"        a page for the driver package, instead of the general one
+The service, the hardware IDs and the provider are read from the INX.
+
+Exit codes:
+  0  done, all checks passed
+  1  a check failed or the driver does not build; the last lines say what
+  2  wrong usage, a manifest that does not fit, or a program that is not installed; the last line says what to do"#;
+
 #[derive(Subcommand)]
 enum Command {
-    /// Build the images into target/image, without a WDK
+    /// Make a driver with an interface, a request, an INF, tests and a client, in a new folder
+    New(new::Options),
+    /// Build the driver's image and its client, without the Windows Driver Kit
     Build(build::Options),
-    /// Check whether Windows would load a kernel image
+    /// Run the driver's tests in a model of the kernel and of the framework
+    Test(model::Options),
+    /// Check whether Windows would load a kernel image, and whether it can panic
     Audit(audit::Options),
     /// Check an INF file against the documented rules
-    Inf {
-        /// The file to check
-        file: Option<PathBuf>,
-        /// List the rules instead
-        #[arg(long)]
-        rules: bool,
-    },
-    /// Make a signed driver package in target/package, from what `build` made
-    Package,
+    Inf(inf::task::Options),
+    /// Make a test-signed driver package of what `build` made
+    Package(package::Options),
+    /// Build the driver and run it in Wine's kernel: install, open, run the client, remove, twice
+    Wine(wine::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,19 +76,24 @@ fn main() -> ExitCode {
         .enumerate()
         .filter(|(index, argument)| (*index, argument.as_os_str()) != (1, "kmdf".as_ref()))
         .map(|(_, argument)| argument);
-    let say = |said: String| eprintln!("{said}");
     let result = match Arguments::parse_from(arguments).command {
-        Command::Build(options) => build::run(&options).map(say),
-        Command::Audit(options) => audit::run(&options).map(say),
-        Command::Inf { rules: true, .. } => inf::task::list(),
-        Command::Inf { file, .. } => inf::task::run(file.as_deref()),
-        Command::Package => package::run(),
+        Command::New(options) => new::run(&options),
+        Command::Build(options) => build::run(&options),
+        Command::Test(options) => model::run(&options),
+        Command::Audit(options) => audit::run(&options),
+        Command::Inf(options) => inf::task::run(&options),
+        Command::Package(options) => package::run(&options),
+        Command::Wine(options) => wine::run(&options),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        // What a command prints for programs stays alone on standard output.
+        Ok(said) => {
+            eprintln!("{said}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            failure::exit_code(&error).into()
         }
     }
 }

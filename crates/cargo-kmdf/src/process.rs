@@ -2,14 +2,16 @@
 
 use anyhow::{Context, Result, bail};
 use std::env;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The first file called `name` in the folders of `PATH`.
+/// The program called `name` in the folders of `PATH`.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&path)
-        .map(|folder| folder.join(name))
+        .map(|folder| folder.join(&file))
         .find(|file| is_program(file))
 }
 
@@ -18,10 +20,12 @@ pub fn is_program(file: &Path) -> bool {
     file.is_file()
 }
 
-/// Runs `command` with its output on this program's, and fails unless it succeeds.
+/// Runs `command` with its output on this program's standard error, and fails unless it succeeds.
 pub fn run(command: &mut Command) -> Result<()> {
     let said = said(command);
+    // Standard output is for what this program prints for others.
     let status = command
+        .stdout(io::stderr())
         .status()
         .with_context(|| format!("`{said}` could not be started"))?;
     if !status.success() {
@@ -30,7 +34,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` quietly and returns what it printed; on failure its error output is told.
+/// Runs `command` quietly and returns what it printed; on failure the error has what it wrote to standard error.
 pub fn output(command: &mut Command) -> Result<String> {
     captured(command).map(|output| text(&output.stdout))
 }

@@ -63,7 +63,7 @@ pub fn run() -> Result<String> {
     let root = root();
     let folder = target(&root).join("wdk-route");
     let facts = Facts::read(&root)?;
-    let toolchain = Toolchain::find(Choice::Auto)?;
+    let toolchain = Toolchain::find(Choice::Auto, &[Target::Kernel])?;
     let route = Route {
         programs: install_programs(&root)?,
         workspace: Workspace::make(&root, &folder)?,

@@ -20,7 +20,9 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::driver::{Driver, Selection};
+use crate::failure::usage;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use comfy_table::{ContentArrangement, Table};
 use image::Image;
@@ -31,8 +33,12 @@ use std::path::{Path, PathBuf};
 /// Which image to check, and how to tell.
 #[derive(Args, Default)]
 pub struct Options {
-    /// The image; the PDB that it names is looked for beside it
-    pub file: PathBuf,
+    /// A kernel image of any driver; what `cargo kmdf build` made, if none is named. The PDB that it names is looked
+    /// for beside it
+    pub file: Option<PathBuf>,
+    #[expect(missing_docs, reason = "clap would show the text")]
+    #[command(flatten)]
+    pub selection: Selection,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -179,17 +185,29 @@ struct Finding {
 /// Examines the file, prints what each check found, and fails if one did not hold.
 pub fn run(options: &Options) -> Result<String> {
     for skipped in &options.skip {
-        ensure!(
-            CHECKS.iter().any(|check| check.id == skipped),
-            "there is no check `{skipped}`; there are {}",
-            CHECKS.map(|check| check.id).join(", ")
-        );
+        if !CHECKS.iter().any(|check| check.id == skipped) {
+            return Err(usage(format!(
+                "there is no check `{skipped}`; there are {}",
+                CHECKS.map(|check| check.id).join(", ")
+            )));
+        }
     }
-    let bytes = fs::read(&options.file)
-        .with_context(|| format!("{} cannot be read", options.file.display()))?;
+    let file = match &options.file {
+        Some(file) => file.clone(),
+        None => {
+            let driver = Driver::find(&options.selection)?;
+            driver.images().join(driver.image())
+        }
+    };
+    let bytes = fs::read(&file).map_err(|error| {
+        usage(format!(
+            "{} cannot be read ({error}): name an image, or make one with `cargo kmdf build`",
+            file.display()
+        ))
+    })?;
     let image = Image::parse(&bytes)
-        .with_context(|| format!("{} is not a whole kernel image", options.file.display()))?;
-    let pdb = pdb_beside(&options.file, &image);
+        .with_context(|| format!("{} is not a whole kernel image", file.display()))?;
+    let pdb = pdb_beside(&file, &image);
     let image = Image {
         pdb,
         allowed_imports: options.allow_import.clone(),
@@ -203,18 +221,19 @@ pub fn run(options: &Options) -> Result<String> {
         print(&findings);
     }
     if let Some(page) = &options.page {
-        describe::write(&image, &options.file, page)?;
+        describe::write(&image, &file, page)?;
     }
     let broken = findings.iter().filter(|finding| !finding.held).count();
     if broken != 0 {
         bail!(
             "{} does not pass {broken} of {} checks",
-            options.file.display(),
+            file.display(),
             findings.len()
         );
     }
     Ok(format!(
-        "{} bytes, all {} checks held",
+        "{}: {} bytes, all {} checks passed",
+        file.display(),
         bytes.len(),
         findings.len()
     ))

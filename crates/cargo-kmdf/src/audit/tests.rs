@@ -3,7 +3,7 @@
 use super::image::Image;
 use super::sample::{self, Sample, Section};
 use super::{CHECKS, examine};
-use crate::toolchain::{Choice, Toolchain};
+use crate::toolchain::{Choice, Target, Toolchain};
 use object::pe;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -435,7 +435,7 @@ fn compiled(source: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     if !Path::new(libraries.trim()).is_dir() {
         return None;
     }
-    let toolchain = Toolchain::find(Choice::Installed).ok()?;
+    let toolchain = Toolchain::find(Choice::Installed, &[Target::Kernel]).ok()?;
     std::fs::write(folder.path().join("faulty.rs"), source).expect("writable");
     let compile = [
         "--edition=2024",

@@ -1,99 +1,121 @@
-//! `cargo kmdf build`: the driver, the framework for Wine and the client, built without a WDK.
+//! `cargo kmdf build`: a driver's image and its client, built without a WDK.
 
 mod version_resource;
 
+use crate::driver::{Driver, Selection};
+use crate::process;
+use crate::terminal;
 use crate::toolchain::{Choice, Target, Toolchain};
-use crate::{process, project};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use version_resource::VersionResource;
 
-/// Which images to build, and with what.
+/// Which driver to build, and with what.
 #[derive(Args, Default)]
 pub struct Options {
+    #[expect(missing_docs, reason = "clap would show the text")]
+    #[command(flatten)]
+    pub selection: Selection,
     /// Where the compiler comes from
     #[arg(long, value_enum, default_value_t)]
     pub toolchain: Choice,
-    /// Build everything a second time in another folder and compare the bytes
+    /// Build a second time in another folder and compare the bytes
     #[arg(long)]
     pub twice: bool,
+    /// Print what was made as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
-/// The driver's image.
-pub const DRIVER: &str = "wdfmem.sys";
-/// The image of the example driver that uses the crate `alloc`.
-pub const EXAMPLE: &str = "mailbox.sys";
-/// The framework's image, for Wine only.
-pub const FRAMEWORK: &str = "WDFLDR.SYS";
-/// The Windows client.
-pub const CLIENT: &str = "wdfmem.exe";
-/// The client as cargo builds it.
-const CLIENT_PROGRAM: &str = "wdfmem-client.exe";
-
-/// Builds the images and says what was made.
+/// Builds the driver, and says what was made.
 pub fn run(options: &Options) -> Result<String> {
-    let root = project::root();
-    let images = build(&root, options.toolchain)?;
-    let mut said = Vec::new();
-    for name in [DRIVER, EXAMPLE, FRAMEWORK, CLIENT] {
-        let size = fs::metadata(images.join(name))?.len();
-        said.push(format!("{name} {size} bytes"));
+    let driver = Driver::find(&options.selection)?;
+    let images = build(&driver, options.toolchain)?;
+    let mut files = Vec::new();
+    for name in [Some(driver.image()), driver.program()]
+        .into_iter()
+        .flatten()
+    {
+        let size = fs::metadata(images.join(&name))?.len();
+        files.push((name, size));
     }
+    let mut reproduced = None;
     if options.twice {
-        let again = Builder {
-            root: &root,
-            toolchain: &Toolchain::find(options.toolchain)?,
-            target: &project::target(&root).join("image-again"),
-        };
-        fs::remove_dir_all(again.target).ok();
-        compare(&images, &again.build()?)?;
-        fs::remove_dir_all(again.target).ok();
-        said.push("a second build is byte-identical".to_owned());
+        let again = driver.products().join("again");
+        fs::remove_dir_all(&again).ok();
+        let toolchain = Toolchain::find(options.toolchain, &targets(&driver))?;
+        let builder = Builder::new(&driver, &toolchain, &again);
+        compare(&images, &builder.build_all(&again.join("image"))?)?;
+        fs::remove_dir_all(&again).ok();
+        reproduced = Some(true);
     }
+    if options.json {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, size)| json!({ "path": images.join(name), "bytes": size }))
+            .collect();
+        let made = json!({ "folder": images, "files": files, "reproduced": reproduced });
+        println!("{made:#}");
+    }
+    let sizes = files
+        .iter()
+        .map(|(name, size)| format!("{name} {size} bytes"));
+    let mut said: Vec<String> = sizes.collect();
+    said.extend(reproduced.map(|_| "a second build is byte-identical".to_owned()));
     Ok(format!("{}, in {}", said.join(", "), images.display()))
 }
 
-/// Builds all images into `target/image`, which holds either all of one build or what it held before.
-pub fn build(root: &Path, choice: Choice) -> Result<PathBuf> {
-    let toolchain = Toolchain::find(choice)?;
-    println!("{}", toolchain.description()?);
+/// Builds the driver and its client into [`Driver::images`], which holds either all of one build or what it held
+/// before.
+pub fn build(driver: &Driver, choice: Choice) -> Result<PathBuf> {
+    let toolchain = Toolchain::find(choice, &targets(driver))?;
+    terminal::status("Using", toolchain.description()?);
+    Builder::new(driver, &toolchain, &driver.target).build_all(&driver.images())
+}
+
+/// Builds the model of the framework that the driver's tests run on as `WDFLDR.SYS`, for Wine only, and returns its
+/// path.
+pub fn framework(driver: &Driver, choice: Choice) -> Result<PathBuf> {
+    let model = driver.model.as_ref().with_context(|| {
+        format!(
+            "{} has no dependency kmdf-model, which stands in for the framework under Wine: add kmdf-test to its \
+             [dev-dependencies]",
+            driver.package
+        )
+    })?;
+    let toolchain = Toolchain::find(choice, &[Target::Kernel])?;
+    let folder = driver.products().join("framework");
+    let source = folder.join("src");
+    fs::create_dir_all(&source).with_context(|| format!("{} cannot be made", source.display()))?;
+    // Cargo builds no package that is only a dev-dependency as something else than that: it gets one of its own.
+    let manifest = include_str!("framework.toml").replace("MODEL", model);
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    fs::write(
+        source.join("lib.rs"),
+        "#![no_std]\nextern crate kmdf_model as _;\n",
+    )?;
+    fs::copy(
+        driver.workspace.join("Cargo.lock"),
+        folder.join("Cargo.lock"),
+    )
+    .ok();
     let builder = Builder {
-        root,
-        toolchain: &toolchain,
-        target: &project::target(root),
+        root: &folder,
+        ..Builder::new(driver, &toolchain, &driver.target)
     };
-    builder.build()
-}
-
-/// One kernel image: a package of the workspace, and how it is linked.
-struct KernelImage {
-    package: &'static str,
-    name: &'static str,
-    description: &'static str,
-    /// What the linker is told beside [`LINK_ARGUMENTS`].
-    arguments: &'static [&'static str],
-}
-
-const KERNEL_IMAGES: [KernelImage; 3] = [
-    KernelImage {
-        package: "wdfmem",
-        name: DRIVER,
-        description: "wdfmem memory test driver",
-        arguments: &["/ENTRY:FxDriverEntry"],
-    },
-    KernelImage {
-        package: "mailbox",
-        name: EXAMPLE,
-        description: "mailbox example driver",
-        arguments: &["/ENTRY:FxDriverEntry"],
-    },
-    KernelImage {
-        package: "kmdf-model",
-        name: FRAMEWORK,
+    let image = KernelImage {
+        package: "wdfldr",
+        library: "wdfldr",
+        file: FRAMEWORK,
         description: "Model of the Kernel-Mode Driver Framework",
+        product: "kmdf-model",
+        company: "kmdf-model",
+        copyright: &driver.license,
+        version: driver.release.version,
         // Wine may or may not call an entry point of what a driver imports: there is none, and
         // the first bind initialises.
         arguments: &[
@@ -103,15 +125,46 @@ const KERNEL_IMAGES: [KernelImage; 3] = [
             "/EXPORT:WdfVersionBind",
             "/EXPORT:WdfVersionUnbind",
         ],
-    },
-];
+    };
+    builder
+        .kernel_image(&image, &folder)
+        .with_context(|| format!("{FRAMEWORK} was not built"))?;
+    Ok(folder.join(FRAMEWORK))
+}
+
+/// The framework's image, for Wine only.
+pub const FRAMEWORK: &str = "WDFLDR.SYS";
+
+/// What the driver's package needs a compiler for.
+fn targets(driver: &Driver) -> Vec<Target> {
+    let program = driver.client.as_ref().map(|_| Target::Program);
+    [Some(Target::Kernel), program]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// One kernel image: a package, and how it is linked.
+struct KernelImage<'a> {
+    package: &'a str,
+    /// The package's library, as rustc names it.
+    library: &'a str,
+    file: &'a str,
+    description: &'a str,
+    product: &'a str,
+    company: &'a str,
+    copyright: &'a str,
+    version: [u32; 4],
+    /// Arguments of the linker beside [`LINK_ARGUMENTS`].
+    arguments: &'a [&'a str],
+}
 
 /// How every kernel image is linked.
 ///
 /// `/RELEASE` writes the checksum that Windows insists on. `/BREPRO`, `/PDBALTPATH` and
 /// `/PDBSOURCEPATH` keep the time and the folders of the build out of it. A section that the
 /// linker leaves without flags crashes Windows, so the flags of the likely ones are given.
-const LINK_ARGUMENTS: [&str; 16] = [
+const LINK_ARGUMENTS: [&str; 15] = [
     "/NOLOGO",
     "/MACHINE:X64",
     "/DRIVER",
@@ -127,7 +180,6 @@ const LINK_ARGUMENTS: [&str; 16] = [
     "/RELEASE",
     "/BREPRO",
     "/PDBALTPATH:%_PDB%",
-    "/PDBSOURCEPATH:/wdfmem",
 ];
 
 /// The profile of kernel images: a release, optimised as a whole so that no
@@ -141,17 +193,27 @@ const KERNEL_PROFILE: [&str; 6] = [
     "profile.kernel.strip='none'",
 ];
 
-/// One build of everything into one target folder.
+/// One build into one target folder.
 struct Builder<'a> {
-    root: &'a Path,
+    driver: &'a Driver,
     toolchain: &'a Toolchain,
+    /// The folder that cargo runs in.
+    root: &'a Path,
     target: &'a Path,
 }
 
-impl Builder<'_> {
-    fn build(&self) -> Result<PathBuf> {
-        let made = self.target.join("image");
-        let partial = self.target.join("image-partial");
+impl<'a> Builder<'a> {
+    fn new(driver: &'a Driver, toolchain: &'a Toolchain, target: &'a Path) -> Self {
+        Self {
+            driver,
+            toolchain,
+            root: &driver.folder,
+            target,
+        }
+    }
+
+    fn build_all(&self, made: &Path) -> Result<PathBuf> {
+        let partial = made.with_extension("partial");
         fs::remove_dir_all(&partial).ok();
         fs::create_dir_all(&partial)
             .with_context(|| format!("{} cannot be made", partial.display()))?;
@@ -159,45 +221,73 @@ impl Builder<'_> {
             // What is there is not whole, and of no use.
             fs::remove_dir_all(&partial).ok();
         })?;
-        fs::remove_dir_all(&made).ok();
-        fs::rename(&partial, &made)
+        fs::remove_dir_all(made).ok();
+        fs::rename(&partial, made)
             .with_context(|| format!("{} cannot be put in place", made.display()))?;
-        Ok(made)
+        Ok(made.to_owned())
     }
 
     fn build_into(&self, folder: &Path) -> Result<()> {
-        for image in &KERNEL_IMAGES {
-            self.kernel_image(image, folder)
-                .with_context(|| format!("{} was not built", image.name))?;
+        let driver = self.driver;
+        // Without an INX, the image is built all the same; the package describes it.
+        let contents = match driver.inx {
+            Some(_) => driver.installs()?,
+            None => Default::default(),
+        };
+        let named = |text: &'_ str| {
+            Some(text)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        let description = named(&contents.display_name).or_else(|| driver.description.clone());
+        let company = named(&contents.provider);
+        let file = driver.image();
+        let image = KernelImage {
+            package: &driver.package,
+            library: &driver.name,
+            file: &file,
+            description: description.as_ref().unwrap_or(&driver.package),
+            product: &driver.package,
+            company: company.as_ref().unwrap_or(&driver.package),
+            copyright: &driver.license,
+            version: driver.release.version,
+            arguments: &["/ENTRY:FxDriverEntry"],
+        };
+        self.kernel_image(&image, folder)
+            .with_context(|| format!("{file} was not built"))?;
+        if let Some(program) = driver.program() {
+            self.client(folder)
+                .with_context(|| format!("{program} was not built"))?;
         }
-        self.client(folder)
-            .with_context(|| format!("{CLIENT} was not built"))
+        Ok(())
     }
 
     /// Compiles a package to one library and links that, rather than have rustc link: its own
     /// linking leaves a random path in the PDB, and marks the image as a DLL.
-    fn kernel_image(&self, image: &KernelImage, to: &Path) -> Result<()> {
+    fn kernel_image(&self, image: &KernelImage<'_>, to: &Path) -> Result<()> {
         let mut compile = self.cargo("rustc", Target::Kernel);
         compile
             .args(["--package", image.package, "--lib"])
             .args(["--crate-type", "staticlib"]);
         process::run(&mut compile)?;
 
-        let (stem, _) = image.name.split_once('.').unwrap_or((image.name, ""));
-        let compiled = format!("{}.lib", image.package.replace('-', "_"));
+        let (stem, _) = image.file.split_once('.').unwrap_or((image.file, ""));
+        let compiled = format!("{}.lib", image.library);
         let compiled = self.products(Target::Kernel).join(compiled);
+        terminal::status("Linking", image.file);
         // The linker writes the names of its inputs into the PDB: they are given without a folder.
         let library = to.join(format!("{stem}.lib"));
         fs::copy(&compiled, &library)
             .with_context(|| format!("{} was not made", compiled.display()))?;
         let resource = to.join(format!("{stem}.res"));
+        let [major, minor, patch, _] = image.version;
         let version = VersionResource {
-            version: env!("CARGO_PKG_VERSION"),
-            file_name: image.name,
+            version: &format!("{major}.{minor}.{patch}"),
+            file_name: image.file,
             description: image.description,
-            product: "wdfmem",
-            company: "wdfmem project",
-            copyright: "MIT OR Apache-2.0",
+            product: image.product,
+            company: image.company,
+            copyright: image.copyright,
         };
         fs::write(
             &resource,
@@ -208,8 +298,9 @@ impl Builder<'_> {
         link.current_dir(to)
             .args(LINK_ARGUMENTS)
             .args(image.arguments)
-            .arg(format!("/VERSION:{}", major_and_minor()))
-            .arg(format!("/OUT:{}", image.name))
+            .arg(format!("/PDBSOURCEPATH:/{}", self.driver.name))
+            .arg(format!("/VERSION:{major}.{minor}"))
+            .arg(format!("/OUT:{}", image.file))
             .arg(format!("/PDB:{stem}.pdb"))
             .arg(format!("{stem}.res"))
             .arg(format!("{stem}.lib"));
@@ -220,11 +311,15 @@ impl Builder<'_> {
     }
 
     fn client(&self, to: &Path) -> Result<()> {
+        let (Some(client), Some(program)) = (&self.driver.client, self.driver.program()) else {
+            return Ok(());
+        };
         let mut compile = self.cargo("build", Target::Program);
-        compile.args(["--package", "wdfmem-client", "--bins"]);
+        compile.args(["--package", &client.package, "--bins"]);
         process::run(&mut compile)?;
-        let made = self.products(Target::Program).join(CLIENT_PROGRAM);
-        fs::copy(&made, to.join(CLIENT))
+        let made = format!("{}.exe", client.binary);
+        let made = self.products(Target::Program).join(made);
+        fs::copy(&made, to.join(program))
             .with_context(|| format!("{} was not made", made.display()))?;
         Ok(())
     }
@@ -255,13 +350,18 @@ impl Builder<'_> {
                 "-Cstrip=symbols".to_owned(),
             ],
         };
-        let mut paths = self.toolchain.own_paths();
-        paths.push((self.root.to_owned(), "/wdfmem"));
-        // Last, because the last one that fits counts and this folder may lie in the one before.
-        paths.push((self.target.to_owned(), "/target"));
-        for (path, name) in paths {
+        let mut remap = |path: &Path, name: &str| {
             flags.push(format!("--remap-path-prefix={}={name}", path.display()));
+        };
+        for (path, name) in self.toolchain.own_paths() {
+            remap(&path, name);
         }
+        for (path, name) in &self.driver.path_dependencies {
+            remap(path, name);
+        }
+        remap(&self.driver.workspace, &format!("/{}", self.driver.name));
+        // Last, because the last one that fits counts and this folder may lie in the one before.
+        remap(self.target, "/target");
         flags.join("\x1f")
     }
 
@@ -277,12 +377,6 @@ fn profile(target: Target) -> &'static str {
         Target::Kernel => "kernel",
         Target::Program => "release",
     }
-}
-
-/// The first two numbers of the version, which is all that an image's header holds.
-fn major_and_minor() -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
 /// Fails unless both folders hold the same files with the same bytes.

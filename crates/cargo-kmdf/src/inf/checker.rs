@@ -3,13 +3,34 @@
 use super::graph::Graph;
 use super::rules::{self, Context};
 use super::{Finding, Findings, Rule, syntax};
+use crate::driver::Driver;
+use crate::release::FLOOR;
 
-/// What this project's INF must say that another's need not.
+/// What an INF must say because of the driver that it installs.
 pub struct Expectations {
     /// The first Windows build that the models may be meant for.
     pub floor: u32,
-    /// The framework version that the driver binds to.
-    pub kmdf: (u32, u32),
+    /// The framework version that the driver binds to, where it is known.
+    pub kmdf: Option<(u32, u32)>,
+}
+
+impl Default for Expectations {
+    fn default() -> Self {
+        Self {
+            floor: FLOOR,
+            kmdf: None,
+        }
+    }
+}
+
+impl Expectations {
+    /// What the INF of this driver must say.
+    pub fn of(driver: &Driver) -> Self {
+        Self {
+            floor: driver.floor,
+            kmdf: Some(driver.release.kmdf),
+        }
+    }
 }
 
 /// Checks the bytes of an INF file. An empty answer means that nothing was found.
@@ -24,30 +45,6 @@ pub fn check(bytes: &[u8], expectations: &Expectations) -> Vec<Finding> {
     };
     rules::check(&context, &mut findings);
     findings.sorted()
-}
-
-/// The hardware and compatible identifiers that an INF file gives, each once.
-pub fn hardware_identifiers(bytes: &[u8]) -> Vec<String> {
-    let inf = syntax::parse(bytes, &mut Findings::default());
-    let graph = Graph::new(&inf);
-    let mut identifiers: Vec<String> = Vec::new();
-    for entry in graph.models.iter().flat_map(|section| &section.entries) {
-        for value in entry
-            .values
-            .iter()
-            .skip(1)
-            .filter(|value| !value.is_empty())
-        {
-            let value = inf.expand(value);
-            if !identifiers
-                .iter()
-                .any(|own| own.eq_ignore_ascii_case(&value))
-            {
-                identifiers.push(value);
-            }
-        }
-    }
-    identifiers
 }
 
 /// Every rule that [`check`] knows, in the order of their names.

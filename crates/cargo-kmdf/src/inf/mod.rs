@@ -1,19 +1,17 @@
 //! INF files: reading, stamping a template, and checking against the documented rules.
 
 mod checker;
+mod contents;
 mod graph;
 mod rules;
 mod sddl;
 mod stamp;
 mod syntax;
 pub mod task;
-mod template;
 
-pub use checker::{Expectations, check, hardware_identifiers, rules};
+pub use checker::{Expectations, check, rules};
+pub use contents::{Contents, contents};
 pub use stamp::{Stamp, stamp};
-pub use template::{
-    CATALOG, Driver, INF, TEMPLATE, drivers, expectations, stamp_template, stamped,
-};
 
 use std::fmt;
 

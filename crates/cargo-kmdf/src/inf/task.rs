@@ -1,107 +1,109 @@
 //! `cargo kmdf inf`: the checker, for a person at work on an INF file.
 
-use super::{Driver, Finding, check, drivers, expectations, rules, stamp_template};
-use crate::project;
-use crate::release::{FLOOR, Release};
-use anyhow::{Context, Result, bail};
+use super::{Expectations, Finding, check, contents, rules};
+use crate::driver::{Driver, Selection};
+use crate::failure::usage;
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Checks a file, or the templates of this repository as they would be stamped, and prints what is
-/// found.
-pub fn run(file: Option<&Path>) -> Result<()> {
-    let root = project::root();
-    let release = Release::read(&root)?;
-    let checked: Vec<(PathBuf, Vec<Finding>)> = match file {
+/// Which file to check, and how to print the findings.
+#[derive(Args)]
+pub struct Options {
+    /// An INF file of any driver; the driver's INX, as it would be stamped, if none is named
+    pub file: Option<PathBuf>,
+    /// List the rules instead
+    #[arg(long)]
+    pub rules: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[expect(missing_docs, reason = "clap would show the text")]
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Checks a file, or the driver's template as it would be stamped, and prints what is found.
+pub fn run(options: &Options) -> Result<String> {
+    if options.rules {
+        list()?;
+        return Ok(format!("{} rules", rules().len()));
+    }
+    let driver = Driver::find(&options.selection);
+    let (path, findings) = match &options.file {
         Some(path) => {
-            let bytes =
-                fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            let findings = check(&bytes, &expectations(&release, FLOOR));
-            vec![(path.to_owned(), findings)]
+            let bytes = fs::read(path)
+                .map_err(|error| usage(format!("{} cannot be read: {error}", path.display())))?;
+            (
+                path.clone(),
+                check(&bytes, &expectations(&bytes, driver.ok().as_ref())),
+            )
         }
-        None => drivers(&root)?
-            .into_iter()
-            .map(|driver| Ok((driver.template.clone(), findings(&release, &driver)?)))
-            .collect::<Result<_>>()?,
+        None => {
+            let driver = driver?;
+            (driver.template()?.to_owned(), findings(&driver)?)
+        }
     };
-    let mut count = 0;
-    for (path, findings) in checked {
+    if options.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&as_json(&path, &findings))?
+        );
+    } else {
         for finding in &findings {
             println!("{}, {finding}", path.display());
             println!("    {}", finding.rule.explanation);
         }
-        if findings.is_empty() {
-            println!("{} breaks none of {} rules", path.display(), rules().len());
-        }
-        count += findings.len();
     }
-    if count > 0 {
-        bail!("{count} findings, listed above");
+    match findings.len() {
+        0 => Ok(format!(
+            "{} breaks none of {} rules",
+            path.display(),
+            rules().len()
+        )),
+        count => bail!("{} has {count} findings", path.display()),
     }
-    Ok(())
 }
 
 /// What is found in a driver's INF as it would be stamped.
-fn findings(release: &Release, driver: &Driver) -> Result<Vec<Finding>> {
-    let inf = stamp_template(release, &driver.template, &driver.catalog)?;
-    Ok(check(inf.as_bytes(), &expectations(release, driver.floor)))
+pub fn findings(driver: &Driver) -> Result<Vec<Finding>> {
+    let inf = driver.stamped_inf()?;
+    Ok(check(inf.as_bytes(), &Expectations::of(driver)))
+}
+
+/// An INF of this driver must be for its versions of Windows and KMDF; any other INF for those of `kmdf`.
+fn expectations(inf: &[u8], driver: Option<&Driver>) -> Expectations {
+    let binary = contents(inf).binary;
+    match driver.filter(|driver| driver.image().eq_ignore_ascii_case(&binary)) {
+        Some(driver) => Expectations::of(driver),
+        None => Expectations::default(),
+    }
+}
+
+fn as_json(file: &Path, findings: &[Finding]) -> Vec<serde_json::Value> {
+    findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "file": file,
+                "line": finding.line,
+                "rule": finding.rule.id,
+                "page": finding.rule.page,
+                "message": finding.message,
+            })
+        })
+        .collect()
 }
 
 /// Prints every rule, with the title of the page that states it.
-pub fn list() -> Result<()> {
+fn list() -> Result<()> {
     let mut output = io::stdout().lock();
     for rule in rules() {
         writeln!(output, "{:<24} \"{}\"", rule.id, rule.page)?;
         writeln!(output, "    {}", rule.explanation)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn release() -> Release {
-        Release {
-            version: [0, 1, 0, 0],
-            kmdf: (1, 15),
-            committed: 1_795_219_200,
-        }
-    }
-
-    fn messages(driver: &Driver) -> Vec<String> {
-        let findings = findings(&release(), driver).unwrap();
-        findings.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn the_inf_of_every_driver_of_the_repository_breaks_no_rule() {
-        let drivers = drivers(&project::root()).unwrap();
-        assert!(drivers.len() >= 2);
-        for driver in drivers {
-            assert_eq!(messages(&driver), [""; 0], "{}", driver.template.display());
-        }
-    }
-
-    /// `ExAllocatePool2` is exported since Windows 10 2004, build 19041.
-    #[test]
-    fn a_driver_with_wdk_alloc_is_not_for_windows_before_2004() {
-        let root = project::root();
-        let floors = drivers(&root).unwrap();
-        let floor = |name: &str| {
-            let found = floors.iter().find(|driver| driver.template.ends_with(name));
-            found.map(|driver| driver.floor)
-        };
-        assert_eq!(floor("driver.inx"), Some(17763));
-        assert_eq!(floor("mailbox.inx"), Some(19041));
-        // An INF for Windows 10 1809 does not do for it.
-        let too_old = Driver {
-            template: root.join("driver.inx"),
-            catalog: "mailbox.cat".to_owned(),
-            floor: 19041,
-        };
-        let found = messages(&too_old).join("\n");
-        assert!(found.contains("reaches below 10.0...19041"), "{found}");
-    }
 }

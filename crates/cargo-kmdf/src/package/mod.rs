@@ -15,132 +15,150 @@ mod verify;
 
 use input::Subsystem;
 
-use crate::inf::{self, CATALOG, INF, TEMPLATE};
-use crate::project;
-use crate::release::{FLOOR, Release};
+use crate::driver::{Driver, Selection};
+use crate::inf::{self, Contents};
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use catalog::Member;
+use clap::Args;
 use date::Date;
+use serde_json::json;
 use sign::Signer;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tools::Tools;
 use verify::{Signed, verify};
 
-const IMAGE: &str = "wdfmem.sys";
-const CLIENT: &str = "wdfmem.exe";
-const CERTIFICATE: &str = "wdfmem.cer";
 const INSTRUCTIONS: &str = "VM.txt";
-/// What stands in the page for the serial number of the certificate.
+/// What stands in a page for the serial number of the certificate.
 const SERIAL: &str = "<serial>";
+/// The page for drivers that have none of their own.
+const PAGE: &str = include_str!("instructions.md");
 
-/// Where a package is made from and to.
-pub struct Places {
-    /// The INF's template.
-    pub template: PathBuf,
-    /// The folder of the image and the client, made by `cargo kmdf build`.
-    pub images: PathBuf,
-    /// The folder that becomes the package.
-    pub package: PathBuf,
+/// Which driver to package, and how to print what was made.
+#[derive(Args)]
+pub struct Options {
+    #[expect(missing_docs, reason = "clap would show the text")]
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Print what was made and checked as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
-impl Places {
-    /// The places of a repository that builds into a folder.
-    pub fn of(root: &Path, target: &Path) -> Self {
-        Self {
-            template: root.join(TEMPLATE),
-            images: target.join("image"),
-            package: target.join("package"),
+/// Makes the driver's package, and prints what was checked.
+pub fn run(options: &Options) -> Result<String> {
+    let driver = Driver::find(&options.selection)?;
+    let checked = make(&Tools::require, &driver)?;
+    let folder = driver.driver_package();
+    if options.json {
+        let mut files: Vec<String> = fs::read_dir(&folder)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_>>()?;
+        files.sort();
+        let made = json!({ "folder": folder, "files": files, "checked": checked });
+        println!("{made:#}");
+    } else {
+        for line in checked {
+            println!("checked: {line}");
         }
     }
-}
-
-/// Makes the package of this project, and prints what was checked.
-pub fn run() -> Result<()> {
-    let root = project::root();
-    let places = Places::of(&root, &project::target(&root));
-    let held = make(&Tools::require, &Release::read(&root)?, &places)?;
-    for line in held {
-        println!("held: {line}");
-    }
-    println!(
+    Ok(format!(
         "{} is ready; {INSTRUCTIONS} says what to do with it",
-        places.package.display()
-    );
-    Ok(())
+        folder.display()
+    ))
 }
 
-/// Makes the package, and answers what it checked, a line for each.
+/// Makes the package in [`Driver::driver_package`], and returns what it checked, a line for each.
 ///
-/// The tools are asked for when all that needs none of them has held.
-pub fn make(
-    tools: &dyn Fn() -> Result<Tools>,
-    release: &Release,
-    places: &Places,
-) -> Result<Vec<String>> {
-    let image = input::read(&places.images, IMAGE, Subsystem::Native)?;
-    let client = input::read(&places.images, CLIENT, Subsystem::Console)?;
-    let inf = checked_inf(release, &places.template)?;
+/// The tools are asked for when all that needs none of them has passed.
+pub fn make(tools: &dyn Fn() -> Result<Tools>, driver: &Driver) -> Result<Vec<String>> {
+    let (image_name, inf_name, catalog_name) = (driver.image(), driver.inf(), driver.catalog());
+    let certificate_name = format!("{}.cer", driver.name);
+    let image = input::read(&driver.images(), &image_name, Subsystem::Native)?;
+    let client = driver
+        .program()
+        .map(|name| {
+            Ok::<_, anyhow::Error>((
+                input::read(&driver.images(), &name, Subsystem::Console)?,
+                name,
+            ))
+        })
+        .transpose()?;
+    let (inf, contents) = checked_inf(driver)?;
+    let page = match &driver.instructions {
+        Some(page) => fs::read_to_string(page)
+            .with_context(|| format!("{} cannot be read", page.display()))?,
+        None => PAGE.to_owned(),
+    };
     let tools = tools()?;
-    let signer = Signer::new(&tools, "wdfmem test certificate")?;
-    let parent = places.package.parent().unwrap_or(Path::new("."));
+    terminal::status("Signing", &image_name);
+    let signer = Signer::new(&tools, &driver.name)?;
+    let package = driver.driver_package();
+    let parent = package.parent().unwrap_or(Path::new("."));
     let made = tempfile::Builder::new()
         .prefix(".package-")
         .tempdir_in(parent)
         .with_context(|| format!("nothing can be written to {}", parent.display()))?;
     let path = |name: &str| made.path().join(name);
-    write(&path(IMAGE), &image)?;
-    write(&path(CLIENT), &client)?;
-    write(&path(INF), inf.as_bytes())?;
-    write(&path(CERTIFICATE), &signer.certificate()?)?;
-    signer.sign_image(&path(IMAGE))?;
-    let members = [IMAGE, INF]
+    write(&path(&image_name), &image)?;
+    if let Some((client, name)) = &client {
+        write(&path(name), client)?;
+    }
+    write(&path(&inf_name), inf.as_bytes())?;
+    write(&path(&certificate_name), &signer.certificate()?)?;
+    signer.sign_image(&path(&image_name))?;
+    let members = [&image_name, &inf_name]
         .map(|name| Member::new(name, &fs::read(path(name))?))
         .into_iter()
         .collect::<Result<Vec<Member>>>()?;
-    let hardware = inf::hardware_identifiers(inf.as_bytes());
-    let unsigned = catalog::unsigned(&members, &hardware, release.committed)?;
-    write(&path(CATALOG), &unsigned)?;
-    signer.sign_catalog(&path(CATALOG))?;
-    let instructions = instructions(release, &signer.serial());
+    let unsigned = catalog::unsigned(&members, &contents.hardware_ids, driver.release.committed)?;
+    write(&path(&catalog_name), &unsigned)?;
+    signer.sign_catalog(&path(&catalog_name))?;
+    let instructions = instructions(driver, &contents, &page, &signer.serial());
     write(&path(INSTRUCTIONS), instructions.as_bytes())?;
     let signed = Signed {
         folder: made.path(),
-        image: IMAGE,
-        inf: INF,
-        catalog: CATALOG,
+        image: &image_name,
+        inf: &inf_name,
+        catalog: &catalog_name,
         authority: signer.authority(),
     };
-    let mut held = verify(&tools, &signed)?;
-    held.insert(
+    let mut checked = verify(&tools, &signed)?;
+    checked.insert(
         0,
-        format!("{INF} breaks none of {} rules", inf::rules().len()),
+        format!("{inf_name} breaks none of {} rules", inf::rules().len()),
     );
-    replace(made, &places.package)?;
-    Ok(held)
+    replace(made, &package)?;
+    Ok(checked)
 }
 
 /// Stamps the template and checks the result.
-fn checked_inf(release: &Release, template: &Path) -> Result<String> {
-    let inf = inf::stamp_template(release, template, CATALOG)?;
-    let findings = inf::check(inf.as_bytes(), &inf::expectations(release, FLOOR));
+fn checked_inf(driver: &Driver) -> Result<(String, Contents)> {
+    let inf = driver.stamped_inf()?;
+    let findings = inf::task::findings(driver)?;
     if let [first, others @ ..] = &findings[..] {
         let others = match others.len() {
             0 => String::new(),
             count => format!(" (and {count} more: `cargo kmdf inf` lists them)"),
         };
-        bail!("correct {}, {first}{others}", template.display());
+        bail!("correct {}, {first}{others}", driver.template()?.display());
     }
-    Ok(inf)
+    Ok((inf, driver.installs()?))
 }
 
-/// The page of docs/, with what only this package knows.
-fn instructions(release: &Release, serial: &str) -> String {
-    let [major, minor, patch, _] = release.version;
-    let Date { year, month, day } = Date::of(release.committed);
-    let page = include_str!("../../../../docs/vm.md").replace(SERIAL, serial);
+/// The page with what only this package knows.
+fn instructions(driver: &Driver, contents: &Contents, page: &str, serial: &str) -> String {
+    let [major, minor, patch, _] = driver.release.version;
+    let Date { year, month, day } = Date::of(driver.release.committed);
+    let hardware_id = contents.hardware_ids.first().map_or("", String::as_str);
+    let page = page
+        .replace(SERIAL, serial)
+        .replace("<name>", &driver.name)
+        .replace("<hardware-id>", hardware_id);
     let text = format!(
-        "The driver package wdfmem {major}.{minor}.{patch} of {year:04}-{month:02}-{day:02}, and what to do with it.\n\n{page}"
+        "The driver package {} {major}.{minor}.{patch} of {year:04}-{month:02}-{day:02}, and what to do with it.\n\n{page}",
+        driver.name
     );
     text.replace('\n', "\r\n")
 }

@@ -9,26 +9,26 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// What a signature says that it is for.
-const DESCRIPTION: &str = "wdfmem test driver";
-
 /// Signs files with a certificate of its own, whose key is gone when this is.
 pub struct Signer {
     program: PathBuf,
+    /// What a signature says that it is for.
+    description: String,
     certificate: TestCertificate,
     /// Readable by this user alone.
     folder: TempDir,
 }
 
 impl Signer {
-    /// Makes a certificate of this name.
-    pub fn new(tools: &Tools, name: &str) -> Result<Self> {
-        let certificate = TestCertificate::new(name)?;
+    /// Makes a certificate for the driver of this name.
+    pub fn new(tools: &Tools, driver: &str) -> Result<Self> {
+        let certificate = TestCertificate::new(&format!("{driver} test certificate"))?;
         let folder = tempfile::tempdir().context("no temporary folder can be made")?;
         certificate.write(&folder.path().join("certificate.pem"))?;
         certificate.write_key(&folder.path().join("key.pem"))?;
         Ok(Self {
             program: tools.osslsigncode.clone(),
+            description: format!("{driver} test driver"),
             certificate,
             folder,
         })
@@ -63,7 +63,7 @@ impl Signer {
         let signed = self.folder.path().join("signed");
         let mut command = Command::new(&self.program);
         command
-            .args(["sign", "-h", "sha256", "-n", DESCRIPTION])
+            .args(["sign", "-h", "sha256", "-n", &self.description])
             .args(options);
         command.arg("-certs").arg(self.authority());
         command.arg("-key").arg(self.folder.path().join("key.pem"));

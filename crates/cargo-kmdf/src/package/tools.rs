@@ -1,8 +1,8 @@
 //! The programs that sign and verify: osslsigncode, and OpenSSL as a second opinion.
 
+use crate::failure::Unable;
 use crate::process;
-use crate::toolchain::packages;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::path::PathBuf;
 
 /// Where the programs are.
@@ -14,21 +14,17 @@ pub struct Tools {
 impl Tools {
     /// The programs, where both are installed.
     pub fn find() -> Option<Self> {
-        let program =
-            |name: &str| process::find(&format!("{name}{}", std::env::consts::EXE_SUFFIX));
         Some(Self {
-            osslsigncode: program("osslsigncode")?,
-            openssl: program("openssl")?,
+            osslsigncode: process::find("osslsigncode")?,
+            openssl: process::find("openssl")?,
         })
     }
 
-    /// The programs, which are installed where that is possible.
+    /// The programs, or what installs them.
     pub fn require() -> Result<Self> {
-        if let Some(tools) = Self::find() {
-            return Ok(tools);
-        }
-        packages::install(&["osslsigncode", "openssl"], "signing the driver package")?;
-        Self::find().context("osslsigncode and openssl were installed, but are not in PATH")
+        let packages = ["osslsigncode", "openssl"];
+        let missing = || Unable::missing_packages("signing the driver package", &packages);
+        Ok(Self::find().ok_or_else(missing)?)
     }
 
     /// The programs for a test, which says why it does nothing where they are missing.

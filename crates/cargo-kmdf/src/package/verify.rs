@@ -145,7 +145,7 @@ mod tests {
     fn package() -> Option<(Tools, TempDir, Signer)> {
         let tools = Tools::for_test()?;
         let folder = tempfile::tempdir().unwrap();
-        let signer = Signer::new(&tools, "wdfmem test certificate").unwrap();
+        let signer = Signer::new(&tools, "test").unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("test.sys"), image(&[0xC3; 9000])).unwrap();
         signer.sign_image(&path("test.sys")).unwrap();
@@ -233,7 +233,7 @@ mod tests {
         let Some((tools, folder, _signer)) = package() else {
             return;
         };
-        let other = Signer::new(&tools, "wdfmem test certificate").unwrap();
+        let other = Signer::new(&tools, "test").unwrap();
         assert!(verified(&tools, &folder, &other).is_err());
     }
 }

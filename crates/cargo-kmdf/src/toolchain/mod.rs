@@ -1,9 +1,9 @@
-//! A compiler that builds for Windows: one that is here, one that rustup completes, or Debian's.
+//! A compiler that builds for Windows: the one in use, or Debian's.
 
-pub mod packages;
-
+use crate::failure::Unable;
 use crate::process;
-use anyhow::{Context, Result, bail, ensure};
+use crate::terminal;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use std::env;
 use std::fs;
@@ -16,7 +16,7 @@ pub enum Choice {
     /// The first of the following that works
     #[default]
     Auto,
-    /// The toolchain in use; its Windows targets are added with rustup if they are not there
+    /// The toolchain in use, with its Windows targets
     Installed,
     /// Debian's rustc-web, which brings the sources of the library
     Debian,
@@ -32,8 +32,6 @@ pub enum Target {
 }
 
 impl Target {
-    const ALL: [Self; 2] = [Self::Kernel, Self::Program];
-
     /// The name that rustc knows it by.
     pub fn triple(self) -> &'static str {
         match self {
@@ -69,17 +67,21 @@ const PROGRAM_LINKER: (&str, &str) = ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x
 const PURPOSE: &str = "building for Windows";
 
 impl Toolchain {
-    /// Finds a toolchain, and installs what is missing of it.
-    pub fn find(choice: Choice) -> Result<Self> {
-        if process::find(PROGRAM_LINKER.0).is_none() {
-            packages::install(&[PROGRAM_LINKER.1], PURPOSE)?;
+    /// Finds a toolchain for these targets, or fails with the command that installs what is missing of it.
+    pub fn find(choice: Choice, targets: &[Target]) -> Result<Self> {
+        if targets.contains(&Target::Program) && process::find(PROGRAM_LINKER.0).is_none() {
+            return Err(Unable::missing_packages(PURPOSE, &[PROGRAM_LINKER.1]).into());
         }
         match choice {
-            Choice::Installed => installed(),
+            Choice::Installed => installed(targets),
             Choice::Debian => debian(),
-            Choice::Auto => installed().or_else(|reason| {
-                println!("the toolchain in use does not do ({reason:#}); trying Debian's");
-                debian()
+            Choice::Auto => installed(targets).or_else(|error| {
+                let toolchain = debian().map_err(|other| either(error, &other))?;
+                terminal::status(
+                    "Using",
+                    "Debian's compiler: the one in use has no Windows targets",
+                );
+                Ok(toolchain)
             }),
         }
     }
@@ -158,29 +160,40 @@ impl Toolchain {
     }
 }
 
-/// The toolchain that runs this task, with its own Windows targets.
-fn installed() -> Result<Toolchain> {
+/// The first error, with what the second one would install as a further way.
+fn either(error: anyhow::Error, other: &anyhow::Error) -> anyhow::Error {
+    match (error.downcast(), other.downcast_ref()) {
+        (
+            Ok(Unable::Missing {
+                purpose,
+                mut installs,
+            }),
+            Some(Unable::Missing { installs: more, .. }),
+        ) => {
+            installs.extend(more.iter().cloned());
+            Unable::Missing { purpose, installs }.into()
+        }
+        (Ok(unable), _) => unable.into(),
+        (Err(error), _) => error,
+    }
+}
+
+/// The toolchain that runs this program, with its own Windows targets.
+fn installed(targets: &[Target]) -> Result<Toolchain> {
     let rustc = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
     let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let root = process::output(Command::new(&rustc).args(["--print", "sysroot"]))?;
     let root = PathBuf::from(root.trim());
-    let missing: Vec<&str> = Target::ALL
-        .into_iter()
-        .map(Target::triple)
+    let triples = targets.iter().map(|target| target.triple());
+    let missing: Vec<&str> = triples
         .filter(|triple| !has_target(&root, triple))
         .collect();
     if !missing.is_empty() {
-        let rustup = process::find("rustup")
-            .with_context(|| format!("{} has no {}", rustc.display(), missing.join(" and no ")))?;
-        println!("adding {} with rustup", missing.join(" and "));
-        process::run(Command::new(rustup).args(["target", "add"]).args(&missing))?;
-        for triple in missing {
-            ensure!(
-                has_target(&root, triple),
-                "rustup added {triple}, but not to {}",
-                root.display()
-            );
-        }
+        let install = match process::find("rustup") {
+            Some(_) => [&["rustup", "target", "add"][..], &missing].concat(),
+            None => [&["sudo", "apt-get", "install"][..], &DEBIAN_PACKAGES].concat(),
+        };
+        return Err(Unable::missing(PURPOSE, install).into());
     }
     let linker = match bundled_linker(&root) {
         Some(linker) => linker,
@@ -201,22 +214,17 @@ fn has_target(root: &Path, triple: &str) -> bool {
 /// The linker inside a rustup toolchain.
 fn bundled_linker(root: &Path) -> Option<PathBuf> {
     let targets = fs::read_dir(root.join("lib/rustlib")).ok()?;
+    let program = format!("rust-lld{}", env::consts::EXE_SUFFIX);
     targets
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin/rust-lld")))
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin").join(&program)))
         .find(|file| process::is_program(file))
 }
 
 /// Debian's compiler with the sources of its library.
 fn debian() -> Result<Toolchain> {
-    let complete = || library_sources().is_some() && process::is_program(DEBIAN_CARGO.as_ref());
-    if !complete() {
-        packages::install(&DEBIAN_PACKAGES, PURPOSE)?;
-    }
-    let Some(library_sources) = library_sources() else {
-        bail!(
-            "{DEBIAN_RUSTC} has no library sources beside it: run `sudo apt-get install {}`",
-            DEBIAN_PACKAGES.join(" ")
-        );
+    let sources = library_sources().filter(|_| process::is_program(DEBIAN_CARGO.as_ref()));
+    let Some(library_sources) = sources else {
+        return Err(Unable::missing_packages(PURPOSE, &DEBIAN_PACKAGES).into());
     };
     Ok(Toolchain {
         cargo: DEBIAN_CARGO.into(),
@@ -237,11 +245,7 @@ fn library_sources() -> Option<PathBuf> {
 
 /// A linker of LLVM's own packages: `lld-link`, or the newest `lld-link-N`.
 fn separate_linker() -> Result<PathBuf> {
-    if let Some(linker) = newest_linker() {
-        return Ok(linker);
-    }
-    packages::install(&["lld-19"], PURPOSE)?;
-    newest_linker().context("lld-19 is installed, but there is no lld-link-19 in PATH")
+    newest_linker().ok_or_else(|| Unable::missing_packages(PURPOSE, &["lld-19"]).into())
 }
 
 fn newest_linker() -> Option<PathBuf> {

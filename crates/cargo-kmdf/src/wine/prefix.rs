@@ -1,7 +1,9 @@
 //! A throw-away Wine prefix: made, filled with a driver package, and gone in the end.
 
-use crate::toolchain::packages;
-use crate::{build as image, inf, process};
+use crate::build::FRAMEWORK;
+use crate::driver::Driver;
+use crate::failure::{Unable, usage};
+use crate::process;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,14 @@ const OLDEST: u32 = 8;
 const DEBIAN_SERVER: &str = "/usr/lib/wine/wineserver64";
 /// Source of the library that Wine lacks for a program in Rust.
 const RANDOM_LIBRARY_SOURCE: &str = include_str!("../../assets/bcryptprimitives.c");
+/// Source of the program that installs, opens and removes devices.
+const DEVICE_SOURCE: &str = include_str!("../../assets/device.c");
+/// That program in [`PACKAGE`].
+pub const DEVICE: &str = "device.exe";
+/// The driver package in a prefix.
+const PACKAGE: &str = "drive_c/pkg";
+/// The compiler of Windows programs, and the package that it is in.
+const COMPILER: (&str, &str) = ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64");
 
 /// The programs of an installed Wine.
 pub struct Wine {
@@ -23,13 +33,19 @@ pub struct Wine {
 }
 
 impl Wine {
-    /// Finds Wine, installs it if it is missing, and refuses one that is too old.
+    /// Finds Wine and the compiler that fills a prefix, and rejects a Wine that is too old.
     pub fn find() -> Result<Self> {
-        if process::find("wine").is_none() {
-            packages::install(&["wine", "wine64"], "running the driver under Wine")?;
+        if !cfg!(target_os = "linux") {
+            return Err(usage(
+                "`cargo kmdf wine` needs Linux: it looks for the driver's process in /proc",
+            ));
         }
-        let program =
-            process::find("wine").context("wine was installed, but there is none in PATH")?;
+        let purpose = "running the driver under Wine";
+        let missing = || Unable::missing_packages(purpose, &["wine", "wine64", COMPILER.1]);
+        if process::find(COMPILER.0).is_none() {
+            return Err(missing().into());
+        }
+        let program = process::find("wine").ok_or_else(missing)?;
         let version = Command::new(&program)
             .arg("--version")
             .stderr(Stdio::null())
@@ -111,22 +127,29 @@ impl Prefix {
     }
 
     /// Puts the framework where drivers find it, and the driver package into `C:\pkg`.
-    pub fn fill(&self, root: &Path, images: &Path) -> Result<()> {
-        let drivers = self.system_folder().join("drivers");
-        copy(images, image::FRAMEWORK, &drivers)?;
-        let package = self.folder.join("drive_c/pkg");
+    pub fn fill(&self, driver: &Driver, images: &Path, framework: &Path) -> Result<()> {
+        copy(
+            framework,
+            &self.system_folder().join("drivers").join(FRAMEWORK),
+        )?;
+        let package = self.folder.join(PACKAGE);
         fs::create_dir_all(&package)?;
-        copy(images, image::DRIVER, &package)?;
-        copy(images, image::CLIENT, &package)?;
-        fs::write(package.join(inf::INF), for_wine(&inf::stamped(root)?))?;
+        for name in [Some(driver.image()), driver.program()]
+            .into_iter()
+            .flatten()
+        {
+            copy(&images.join(&name), &package.join(&name))?;
+        }
+        fs::write(package.join(driver.inf()), for_wine(&driver.stamped_inf()?))?;
+        let mut options = vec!["-municode", "-Os"];
+        options.extend(["-lsetupapi", "-lnewdev", "-lole32"]);
+        self.compile(DEVICE_SOURCE, &package.join(DEVICE), &options)?;
         self.add_random_library()
     }
 
     /// Copies a file into the driver package.
     pub fn add_to_package(&self, file: &Path, name: &str) -> Result<()> {
-        fs::copy(file, self.folder.join("drive_c/pkg").join(name))
-            .with_context(|| format!("{} cannot be read", file.display()))?;
-        Ok(())
+        copy(file, &self.folder.join(PACKAGE).join(name))
     }
 
     /// Rust's standard library imports bcryptprimitives.dll, which Wine has from version 9 on.
@@ -135,14 +158,17 @@ impl Prefix {
         if library.exists() {
             return Ok(());
         }
-        let source = self.folder.join("bcryptprimitives.c");
-        fs::write(&source, RANDOM_LIBRARY_SOURCE)?;
-        let mut compile = Command::new("x86_64-w64-mingw32-gcc");
-        compile
-            .args(["-shared", "-nostdlib", "-Os", "-Wl,--entry,0", "-o"])
-            .arg(&library)
-            .arg(&source)
-            .arg("-ladvapi32");
+        let options = ["-shared", "-nostdlib", "-Os", "-Wl,--entry,0", "-ladvapi32"];
+        self.compile(RANDOM_LIBRARY_SOURCE, &library, &options)
+    }
+
+    /// Compiles a program or library of Windows from one file of C.
+    fn compile(&self, source: &str, to: &Path, options: &[&str]) -> Result<()> {
+        let file = self.folder.join("source.c");
+        fs::write(&file, source)?;
+        let mut compile = Command::new(COMPILER.0);
+        // Libraries come after what needs them.
+        compile.arg("-o").arg(to).arg(&file).args(options);
         process::run(&mut compile)
     }
 
@@ -205,14 +231,8 @@ impl Drop for Prefix {
     }
 }
 
-fn copy(from: &Path, name: &str, to: &Path) -> Result<()> {
-    let source = from.join(name);
-    fs::copy(&source, to.join(name)).with_context(|| {
-        format!(
-            "{} is not there: `cargo kmdf build` builds it",
-            source.display()
-        )
-    })?;
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("{} cannot be copied", from.display()))?;
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-//! A running prefix: client commands with a time limit, the driver's output, and its process.
+//! A running prefix: commands with a time limit, the driver's output, and its process.
 
 use super::prefix::Prefix;
-use crate::build as image;
+use crate::driver::Driver;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ const HARMLESS: [&str; 4] = ["winediag", "systray", ":hid:", "Could not add cata
 /// How many of the last lines are shown with a failure.
 const LINES_SHOWN: usize = 12;
 
-/// What a client command left.
+/// What a program left.
 pub struct Outcome {
     /// How the process ended.
     pub status: ExitStatus,
@@ -40,17 +40,23 @@ pub struct Outcome {
 /// The programs of a prefix, from the start of its server to its end.
 pub struct Session<'a> {
     prefix: &'a Prefix,
+    /// The file name of the driver's image.
+    image: String,
+    /// The driver's service.
+    service: String,
     /// What drivers print; the first program of the session writes it as long as the server runs.
     log: PathBuf,
-    /// The folder for what client commands print.
+    /// The folder for what programs print.
     scratch: PathBuf,
 }
 
 impl<'a> Session<'a> {
     /// Starts the server and, with it, the log.
-    pub fn start(prefix: &'a Prefix, folder: &Path) -> Result<Self> {
+    pub fn start(prefix: &'a Prefix, folder: &Path, driver: &Driver) -> Result<Self> {
         let session = Self {
             prefix,
+            image: driver.image(),
+            service: driver.installs()?.service,
             log: folder.join("debug.log"),
             scratch: folder.to_owned(),
         };
@@ -73,32 +79,26 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Runs the client and waits for its end.
-    pub fn client(&self, arguments: &[&str], limit: Duration) -> Result<Outcome> {
-        let mut all = self.clients(&[arguments], limit)?;
-        all.pop().context("no client was started")
-    }
-
-    /// Runs several clients at once and waits for all.
-    pub fn clients(&self, commands: &[&[&str]], limit: Duration) -> Result<Vec<Outcome>> {
+    /// Runs several programs of `C:\pkg` at once, each with its arguments, and waits for all.
+    pub fn run(&self, commands: &[&[&str]], limit: Duration) -> Result<Vec<Outcome>> {
         let start = Instant::now();
         let mut children = Vec::new();
-        for (index, arguments) in commands.iter().enumerate() {
-            children.push(self.spawn(index, arguments)?);
+        for (index, command) in commands.iter().enumerate() {
+            children.push(self.spawn(index, command)?);
         }
         let mut outcomes = Vec::new();
         let mut late = None;
-        for ((index, child), arguments) in children.iter_mut().enumerate().zip(commands) {
+        for ((index, child), command) in children.iter_mut().enumerate().zip(commands) {
             let left = limit.saturating_sub(start.elapsed());
             match wait(child, left)? {
                 Some(status) => outcomes.push(self.outcome(index, status, start.elapsed())?),
-                None => late = Some(arguments),
+                None => late = Some(command),
             }
         }
-        if let Some(arguments) = late {
+        if let Some(command) = late {
             bail!(
-                "`wdfmem {}` did not end within {} s, so a request was not completed{}",
-                arguments.join(" "),
+                "`{}` did not end within {} s, so a request was not completed{}",
+                command.join(" "),
                 limit.as_secs(),
                 self.last_lines()
             );
@@ -106,13 +106,14 @@ impl<'a> Session<'a> {
         Ok(outcomes)
     }
 
-    fn spawn(&self, index: usize, arguments: &[&str]) -> Result<Child> {
+    fn spawn(&self, index: usize, words: &[&str]) -> Result<Child> {
+        let [program, arguments @ ..] = words else {
+            bail!("a command without a program");
+        };
         let [output, errors] = self.captures(index);
         let mut command = self.prefix.command();
         command
-            .arg(format!(r"C:\pkg\{}", image::CLIENT))
-            // Never the model, which the client holds too.
-            .arg("--driver")
+            .arg(format!(r"C:\pkg\{program}"))
             .args(arguments)
             .env("WINEDEBUG", "-all")
             .stdin(Stdio::null())
@@ -121,9 +122,9 @@ impl<'a> Session<'a> {
         command.spawn().context("wine could not be started")
     }
 
-    /// Where a client's output goes: files, because its descriptors outlive it in Wine's services.
+    /// Where a program's output goes: files, because its descriptors outlive it in Wine's services.
     fn captures(&self, index: usize) -> [PathBuf; 2] {
-        ["output", "errors"].map(|kind| self.scratch.join(format!("client-{index}.{kind}")))
+        ["output", "errors"].map(|kind| self.scratch.join(format!("program-{index}.{kind}")))
     }
 
     fn outcome(&self, index: usize, status: ExitStatus, time: Duration) -> Result<Outcome> {
@@ -136,38 +137,37 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Runs the client and fails unless it succeeds and the driver outlives it.
-    pub fn client_succeeds(&self, arguments: &[&str], limit: Duration) -> Result<Outcome> {
-        let outcome = self.client(arguments, limit)?;
-        self.check(arguments, &outcome)?;
-        Ok(outcome)
+    /// Runs a program and fails unless it succeeds and the driver outlives it.
+    pub fn succeeds(&self, command: &[&str], limit: Duration) -> Result<Outcome> {
+        self.ends(command, 0, limit)
     }
 
-    /// Runs the client and fails unless it ends with the given code and the driver outlives it.
-    pub fn client_ends(&self, arguments: &[&str], code: i32, limit: Duration) -> Result<Outcome> {
-        let outcome = self.client(arguments, limit)?;
+    /// Runs a program and fails unless it ends with the given code and the driver outlives it.
+    pub fn ends(&self, command: &[&str], code: i32, limit: Duration) -> Result<Outcome> {
+        let mut outcomes = self.run(&[command], limit)?;
+        let outcome = outcomes.pop().context("nothing was started")?;
         if code == 0 || outcome.status.code() != Some(code) {
-            self.check(arguments, &outcome)?;
+            self.check(command, &outcome)?;
         }
         ensure!(
             outcome.status.code() == Some(code),
-            "`wdfmem {}` ended with {}, not {code}:\n{}",
-            arguments.join(" "),
+            "`{}` ended with {}, not {code}:\n{}",
+            command.join(" "),
             outcome.status,
             outcome.output
         );
         Ok(outcome)
     }
 
-    /// Fails unless the client succeeded, with what it and the driver said.
-    pub fn check(&self, arguments: &[&str], outcome: &Outcome) -> Result<()> {
+    /// Fails unless the program succeeded, with what it and the driver printed.
+    pub fn check(&self, command: &[&str], outcome: &Outcome) -> Result<()> {
         if let Some(ending) = self.ending() {
             bail!("the driver was stopped: {ending}{}", self.last_lines());
         }
         ensure!(
             outcome.status.success(),
-            "`wdfmem {}` ended with {}:\n{}{}{}",
-            arguments.join(" "),
+            "`{}` ended with {}:\n{}{}{}",
+            command.join(" "),
             outcome.status,
             outcome.output,
             without_wine(&outcome.errors),
@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
     pub fn stop_service(&self) -> Result<()> {
         let mut command = self.prefix.command();
         command
-            .args(["net", "stop", "wdfmem"])
+            .args(["net", "stop", &self.service])
             .env("WINEDEBUG", "-all")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -188,12 +188,29 @@ impl<'a> Session<'a> {
         let mut child = command.spawn().context("wine could not be started")?;
         match wait(&mut child, Duration::from_secs(30))? {
             Some(status) if status.success() => Ok(()),
-            Some(status) => bail!("`net stop wdfmem` ended with {status}{}", self.last_lines()),
+            Some(status) => bail!(
+                "`net stop {}` ended with {status}{}",
+                self.service,
+                self.last_lines()
+            ),
             None => bail!(
-                "`net stop wdfmem` did not end: the driver does not unload{}",
+                "`net stop {}` did not end: the driver does not unload{}",
+                self.service,
                 self.last_lines()
             ),
         }
+    }
+
+    /// Fails unless the driver left in order: its service is stopped, and no process has its image.
+    pub fn is_unloaded(&self) -> Result<()> {
+        if let Some(ending) = self.ending() {
+            bail!("the driver was stopped on its way out: {ending}");
+        }
+        ensure!(
+            self.device_process().is_none(),
+            "the device is removed and the service stopped, but the driver is still loaded"
+        );
+        Ok(())
     }
 
     /// The process that has the driver's image mapped.
@@ -206,18 +223,14 @@ impl<'a> Session<'a> {
                 let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
                 let folder = self.prefix.folder().to_string_lossy();
                 maps.lines()
-                    .any(|line| line.contains(&*folder) && line.ends_with(image::DRIVER))
+                    .any(|line| line.contains(&*folder) && line.ends_with(&self.image))
             })
     }
 
     /// Bytes of memory of its own that the driver's process holds.
     pub fn device_memory(&self) -> Result<u64> {
         let process = self.device_process().with_context(|| {
-            format!(
-                "no process has {} mapped{}",
-                image::DRIVER,
-                self.last_lines()
-            )
+            format!("no process has {} mapped{}", self.image, self.last_lines())
         })?;
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let own = status
@@ -241,7 +254,7 @@ impl<'a> Session<'a> {
     }
 
     /// The last lines of the log that matter, for a failure's message.
-    fn last_lines(&self) -> String {
+    pub fn last_lines(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().filter(|line| matters(line)).collect();
@@ -309,18 +322,10 @@ fn without_wine(errors: &str) -> String {
         .collect()
 }
 
-/// A `Command` for the model's side of a comparison.
-pub fn model(root: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command
-        .args(["run", "--quiet", "--release", "--"])
-        .current_dir(root);
-    command
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     const LOG: &str = "\
 0044:err:winediag:nodrv_CreateWindow Application tried to create a window\n\

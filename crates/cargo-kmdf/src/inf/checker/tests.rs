@@ -1,12 +1,13 @@
 //! The real template passes every rule, and for each rule an INF that breaks it alone is told so.
 
+use super::super::contents;
 use super::super::stamp::{Stamp, stamp};
-use super::{Expectations, check, hardware_identifiers, rules};
+use super::{Expectations, check, rules};
 use crate::package::date::Date;
 
 const EXPECTED: Expectations = Expectations {
     floor: 17763,
-    kmdf: (1, 15),
+    kmdf: Some((1, 15)),
 };
 
 /// The repository's own template, stamped.
@@ -161,6 +162,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "wdfmem_Install,root\\wdfmem",
         "wdfmem_Install",
     ),
+    ("models.identifier", "root\\wdfmem", "rootwdfmem"),
+    ("models.identifier", "root\\wdfmem", "root\\wdf mem"),
     (
         "install.declarative",
         "[wdfmem_Files]",
@@ -390,7 +393,15 @@ fn identifiers_are_read_once_each() {
     let more = "%Device% = wdfmem_Install,ROOT\\WDFMEM,,root\\other\n\n[wdfmem_Install.NT]\n";
     let text = stamped().replacen("[wdfmem_Install.NT]\n", more, 1);
     assert_eq!(
-        hardware_identifiers(text.as_bytes()),
+        contents(text.as_bytes()).hardware_ids,
         ["root\\wdfmem", "root\\other"]
     );
+}
+
+#[test]
+fn an_inf_of_another_driver_may_bind_to_any_version_of_the_framework() {
+    let any = |inf: &str| check(inf.as_bytes(), &Expectations::default()).len();
+    let inf = stamped();
+    assert_eq!(any(&inf.replacen("= 1.15", "= 1.33", 1)), 0);
+    assert_eq!(any(&inf.replacen("= 1.15", "= newest", 1)), 1);
 }

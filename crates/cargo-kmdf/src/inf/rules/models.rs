@@ -36,7 +36,8 @@ static ARCHITECTURE: Rule = Rule {
 static IDENTIFIER: Rule = Rule {
     id: "models.identifier",
     page: "INF Models Section",
-    explanation: "Each model has a hardware or compatible identifier.",
+    explanation: "Each model has a hardware or compatible identifier: enumerator\\id, or *id, without \
+                  spaces and commas, of fewer than 200 characters (\"Hardware IDs\").",
 };
 static DECLARATIVE: Rule = Rule {
     id: "install.declarative",
@@ -119,6 +120,14 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let name = entry.key.as_deref().unwrap_or_default();
             findings.add(&IDENTIFIER, entry.line, format!("{name} has no identifier"));
         }
+        let identifiers = entry.values.iter().skip(1).filter(|own| !own.is_empty());
+        for identifier in identifiers.map(|own| context.inf.expand(own)) {
+            if !is_identifier(&identifier) {
+                let message =
+                    format!("\"{identifier}\" is no identifier that a bus driver reports");
+                findings.add(&IDENTIFIER, entry.line, message);
+            }
+        }
     }
     for install in &context.graph.installs {
         directives(install.section, &DIRECTIVES, findings);
@@ -135,6 +144,19 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether a bus driver, or a program that creates a device, may report this hardware ID.
+fn is_identifier(text: &str) -> bool {
+    let named = match text.split_once('\\') {
+        Some((enumerator, id)) => !enumerator.is_empty() && !id.is_empty(),
+        None => text.starts_with('*') && text.len() > 1,
+    };
+    named
+        && text.len() < 200
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
 
 /// Checks that a section has only entries that are declarative and belong there.

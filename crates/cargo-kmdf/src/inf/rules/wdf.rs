@@ -45,16 +45,28 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             findings.add(&SERVICE, entry.line, message);
         }
     }
-    let (major, minor) = context.expectations.kmdf;
     for section in context.graph.used_as(context.inf, Role::Wdf) {
         let entry = section.entry("KmdfLibraryVersion");
         let value = entry.map_or(String::new(), |entry| context.inf.expand(entry.value(0)));
-        if value != format!("{major}.{minor}") {
-            let line = entry.map_or(section.line, |entry| entry.line);
-            let message = format!(
-                "KmdfLibraryVersion is \"{value}\", and the driver binds to {major}.{minor}"
-            );
-            findings.add(&LIBRARY, line, message);
+        let line = entry.map_or(section.line, |entry| entry.line);
+        match context.expectations.kmdf {
+            Some((major, minor)) if value != format!("{major}.{minor}") => {
+                let message = format!(
+                    "KmdfLibraryVersion is \"{value}\", and the driver binds to {major}.{minor}"
+                );
+                findings.add(&LIBRARY, line, message);
+            }
+            None if !is_version(&value) => {
+                let message = format!("KmdfLibraryVersion is \"{value}\", not major.minor");
+                findings.add(&LIBRARY, line, message);
+            }
+            _ => {}
         }
     }
+}
+
+fn is_version(text: &str) -> bool {
+    let number = |part: &str| part.parse::<u16>().is_ok();
+    text.split_once('.')
+        .is_some_and(|(major, minor)| number(major) && number(minor))
 }
