@@ -55,21 +55,11 @@
 //!     memory.bytes_mut(irql).reverse();
 //!     transfer.into_output()?.write(memory.bytes(irql))
 //! }
-//! # use kmdf_model as _;
 //! # fn main() {
-//! #     let reply = nt_model::run(nt_model::Config::default(), |kernel| {
-//! #         let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
-//! #         let device = driver.add_device("ROOT\\REVERSER").expect("starts");
-//! #         let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
-//! #         let mut reply = [0; 3];
-//! #         let status = file.ioctl(REVERSE, b"abc", &mut reply);
-//! #         assert_eq!((status.status, status.information), (0, 3));
-//! #         file.close();
-//! #         device.remove().expect("nothing is open");
-//! #         driver.unload().expect("leaves nothing behind");
-//! #         reply
+//! #     kmdf_test::Scenario::new("reverser", fx_driver_entry).run(|test| {
+//! #         let file = test.open(INTERFACE);
+//! #         assert_eq!(file.ioctl(REVERSE, b"abc", 3), kmdf_test::Reply::success(b"cba"));
 //! #     });
-//! #     assert_eq!(&reply.expect("no bug check"), b"cba");
 //! # }
 //! ```
 //!
@@ -151,26 +141,15 @@
 //!     }
 //! }
 //!
-//! // The framework's model defines what the driver imports; naming the crate links it.
-//! use kmdf_model as _;
-//!
-//! /// A machine, the driver, its device, and a program that uses it.
+//! /// Its test, on any machine: the driver is loaded, used, unloaded, and leaves nothing behind.
 //! fn main() {
-//!     let reply = nt_model::run(nt_model::Config::default(), |kernel| {
-//!         let driver = kernel.load_driver("reverser", fx_driver_entry).expect("loads");
-//!         let device = driver.add_device("ROOT\\REVERSER").expect("starts");
-//!         let file = kernel.open_interface(&INTERFACE.get()).expect("opens");
-//!         let (mut reversed, mut count) = ([0; 3], [0; 8]);
-//!         let status = file.ioctl(REVERSE, b"abc", &mut reversed);
-//!         assert_eq!((status.status, status.information), (0, 3));
-//!         let status = file.ioctl(COUNT, b"", &mut count);
-//!         assert_eq!((status.status, status.information), (0, 8));
-//!         file.close();
-//!         device.remove().expect("nothing is open");
-//!         driver.unload().expect("leaves nothing behind");
-//!         (reversed, u64::from_le_bytes(count))
+//!     use kmdf_test::{Reply, Scenario};
+//!
+//!     Scenario::new("reverser", fx_driver_entry).run(|test| {
+//!         let file = test.open(INTERFACE);
+//!         assert_eq!(file.ioctl(REVERSE, b"abc", 3), Reply::success(b"cba"));
+//!         assert_eq!(file.ioctl(COUNT, b"", 8), Reply::success(1_u64.to_le_bytes()));
 //!     });
-//!     assert_eq!(reply.expect("no bug check"), (*b"cba", 1));
 //! }
 //! ```
 //!

@@ -7,6 +7,7 @@ mod driver;
 mod failing;
 mod faults;
 mod lower;
+mod raw;
 mod requests;
 
 use driver::{INTERFACE, LEAK, SHORT, WAIT, fx_driver_entry};

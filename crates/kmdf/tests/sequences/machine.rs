@@ -1,10 +1,11 @@
 //! What happens around the driver: devices, file objects and requests come and go.
 
-use super::driver::{CONTEXTS, INTERFACE, PARK, RELEASE, RUN, TRANSFORM, fx_driver_entry, prepare};
+use super::driver::{CONTEXTS, INTERFACE, PARK, RELEASE, RUN, TRANSFORM, prepare};
 use super::step::{Action, Pick, Step};
 use super::world::{Fault, Owner, World};
 use kmdf::Error;
-use nt_model::{Device, Driver, File, Kernel, NtStatus, Pending};
+use kmdf_test::{Device, Driver, Kernel, NtStatus, Test};
+use nt_model::{File, Pending};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,13 +58,12 @@ fn named(what: &str) -> impl Fn(NtStatus) -> Fault {
 
 impl<'k> Machine<'k> {
     /// Loads the driver and adds a first device.
-    pub fn start(kernel: &'k Kernel) -> Result<Self, Fault> {
+    pub fn start(test: &'k Test) -> Result<Self, Fault> {
         CONTEXTS.store(0, Ordering::Relaxed);
         prepare(None);
-        let driver =
-            (kernel.load_driver("sequences", fx_driver_entry)).map_err(named("loading"))?;
+        let driver = test.load().map_err(|refused| refused.to_string())?;
         let mut machine = Self {
-            kernel,
+            kernel: test.kernel(),
             driver,
             world: Arc::default(),
             next: 0,

@@ -16,16 +16,17 @@ mod step;
 mod value;
 mod world;
 
-use kmdf_model as _;
+use driver::fx_driver_entry;
+use kmdf_test::{Config, Scenario, Verifier, Windows};
 use machine::Machine;
-use nt_model::{Config, Verifier, Windows};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use step::{Step, sequence};
 
 fn run(config: Config, steps: Vec<Step>) -> TestCaseResult {
-    let outcome = nt_model::run(config, move |kernel| {
-        let mut machine = Machine::start(kernel)?;
+    let scenario = Scenario::new("sequences", fx_driver_entry).config(config);
+    let outcome = scenario.without_driver().try_run(move |test| {
+        let mut machine = Machine::start(test)?;
         for (number, step) in steps.iter().enumerate() {
             machine
                 .step(step)
@@ -36,7 +37,7 @@ fn run(config: Config, steps: Vec<Step>) -> TestCaseResult {
     match outcome {
         Ok(Ok(())) => Ok(()),
         Ok(Err(fault)) => Err(TestCaseError::fail(fault)),
-        Err(stop) => Err(TestCaseError::fail(stop.to_string())),
+        Err(failure) => Err(TestCaseError::fail(failure.to_string())),
     }
 }
 
