@@ -46,7 +46,8 @@
 //!     // #[test]: each allocation of pool fails once, from the load of the driver to its unload.
 //!     scenario().each_allocation_fails(|test| {
 //!         if let Ok(file) = test.try_open(reverser::INTERFACE) {
-//!             file.ioctl(reverser::REVERSE, b"abc", 3);
+//!             let reply = file.ioctl(reverser::REVERSE, b"abc", 3);
+//!             assert!(reply == Reply::success(b"cba") || test.allocation_failed());
 //!         }
 //!     });
 //! }

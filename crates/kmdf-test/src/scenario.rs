@@ -150,8 +150,8 @@ impl Scenario {
     /// left at the end. Returns how many there were.
     ///
     /// A driver that does not load and a device that does not start count as having borne it; `test` is
-    /// called when both did, and has to expect a failure of whatever it asks for (use
-    /// [`Test::try_open`]).
+    /// called when both did. It opens by [`Test::try_open`], and asserts that a request fails only if
+    /// [`Test::allocation_failed`].
     ///
     /// # Panics
     ///
@@ -312,6 +312,11 @@ impl Test {
             refusals += u64::from(!done);
         }
         refusals
+    }
+
+    /// Whether an allocation has failed so far because this test or its scenario had it fail.
+    pub fn allocation_failed(&self) -> bool {
+        self.kernel.verifier().faults_injected > 0
     }
 
     /// The driver that was loaded last.

@@ -5,7 +5,7 @@ mod wdm;
 use kmdf_sys::ntddk::*;
 use kmdf_sys::*;
 use nt_model::{Kernel, MODEL_STOP};
-use std::mem::forget;
+use std::any::Any;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wdm::pnp::{Behaviour, CLASS, Correct, entry, pass_down, see, seen};
 use wdm::{Request, assert_stop, boot, code, crash, peek};
@@ -39,6 +39,13 @@ fn start<B: Behaviour + 'static>(kernel: &Kernel) {
     let driver = kernel.load_driver("thing", entry::<B>).unwrap();
     driver.add_device(r"Root\Thing").unwrap();
     seen();
+}
+
+/// Where the values are that a scenario forgets, so that a leak checker finds them.
+static FORGOTTEN: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
+
+fn forget(value: impl Any + Send) {
+    FORGOTTEN.lock().unwrap().push(Box::new(value));
 }
 
 /// Until the test has read what the drivers saw, no other may run.

@@ -23,6 +23,7 @@ fn a_driver_bears_the_failure_of_each_allocation() {
         };
         let reply = file.ioctl(REVERSE, b"abc", 3);
         if reply == WITHOUT_MEMORY {
+            assert!(test.allocation_failed());
             REFUSED.fetch_add(1, Ordering::Relaxed);
         } else {
             assert_eq!(reply, Reply::success(b"cba"));

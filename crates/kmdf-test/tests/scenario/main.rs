@@ -12,11 +12,20 @@ mod requests;
 
 use driver::{INTERFACE, LEAK, SHORT, WAIT, fx_driver_entry};
 use kmdf_test::{Config, NtStatus, Scenario, Verifier};
-use std::mem::forget;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 fn scenario() -> Scenario {
     Scenario::new("tested", fx_driver_entry)
+}
+
+/// Where the values are that a test forgets, so that a leak checker finds them.
+static FORGOTTEN: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
+
+fn forget(value: impl Any + Send) {
+    let mut forgotten = FORGOTTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    forgotten.push(Box::new(value));
 }
 
 /// The message of the panic that `act` must end with.

@@ -27,9 +27,11 @@ impl Kernel {
 ///
 /// # Invariants
 ///
-/// The IRP is at its lowest stack location, marked pending, and the value's until it is completed.
+/// The IRP is at its lowest stack location, marked pending, and the value's until it is completed. Only
+/// [`LowerRequest::complete`] and the drop see it gone.
 pub struct LowerRequest {
     machine: Arc<Machine>,
+    /// Its address, or 0 once it is completed.
     irp: usize,
 }
 
@@ -99,10 +101,10 @@ impl LowerRequest {
     }
 
     /// `IoCompleteRequest` with this status and information.
-    pub fn complete(self, status: NTSTATUS, information: usize) {
+    pub fn complete(mut self, status: NTSTATUS, information: usize) {
         let irp = self.irp();
         irp.set(irp::INFORMATION, information as ULONG_PTR);
-        std::mem::forget(self);
+        self.irp = 0;
         bus::complete(irp, status);
     }
 }
@@ -110,7 +112,7 @@ impl LowerRequest {
 impl Drop for LowerRequest {
     fn drop(&mut self) {
         // When its run has ended, nobody waits for the request.
-        if !self.machine.is_dead() {
+        if self.irp != 0 && !self.machine.is_dead() {
             bus::complete_as_usual(self.irp());
         }
     }
