@@ -43,7 +43,7 @@ pub(crate) use either;
 /// What a handle stands for.
 #[derive(Debug)]
 pub enum Object {
-    /// Memory by `WdfMemoryCreate` that nobody has written to yet.
+    /// Memory by `WdfMemoryCreate` that was never written to.
     Uninitialized(Pooled<UninitMemory<NonPagedNx>, UninitMemory<Paged>>),
     /// Memory by `WdfMemoryCreate`.
     Memory(Pooled<Memory<NonPagedNx>, Memory<Paged>>),
@@ -196,7 +196,7 @@ impl Object {
         !matches!(self, Self::Lookaside(_) | Self::ExList(_))
     }
 
-    /// With something in its buffer, if it has one: zeros where nobody has written yet.
+    /// With something in its buffer, if it has one: zeros where nothing was written yet.
     pub fn initialized(self, irql: &Passive) -> Self {
         match self {
             Self::Uninitialized(memory) => Self::Memory(match memory {

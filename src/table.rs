@@ -64,7 +64,7 @@ impl Slot {
         self.object.length() as u64
     }
 
-    /// Zeroes a buffer that nobody has written to.
+    /// Zeroes a buffer that was never written to.
     pub fn initialize(self, irql: &Passive) -> Self {
         Self {
             object: self.object.initialized(irql),

@@ -24,11 +24,11 @@ fn sweep_call(
     let refusals = test.each_allocation_fails(|nth| {
         let reply = call(file, it);
         test.kernel().fail_nth_allocation(0);
-        let held = match reply.status {
+        let succeeded = match reply.status {
             Status::SUCCESS => {
                 let made = if reply.output.len() == 16 && it.code() != Code::Transform {
-                    let answer: Created = reply.parse();
-                    answer.handle()
+                    let created: Created = reply.parse();
+                    created.handle()
                 } else {
                     Handle::NONE
                 };
@@ -43,10 +43,10 @@ fn sweep_call(
             }
             other => panic!("{it:?}, allocation {nth}: {other}"),
         };
-        if !held {
+        if !succeeded {
             assert_eq!(world.state(file), before, "{it:?}, allocation {nth}");
         }
-        held
+        succeeded
     });
     for handle in [
         world.memory,
@@ -197,8 +197,8 @@ fn sweep_taking(
         let reply = call(file, take);
         test.kernel().fail_nth_allocation(0);
         if reply.status == Status::SUCCESS {
-            let answer: Created = reply.parse();
-            succeed(file, give_back(answer.handle()));
+            let created: Created = reply.parse();
+            succeed(file, give_back(created.handle()));
             return true;
         }
         assert_eq!(reply, Reply::refused(Status::INSUFFICIENT_RESOURCES));

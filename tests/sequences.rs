@@ -1,6 +1,6 @@
 //! Random sequences of calls through several file objects, against a model of the handle tables.
 //!
-//! Each call must answer with the documented status and bytes, the statistics must be those of the
+//! Each call must end with the documented status and bytes, the statistics must be those of the
 //! model, no check may fire, and nothing may be left. `PROPTEST_CASES` sets the number of sequences.
 
 #![cfg(not(wdk))]
@@ -304,14 +304,14 @@ impl Model {
         match expected {
             Err(status) => assert_eq!(reply, Reply::refused(status), "{it:?}"),
             Ok(object) => {
-                let answer: Created = reply.parse();
+                let created: Created = reply.parse();
                 let size = if object.is_list() {
                     object.entry
                 } else {
                     object.length
                 };
-                assert_eq!(answer.size.get(), size, "{it:?}");
-                let handle = answer.handle.get();
+                assert_eq!(created.size.get(), size, "{it:?}");
+                let handle = created.handle.get();
                 assert!(self.given.insert(handle), "{handle:#x} was given before");
                 self.files[at].objects.insert(handle, object);
             }
@@ -416,8 +416,8 @@ impl Model {
                 match expected {
                     Err(status) => assert_eq!(reply, Reply::refused(status), "{ask:?}"),
                     Ok(()) => {
-                        let answer: Created = reply.parse();
-                        assert_eq!(answer.handle.get(), handle.number());
+                        let created: Created = reply.parse();
+                        assert_eq!(created.handle.get(), handle.number());
                         let object = self.files[at].get(handle).unwrap();
                         *object = Object::new(ObjectKind::Preallocated, object.pool, size);
                     }
@@ -558,8 +558,8 @@ impl Model {
                 match expected {
                     Err(status) => assert_eq!(reply, Reply::refused(status), "{ask:?}"),
                     Ok(bytes) => {
-                        let answer: Checksummed = reply.parse();
-                        assert_eq!(answer.checksum.get(), crc32(&bytes));
+                        let checksummed: Checksummed = reply.parse();
+                        assert_eq!(checksummed.checksum.get(), crc32(&bytes));
                     }
                 }
             }
@@ -674,7 +674,7 @@ proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn sequences_of_calls_answer_as_the_model_does(steps in steps()) {
+    fn sequences_of_calls_end_as_the_model_expects(steps in steps()) {
         run(Config::default(), steps);
     }
 

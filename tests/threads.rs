@@ -78,8 +78,8 @@ fn hammer(file: &File, seed: u64, rounds: usize) {
             reply.status
         );
         if reply.status == Status::SUCCESS && reply.output.len() == size_of::<Created>() {
-            let answer: Created = reply.parse();
-            handles.push(answer.handle());
+            let created: Created = reply.parse();
+            handles.push(created.handle());
         }
         if handles.len() > 24 {
             handles.swap_remove(1);

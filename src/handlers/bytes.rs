@@ -26,7 +26,7 @@ fn buffered(object: &Object) -> Result<()> {
     }
 }
 
-/// Rejects reading what nobody has written.
+/// Rejects reading what was never written.
 fn written(object: &Object) -> Result<()> {
     if matches!(object, Object::Uninitialized(_)) {
         Err(unwritten())

@@ -114,7 +114,7 @@ fn codes_that_no_call_has_are_refused_before_their_buffers_are_looked_at() {
 }
 
 #[test]
-fn nobody_but_an_administrator_opens_the_device() {
+fn only_an_administrator_opens_the_device() {
     scenario().run(|test| {
         let refused = test.kernel().open_interface_as(Caller::User, &interface());
         let Err(NtStatus(status)) = refused else {

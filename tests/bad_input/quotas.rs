@@ -195,7 +195,7 @@ fn the_device_is_open_so_many_times_and_no_more() {
     });
 }
 
-/// C7: an open that fails for lack of memory is none.
+/// C7: an open that fails for lack of memory does not count.
 #[test]
 fn a_failed_open_does_not_count() {
     scenario().run(|test| {

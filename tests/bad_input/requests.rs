@@ -97,7 +97,7 @@ fn a_reserved_field_that_is_not_zero_is_refused() {
 }
 
 #[test]
-fn a_value_that_is_none_of_its_kind_is_refused() {
+fn a_value_that_its_field_cannot_have_is_refused() {
     for_every_call(|file, world, sample| {
         for (place, first) in sample.values {
             for value in [*first, 0x0101, u32::MAX] {
@@ -112,7 +112,7 @@ fn a_value_that_is_none_of_its_kind_is_refused() {
 
 /// C3
 #[test]
-fn c3_a_tag_that_is_none_is_refused() {
+fn c3_a_tag_that_the_pool_does_not_take_is_refused() {
     for_every_call(|file, world, sample| {
         let Some(place) = sample.tag else { return };
         for tag in [
@@ -173,7 +173,7 @@ fn a_longer_output_buffer_is_fine_and_left_alone_beyond_the_reply() {
 /// C7, P4, L3, E2: whichever allocation fails that is made for a request, the kernel's and the framework's
 /// included, the call is done all the same, or is refused and changes nothing.
 #[test]
-fn every_call_bears_a_pool_that_is_out_of_memory() {
+fn every_call_withstands_a_pool_that_is_out_of_memory() {
     scenario().run(|test| {
         for row in CALLS {
             let mut refusals = 0;

@@ -69,8 +69,8 @@ fn a_checksum_is_the_crc_32_of_the_bytes() {
         let handle = make(&file, memory(PoolKind::Paged, 9));
         succeed(&file, Write { handle, offset: 0 }.with(b"123456789"));
         let call = span(handle, 0, 9).checksum(Level::Passive);
-        let answer: Checksummed = succeed(&file, call).parse();
-        assert_eq!(answer.checksum.get(), 0xCBF4_3926);
+        let reply: Checksummed = succeed(&file, call).parse();
+        assert_eq!(reply.checksum.get(), 0xCBF4_3926);
     });
 }
 

@@ -7,16 +7,16 @@ use crate::common::*;
 #[test]
 fn the_version_and_the_limits_are_those_of_the_contract() {
     scenario().run(|test| {
-        let answer: VersionReply = succeed(&open(test), QueryVersion {}).parse();
-        assert_eq!(answer.version.get(), VERSION);
-        assert_eq!(answer.max_object_bytes.get(), MAX_OBJECT_BYTES);
-        assert_eq!(answer.file_objects.get(), FILE_OBJECTS);
-        assert_eq!(answer.device_bytes.get(), DEVICE_BYTES);
+        let version: VersionReply = succeed(&open(test), QueryVersion {}).parse();
+        assert_eq!(version.version.get(), VERSION);
+        assert_eq!(version.max_object_bytes.get(), MAX_OBJECT_BYTES);
+        assert_eq!(version.file_objects.get(), FILE_OBJECTS);
+        assert_eq!(version.device_bytes.get(), DEVICE_BYTES);
     });
 }
 
 #[test]
-fn statistics_tell_what_is_alive_of_each_kind() {
+fn statistics_count_the_objects_of_each_kind() {
     scenario().run(|test| {
         let file = open(test);
         let other = open(test);

@@ -15,8 +15,9 @@ fn memory_from_a_lookaside_list_is_zero_whatever_its_former_owner_left() {
             for size in [1, 100, 4095, 4096, 10_000] {
                 let list = make(&file, list(pool, size));
                 for _ in 0..3 {
-                    let (handle, _, told) = created(&succeed(&file, CreateFromLookaside { list }));
-                    assert_eq!(told, size);
+                    let (handle, _, reported) =
+                        created(&succeed(&file, CreateFromLookaside { list }));
+                    assert_eq!(reported, size);
                     assert!(read(&file, handle, size).iter().all(|byte| *byte == 0));
                     succeed(&file, span(handle, 0, size).fill(0xA5));
                     refuse(&file, Delete { handle: list }, Status::DEVICE_BUSY);
@@ -37,8 +38,8 @@ fn entries_of_an_ex_list_are_zero_and_go_back_to_their_own_list() {
             for size in [8, 100, 4096, 10_000] {
                 let list = make(&file, ex_list(pool, size));
                 for _ in 0..3 {
-                    let (entry, _, told) = created(&succeed(&file, AllocateEntry { list }));
-                    assert_eq!(told, size);
+                    let (entry, _, reported) = created(&succeed(&file, AllocateEntry { list }));
+                    assert_eq!(reported, size);
                     assert!(read(&file, entry, size).iter().all(|byte| *byte == 0));
                     succeed(&file, span(entry, 0, size).fill(0xA5));
                     refuse(&file, DeleteExList { list }, Status::DEVICE_BUSY);
@@ -69,8 +70,8 @@ fn one_driver_loads_on_every_windows_and_uses_the_exports_only_where_they_are() 
         };
         scenario().config(config).run(move |test| {
             let file = open(test);
-            let answer: VersionReply = succeed(&file, QueryVersion {}).parse();
-            let found = answer.capabilities();
+            let version: VersionReply = succeed(&file, QueryVersion {}).parse();
+            let found = version.capabilities();
             assert_eq!(
                 found.contains(Capabilities::LOOKASIDE_EXPORTS),
                 exported,

@@ -17,6 +17,6 @@ use wdfmem_ioctl::*;
 const POOLS: [PoolKind; 2] = [PoolKind::NonPaged, PoolKind::Paged];
 
 fn created(reply: &Reply) -> (Handle, Traits, u64) {
-    let answer: Created = reply.parse();
-    (answer.handle(), answer.traits(), answer.size.get())
+    let created: Created = reply.parse();
+    (created.handle(), created.traits(), created.size.get())
 }

@@ -47,9 +47,9 @@ fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
                 .into_iter()
                 .chain([4096, 4097, 100_000].map(|size| (size, Traits::PAGE_ALIGNED)))
             {
-                let (handle, traits, told) = created(&succeed(&file, memory(pool, size)));
+                let (handle, traits, reported) = created(&succeed(&file, memory(pool, size)));
                 assert!(traits.contains(expected), "{size} bytes: {traits:?}");
-                assert_eq!(told, size);
+                assert_eq!(reported, size);
                 assert_eq!(read(&file, handle, size).len() as u64, size);
                 refuse(
                     &file,
@@ -130,7 +130,7 @@ fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one()
             assert_eq!((blocks(b"One1"), blocks(b"Two2")), (1, 0));
             succeed(&file, Write { handle, offset: 0 }.with(b"0123456789"));
             let tag = Tag::new(*b"Two2").unwrap();
-            let answer = succeed(
+            let reply = succeed(
                 &file,
                 AssignBuffer {
                     handle,
@@ -138,7 +138,7 @@ fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one()
                     size: 5000,
                 },
             );
-            let (same, traits, size) = created(&answer);
+            let (same, traits, size) = created(&reply);
             assert_eq!((same, size), (handle, 5000));
             assert!(traits.contains(Traits::PAGE_ALIGNED));
             assert_eq!((blocks(b"One1"), blocks(b"Two2")), (0, 1));

@@ -202,7 +202,7 @@ pub struct World {
     pub memory: Handle,
     /// 64 bytes of paged memory.
     pub paged: Handle,
-    /// 64 bytes that nobody wrote.
+    /// 64 bytes that were never written.
     pub uninitialized: Handle,
     /// 64 preallocated bytes.
     pub preallocated: Handle,

@@ -61,7 +61,7 @@
 //! | the input is absent, or shorter than the call's structure | `STATUS_BUFFER_TOO_SMALL` |
 //! | the input is longer than the call's structure and its data, or its length is not the header's `size` | `STATUS_INFO_LENGTH_MISMATCH` |
 //! | the header's version is not [`VERSION`] (ignored by query-version, whose purpose is to ask) | `STATUS_REVISION_MISMATCH` |
-//! | a reserved field is not zero; a value is none of its kind; a tag has a character above 127, a character after a zero or neither letter nor digit, or is `BIG`; a length is zero, or above [`MAX_DISPATCH_BYTES`] at `DISPATCH_LEVEL` | `STATUS_INVALID_PARAMETER` |
+//! | a reserved field is not zero; a value is not one of its type's; a tag has a character above 127, a character after a zero or neither letter nor digit, or is `BIG`; a length is zero, or above [`MAX_DISPATCH_BYTES`] at `DISPATCH_LEVEL` | `STATUS_INVALID_PARAMETER` |
 //! | the output buffer is absent, or shorter than the reply | `STATUS_BUFFER_TOO_SMALL` |
 //! | a size is above [`MAX_OBJECT_BYTES`] | `STATUS_INVALID_BUFFER_SIZE` |
 //! | a handle was never given out, was deleted, or belongs to another file object | `STATUS_INVALID_HANDLE` |
