@@ -5,7 +5,7 @@ use kmdf::{Device, DriverParent, FileHandler, FileObject, Passive, Result, WaitL
 use crate::{
     debug::{self, paged_code},
     device::DeviceState,
-    quota::{Account, Charge, Quota},
+    quota::{Account, Quota},
     table::Table,
 };
 
@@ -22,8 +22,7 @@ kmdf::context!(FileState);
 impl FileHandler for FileState {
     fn create(device: Device<'_>, _irql: &mut Passive) -> Result<Self> {
         paged_code!();
-        let opens = &device.context::<DeviceState>()?.quota.opens;
-        let charged = opens.charge(Charge::object(0))?;
+        let charged = device.context::<DeviceState>()?.quota.open()?;
         let table = WaitLock::new(&DriverParent, Table::default())?;
         charged.keep();
         Ok(Self {

@@ -123,7 +123,7 @@ impl Charged<'_> {
         Ok(())
     }
 
-    /// Leaves the charge to be refunded by [`Quota::refund`], along with what it was made for.
+    /// Leaves the charge to be refunded along with what it was made for.
     pub fn keep(self) {
         forget(self);
     }
@@ -145,17 +145,52 @@ pub struct Quota<'a> {
 }
 
 impl<'a> Quota<'a> {
-    /// Charges both, or neither.
+    /// Charges both accounts, or neither, until the result is dropped.
     pub fn charge(self, charge: Charge) -> Result<[Charged<'a>; 2]> {
         let file = self.file.charge(charge)?;
         Ok([file, self.device.account.charge(charge)?])
     }
 
-    /// Refunds a charge that was kept.
-    pub fn refund(self, charge: Charge) {
-        self.file.refund(charge);
-        self.device.account.refund(charge);
+    /// Leaves charges to be refunded with the object that they were made for, by [`Quota::release`].
+    pub fn keep(self, charged: [Charged<'a>; 2]) {
+        charged.into_iter().for_each(Charged::keep);
     }
+
+    /// Keeps the charges of a new object and counts it.
+    pub fn hold(self, charged: [Charged<'a>; 2], kind: ObjectKind, bytes: u64) {
+        self.keep(charged);
+        self.device.count(kind, bytes);
+    }
+
+    /// Keeps the charges of an object's new bytes in place of those of its old ones.
+    pub fn exchange(self, charged: [Charged<'a>; 2], kind: ObjectKind, old: u64, new: u64) {
+        self.hold(charged, kind, new);
+        let charge = Charge::bytes(old);
+        let bytes = old;
+        self.release(Holding {
+            kind,
+            bytes,
+            charge,
+        });
+    }
+
+    /// Refunds what was kept for an object, and counts it no longer.
+    pub fn release(self, holding: Holding) {
+        self.file.refund(holding.charge);
+        self.device.account.refund(holding.charge);
+        self.device.discount(holding.kind, holding.bytes);
+    }
+}
+
+/// What counts as one object's.
+#[derive(Clone, Copy, Debug)]
+pub struct Holding {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// Its bytes in the statistics.
+    pub bytes: u64,
+    /// What is kept charged for it.
+    pub charge: Charge,
 }
 
 fn exceeded() -> Error {
@@ -168,7 +203,7 @@ pub struct DeviceQuota {
     /// For the objects of all file objects.
     pub account: Account,
     /// For the file objects themselves.
-    pub opens: Account,
+    opens: Account,
     live: [Live; ObjectKind::ALL.len()],
 }
 
@@ -195,13 +230,18 @@ impl Default for DeviceQuota {
 }
 
 impl DeviceQuota {
-    /// Refunds a file object's open.
+    /// Charges for an open of the device, until the result is dropped or [`DeviceQuota::closed`].
+    pub fn open(&self) -> Result<Charged<'_>> {
+        self.opens.charge(Charge::object(0))
+    }
+
+    /// Refunds an open.
     pub fn closed(&self) {
         self.opens.refund(Charge::object(0));
     }
 
     /// Counts a new object.
-    pub fn count(&self, kind: ObjectKind, bytes: u64) {
+    fn count(&self, kind: ObjectKind, bytes: u64) {
         if let Some(live) = self.live(kind) {
             live.objects.fetch_add(1, Ordering::Relaxed);
             live.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -209,7 +249,7 @@ impl DeviceQuota {
     }
 
     /// Counts an object that has gone.
-    pub fn discount(&self, kind: ObjectKind, bytes: u64) {
+    fn discount(&self, kind: ObjectKind, bytes: u64) {
         if let Some(live) = self.live(kind) {
             live.objects.fetch_sub(1, Ordering::Relaxed);
             live.bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -4,10 +4,9 @@ use kmdf::{Error, Passive, PoolBox, Result};
 use wdfmem_ioctl::{FILE_OBJECTS, Handle, ObjectKind, Status, Usage};
 
 use crate::{
-    device::DeviceState,
     driver::POOL_TAG,
     object::{Object, Pooled, either},
-    quota::{Charge, Quota},
+    quota::{Charge, Holding, Quota},
     status::error,
 };
 
@@ -46,22 +45,37 @@ pub struct Taken {
 }
 
 impl Slot {
-    /// What goes back to the quotas with the object.
-    fn charge(&self) -> Charge {
-        let bytes = match self.object.kind() {
-            ObjectKind::Memory | ObjectKind::Preallocated => self.object.length() as u64,
+    /// A new object, of which nothing was taken yet. `size` is that of each of its buffers, if it is a list.
+    pub fn new(handle: Handle, object: Object, origin: Option<Handle>, size: u64) -> Self {
+        let taken = Taken {
+            size,
+            ..Taken::default()
+        };
+        Self {
+            handle,
+            object,
+            origin,
+            taken,
+        }
+    }
+
+    /// What counts as this object's.
+    fn holding(&self) -> Holding {
+        let (kind, bytes) = (self.object.kind(), self.object.length() as u64);
+        let charged = match kind {
+            ObjectKind::Memory | ObjectKind::Preallocated => bytes,
             // Their list is charged.
             ObjectKind::LookasideMemory | ObjectKind::Entry => 0,
             ObjectKind::Lookaside | ObjectKind::PagedList | ObjectKind::NonPagedList => {
                 self.taken.size.saturating_mul(u64::from(self.taken.peak))
             }
         };
-        Charge::object(bytes)
-    }
-
-    /// The bytes that count as this object's in statistics.
-    fn bytes(&self) -> u64 {
-        self.object.length() as u64
+        let charge = Charge::object(charged);
+        Holding {
+            kind,
+            bytes,
+            charge,
+        }
     }
 
     /// Zeroes a buffer that was never written to.
@@ -111,29 +125,10 @@ impl Table {
     }
 
     /// Puts an object into a vacant place.
-    pub fn fill(
-        &mut self,
-        device: &DeviceState,
-        index: u8,
-        object: Object,
-        origin: Option<Handle>,
-        size: u64,
-    ) -> Handle {
-        let handle = device.new_handle(index);
-        let slot = Slot {
-            handle,
-            object,
-            origin,
-            taken: Taken {
-                size,
-                ..Taken::default()
-            },
-        };
-        device.quota.count(slot.object.kind(), slot.bytes());
+    pub fn fill(&mut self, index: u8, slot: Slot) {
         if let Some(place) = self.place(index) {
             *place = Some(slot);
         }
-        handle
     }
 
     fn place(&mut self, index: u8) -> Option<&mut Option<Slot>> {
@@ -168,8 +163,7 @@ impl Table {
         if let Some(list) = slot.origin.and_then(|list| self.get(list).ok()) {
             list.taken.out = list.taken.out.saturating_sub(1);
         }
-        quota.refund(slot.charge());
-        quota.device.discount(slot.object.kind(), slot.bytes());
+        quota.release(slot.holding());
         Ok(slot.object)
     }
 
@@ -179,8 +173,7 @@ impl Table {
         for chunk in &mut self.chunks {
             let Some(chunk) = chunk.take() else { continue };
             for slot in chunk.iter().flatten() {
-                quota.device.discount(slot.object.kind(), slot.bytes());
-                quota.refund(slot.charge());
+                quota.release(slot.holding());
             }
         }
     }
@@ -189,9 +182,10 @@ impl Table {
     pub fn by_kind(&self) -> [Usage; ObjectKind::ALL.len()] {
         let mut usage = [Usage::default(); ObjectKind::ALL.len()];
         for slot in self.slots() {
-            if let Some(kind) = usage.get_mut(slot.object.kind().number() as usize) {
+            let Holding { kind, bytes, .. } = slot.holding();
+            if let Some(kind) = usage.get_mut(kind.number() as usize) {
                 kind.objects = kind.objects.get().saturating_add(1).into();
-                kind.bytes = kind.bytes.get().saturating_add(slot.bytes()).into();
+                kind.bytes = kind.bytes.get().saturating_add(bytes).into();
             }
         }
         usage

@@ -18,7 +18,7 @@ use crate::{
     object::Object,
     quota::{Charge, Charged, Quota},
     status::error,
-    table::{Table, Taken},
+    table::{Slot, Table, Taken},
 };
 
 /// What the driver does for a call.
@@ -94,8 +94,11 @@ impl Scope<'_> {
         let index = self.table.vacancy()?;
         let mut object = make(self)?;
         let traits = object.traits(self.irql);
-        let handle = self.table.fill(self.state, index, object, origin, size);
-        charged.into_iter().for_each(Charged::keep);
+        self.quota
+            .hold(charged, object.kind(), object.length() as u64);
+        let handle = self.state.new_handle(index);
+        self.table
+            .fill(index, Slot::new(handle, object, origin, size));
         Ok(Created {
             handle: handle.number().into(),
             traits: traits.bits().into(),
@@ -120,7 +123,7 @@ impl Scope<'_> {
             peak: before.peak.max(out),
             ..before
         };
-        charged.into_iter().for_each(Charged::keep);
+        self.quota.keep(charged);
         Ok(taken)
     }
 }

@@ -7,7 +7,7 @@ use wdfmem_ioctl::{AssignBuffer, CreatePreallocated, Created, ObjectKind, Parent
 
 use super::{Handler, Scope, kernel_tag, object_size, reply};
 use crate::object::{Object, Pooled, Preallocated, mismatch};
-use crate::quota::{Charge, Charged};
+use crate::quota::Charge;
 
 /// The buffer is a zeroed one that the driver allocates.
 impl Handler for CreatePreallocated {
@@ -62,10 +62,9 @@ impl Handler for AssignBuffer {
             Object::Preallocated(Pooled::Paged(memory)) => swap(memory, tag, length, scope.irql),
             _ => Err(mismatch()),
         }?;
-        charged.into_iter().for_each(Charged::keep);
-        scope.quota.refund(Charge::bytes(old));
-        scope.state.quota.discount(ObjectKind::Preallocated, old);
-        scope.state.quota.count(ObjectKind::Preallocated, size);
+        scope
+            .quota
+            .exchange(charged, ObjectKind::Preallocated, old, size);
         let traits = scope.table.get(handle)?.object.traits(scope.irql);
         let assigned = Created {
             handle: handle.number().into(),
