@@ -6,7 +6,7 @@ use wdfmem_ioctl::{Capabilities, Handle};
 
 use crate::quota::DeviceQuota;
 
-/// The device's context.
+/// What the driver keeps in the context of each device.
 pub struct DeviceState {
     /// What the system that the driver runs on has.
     pub capabilities: Capabilities,

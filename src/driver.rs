@@ -16,7 +16,7 @@ pub const POOL_TAG: Tag = Tag::new(&wdfmem_ioctl::Tag::DRIVER.characters());
 /// The device interface class by which a client finds the device.
 const INTERFACE: Guid = Guid::from_u128(INTERFACE_GUID);
 
-/// The driver.
+/// The driver, in the context of its driver object.
 pub struct Wdfmem {
     capabilities: Capabilities,
 }

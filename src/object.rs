@@ -13,14 +13,14 @@ use crate::status::error;
 /// The same thing of either pool.
 #[derive(Debug)]
 pub enum Pooled<N, P> {
-    /// Of nonpaged memory.
+    /// The variant in nonpaged memory.
     NonPaged(N),
-    /// Of paged memory.
+    /// The variant in paged memory.
     Paged(P),
 }
 
 impl<N, P> Pooled<N, P> {
-    /// The pool.
+    /// The pool that it is from.
     pub const fn pool(&self) -> PoolKind {
         match self {
             Self::NonPaged(_) => PoolKind::NonPaged,
@@ -45,11 +45,11 @@ pub(crate) use either;
 pub enum Object {
     /// Memory by `WdfMemoryCreate` that was never written to.
     Uninitialized(Pooled<UninitMemory<NonPagedNx>, UninitMemory<Paged>>),
-    /// Memory by `WdfMemoryCreate`.
+    /// Memory made by `WdfMemoryCreate`, zeroed or written to.
     Memory(Pooled<Memory<NonPagedNx>, Memory<Paged>>),
     /// Memory by `WdfMemoryCreatePreallocated`, over a buffer of the driver's own.
     Preallocated(Pooled<Preallocated<NonPagedNx>, Preallocated<Paged>>),
-    /// Memory by `WdfMemoryCreateFromLookaside`.
+    /// Memory made by `WdfMemoryCreateFromLookaside`.
     LookasideMemory(Pooled<Memory<NonPagedNx>, Memory<Paged>>),
     /// An entry of an Ex list.
     Entry(Pooled<Entry<NonPagedNx>, Entry<Paged>>),
@@ -63,7 +63,7 @@ pub enum Object {
 pub type Preallocated<P> = PreallocatedMemory<PoolBuffer<P>>;
 
 impl Object {
-    /// Its kind.
+    /// The kind of object, as statistics count it.
     pub const fn kind(&self) -> ObjectKind {
         match self {
             Self::Uninitialized(_) | Self::Memory(_) => ObjectKind::Memory,

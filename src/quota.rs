@@ -11,12 +11,12 @@ use wdfmem_ioctl::{
 
 use crate::status::error;
 
-/// Objects and bytes.
+/// A number of objects and of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
-    /// Objects.
+    /// The number of objects.
     pub objects: u32,
-    /// Bytes.
+    /// The number of bytes.
     pub bytes: u64,
 }
 
@@ -94,7 +94,7 @@ impl Account {
         self.bytes.fetch_sub(charge.bytes, Ordering::Relaxed);
     }
 
-    /// What is charged.
+    /// What is charged at the moment.
     pub fn used(&self) -> Charge {
         Charge {
             objects: self.objects.load(Ordering::Relaxed),
@@ -138,9 +138,9 @@ impl Drop for Charged<'_> {
 /// The accounts that a file object's calls are charged to: its own and its device's.
 #[derive(Clone, Copy, Debug)]
 pub struct Quota<'a> {
-    /// The file object's.
+    /// The file object's own account.
     pub file: &'a Account,
-    /// The device's.
+    /// The accounts of the file object's device.
     pub device: &'a DeviceQuota,
 }
 
@@ -185,7 +185,7 @@ impl<'a> Quota<'a> {
 /// What counts as one object's.
 #[derive(Clone, Copy, Debug)]
 pub struct Holding {
-    /// Its kind.
+    /// The object's kind in the statistics.
     pub kind: ObjectKind,
     /// Its bytes in the statistics.
     pub bytes: u64,
@@ -235,7 +235,7 @@ impl DeviceQuota {
         self.opens.charge(Charge::object(0))
     }
 
-    /// Refunds an open.
+    /// Refunds what a file object was charged for its open.
     pub fn closed(&self) {
         self.opens.refund(Charge::object(0));
     }

@@ -22,9 +22,9 @@ const _: () = assert!(CHUNK * CHUNKS <= 256);
 /// An object and what belongs to it.
 #[derive(Debug)]
 pub struct Slot {
-    /// Its handle.
+    /// The handle that names it.
     pub handle: Handle,
-    /// It.
+    /// The object that the handle stands for.
     pub object: Object,
     /// The list that it was taken from.
     pub origin: Option<Handle>,

@@ -14,7 +14,7 @@ use kmdf_test::{Config, File, Verifier};
 use proptest::prelude::*;
 use wdfmem_ioctl::*;
 
-/// Picks a handle.
+/// Which handle a step uses.
 #[derive(Clone, Copy, Debug)]
 enum Pick {
     /// One of the file object's.

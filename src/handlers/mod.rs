@@ -63,19 +63,19 @@ fn reply<C: Call>(transfer: Transfer<'_>, reply: &C::Reply) -> Result<usize> {
 
 /// What a call works on.
 pub struct Scope<'a> {
-    /// The device.
+    /// The device that the request was sent to.
     pub device: Device<'a>,
-    /// Its state.
+    /// The context of that device.
     pub state: &'a DeviceState,
     /// The file object that the request came through.
     pub file: FileObject<'a>,
-    /// Its objects.
+    /// The objects of that file object.
     pub table: &'a mut Table,
     /// What it and the device are charged with.
     pub quota: Quota<'a>,
     /// What the device is charged with until the request is completed.
     pub until_completed: &'a Charged<'a>,
-    /// The level.
+    /// Proves that the handler runs at `PASSIVE_LEVEL`.
     pub irql: &'a mut Passive,
 }
 

@@ -14,7 +14,7 @@ pub fn scenario() -> Scenario {
     Scenario::new("wdfmem", wdfmem::fx_driver_entry)
 }
 
-/// Opens the device.
+/// Opens the device of the driver.
 pub fn open(test: &Test) -> File {
     test.open(interface())
 }
@@ -24,10 +24,10 @@ pub fn interface() -> GUID {
     kmdf::Guid::from_u128(INTERFACE_GUID).get()
 }
 
-/// What came back.
+/// How a request ended, and its output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The status.
+    /// The status that it ended with.
     pub status: Status,
     /// The number of bytes transferred.
     pub information: usize,
@@ -191,7 +191,7 @@ pub fn read(file: &File, handle: Handle, length: u64) -> Vec<u8> {
     succeed(file, span(handle, 0, length).read()).output
 }
 
-/// What is alive.
+/// The reply to statistics.
 pub fn statistics(file: &File) -> StatisticsReply {
     succeed(file, Statistics {}).parse()
 }
@@ -204,7 +204,7 @@ pub struct World {
     pub paged: Handle,
     /// 64 bytes that were never written.
     pub uninitialized: Handle,
-    /// 64 preallocated bytes.
+    /// 64 bytes of preallocated memory.
     pub preallocated: Handle,
     /// A WDF list of paged buffers.
     pub list: Handle,
@@ -214,7 +214,7 @@ pub struct World {
     pub ex_list: Handle,
     /// 64 bytes from it.
     pub entry: Handle,
-    /// Another Ex list.
+    /// An Ex list that nothing was allocated from.
     pub other_ex_list: Handle,
 }
 
@@ -261,7 +261,7 @@ impl World {
         ]
     }
 
-    /// All of them.
+    /// The handles of all objects.
     pub fn all(&self) -> [Handle; 9] {
         let [memory, paged, preallocated, taken, entry] = self.written();
         let lists = (self.list, self.ex_list, self.other_ex_list);

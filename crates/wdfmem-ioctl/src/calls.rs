@@ -31,13 +31,13 @@ calls! { ($)
 
     /// Makes memory by `WdfMemoryCreate`.
     CreateMemory = 0x810, Buffered, READ_WRITE, "create", "WdfMemoryCreate" => Created {
-        /// The pool.
+        /// The pool to allocate from.
         16..20 pool: PoolKind,
         /// The parent in the framework's object tree.
         20..24 parent: Parent,
         /// What the memory contains at first.
         24..28 content: Content,
-        /// The tag.
+        /// The pool tag of the memory.
         28..32 tag: Tag,
         /// The size in bytes. Zero is left to the framework to reject (C5).
         32..40 size: u64,
@@ -59,7 +59,7 @@ calls! { ($)
     ///
     /// While the two are exchanged, both count against the quotas.
     AssignBuffer = 0x812, Buffered, READ_WRITE, "assign", "WdfMemoryAssignBuffer" => Created {
-        /// The preallocated memory.
+        /// The preallocated memory that gets the buffer.
         16..20 handle: Handle,
         /// The tag of the new buffer.
         20..24 tag: Tag,
@@ -79,7 +79,7 @@ calls! { ($)
 
     /// Makes memory by `WdfMemoryCreateFromLookaside`. It reads as zeros.
     CreateFromLookaside = 0x814, Buffered, READ_WRITE, "take", "WdfMemoryCreateFromLookaside" => Created {
-        /// The list.
+        /// The WDF list to allocate from.
         16..24 list: Handle,
     }
 
@@ -103,7 +103,7 @@ calls! { ($)
 
     /// Allocates an entry by `ExAllocateFromPagedLookasideList` or its nonpaged sibling. It reads as zeros.
     AllocateEntry = 0x821, Buffered, READ_WRITE, "ex-allocate", "ExAllocateFromPagedLookasideList" => Created {
-        /// The list.
+        /// The Ex list to allocate from.
         16..24 list: Handle,
     }
 
@@ -111,19 +111,19 @@ calls! { ($)
     FreeEntry = 0x822, Buffered, WRITE, "ex-free", "ExFreeToPagedLookasideList" => () {
         /// The list that the entry came from.
         16..20 list: Handle,
-        /// The entry.
+        /// The entry to free.
         20..24 entry: Handle,
     }
 
     /// Deletes a list by `ExDeletePagedLookasideList` or its nonpaged sibling.
     DeleteExList = 0x823, Buffered, WRITE, "ex-delete", "ExDeletePagedLookasideList" => () {
-        /// The list.
+        /// The Ex list to delete.
         16..24 list: Handle,
     }
 
     /// Puts the data, at least one byte, into an object.
     Write = 0x830, Buffered, WRITE, "write", "WdfMemoryCopyFromBuffer" => () {
-        /// The object.
+        /// The object to write to.
         16..24 handle: Handle,
         /// The first byte's place in the object.
         24..32 offset: u64,
@@ -133,7 +133,7 @@ calls! { ($)
 
     /// Takes bytes out of an object.
     Read = 0x831, Buffered, READ, "read", "WdfMemoryCopyToBuffer" => Bytes {
-        /// The object.
+        /// The object to read from.
         16..24 handle: Handle,
         /// The first byte's place in the object.
         24..32 offset: u64,
@@ -151,7 +151,7 @@ calls! { ($)
 
     /// Sets bytes of an object to one value.
     Fill = 0x832, Buffered, WRITE, "fill", "WdfMemoryGetBuffer" => () {
-        /// The object.
+        /// The object to fill.
         16..20 handle: Handle,
         /// The value of each byte.
         20..24 byte: u8,
@@ -185,7 +185,7 @@ calls! { ($)
 
     /// The CRC-32 of bytes of an object.
     Checksum = 0x834, Buffered, READ, "checksum", "WdfMemoryGetBuffer" => Checksummed {
-        /// The object.
+        /// The object to read from.
         16..20 handle: Handle,
         /// The level at which the bytes are read.
         20..24 level: Level,
@@ -202,7 +202,7 @@ calls! { ($)
     /// Changes the data, at least one byte, in memory parented to the request, and in memory made over the
     /// request's own buffer.
     Transform = 0x840, Buffered, READ_WRITE, "transform", "WdfMemoryCreatePreallocated" => Bytes {
-        /// What to do.
+        /// What is done to each byte.
         16..24 operation: Operation,
         /// The tag of the memory that the request owns. It is nonpaged: a request may be completed at a level
         /// at which pageable memory could not be deleted with it.
@@ -223,7 +223,7 @@ calls! { ($)
 
     /// Puts the bytes of the locked second buffer into an object, all of them or none.
     BulkWrite = 0x850, InDirect, WRITE, "bulk-write", "WdfMemoryGetBuffer" => Taken {
-        /// The object.
+        /// The object to write to.
         16..24 handle: Handle,
         /// The first byte's place in the object.
         24..32 offset: u64,
@@ -233,7 +233,7 @@ calls! { ($)
 
     /// Takes bytes out of an object into the locked second buffer.
     BulkRead = 0x851, OutDirect, READ, "bulk-read", "WdfMemoryGetBuffer" => Bytes {
-        /// The object.
+        /// The object to read from.
         16..24 handle: Handle,
         /// The first byte's place in the object.
         24..32 offset: u64,
@@ -253,29 +253,29 @@ calls! { ($)
 replies! {
     /// The reply to query-version: 48 bytes.
     VersionReply {
-        /// The driver's [`VERSION`](crate::VERSION).
+        /// The driver's [`VERSION`] of the contract.
         version: U32,
-        /// Its [`Capabilities`].
+        /// The driver's [`Capabilities`] on this system.
         capabilities: U32,
-        /// [`MAX_OBJECT_BYTES`](crate::MAX_OBJECT_BYTES).
+        /// The driver's [`MAX_OBJECT_BYTES`](crate::MAX_OBJECT_BYTES).
         max_object_bytes: U64,
-        /// [`MAX_TRANSFER_BYTES`](crate::MAX_TRANSFER_BYTES).
+        /// The driver's [`MAX_TRANSFER_BYTES`](crate::MAX_TRANSFER_BYTES).
         max_transfer_bytes: U64,
-        /// [`FILE_OBJECTS`](crate::FILE_OBJECTS).
+        /// The driver's [`FILE_OBJECTS`](crate::FILE_OBJECTS).
         file_objects: U32,
-        /// [`DEVICE_OBJECTS`](crate::DEVICE_OBJECTS).
+        /// The driver's [`DEVICE_OBJECTS`](crate::DEVICE_OBJECTS).
         device_objects: U32,
-        /// [`FILE_BYTES`](crate::FILE_BYTES).
+        /// The driver's [`FILE_BYTES`](crate::FILE_BYTES).
         file_bytes: U64,
-        /// [`DEVICE_BYTES`](crate::DEVICE_BYTES).
+        /// The driver's [`DEVICE_BYTES`](crate::DEVICE_BYTES).
         device_bytes: U64,
     }
 
     /// The reply to every call that makes an object or gives it another buffer: 16 bytes.
     Created {
-        /// The object's [`Handle`].
+        /// The [`Handle`] of the object.
         handle: U32,
-        /// Its [`Traits`].
+        /// The [`Traits`] of the object.
         traits: U32,
         /// The size in bytes of its buffer, or of each buffer of a list.
         size: U64,
@@ -285,13 +285,13 @@ replies! {
     Checksummed {
         /// The CRC-32 (ISO-HDLC, as in zlib) of the bytes.
         checksum: U32,
-        /// Zero.
+        /// Reserved, always zero.
         reserved: U32,
     }
 
     /// How much of one kind there is: 16 bytes.
     Usage {
-        /// Live objects.
+        /// The number of live objects.
         objects: U64,
         /// The bytes of their buffers; a list has none of its own.
         bytes: U64,
@@ -329,7 +329,7 @@ impl VersionReply {
 }
 
 impl Created {
-    /// The object's handle.
+    /// The handle of the object.
     #[must_use]
     pub const fn handle(&self) -> Handle {
         Handle::from_number(self.handle.get())

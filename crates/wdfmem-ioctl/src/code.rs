@@ -38,13 +38,13 @@ pub enum Method {
 pub struct Access(u8);
 
 impl Access {
-    /// `FILE_ANY_ACCESS`.
+    /// `FILE_ANY_ACCESS`: any handle will do.
     pub const ANY: Self = Self(0);
-    /// `FILE_READ_ACCESS`.
+    /// `FILE_READ_ACCESS`: a handle opened for reading.
     pub const READ: Self = Self(1);
-    /// `FILE_WRITE_ACCESS`.
+    /// `FILE_WRITE_ACCESS`: a handle opened for writing.
     pub const WRITE: Self = Self(2);
-    /// `FILE_READ_ACCESS | FILE_WRITE_ACCESS`.
+    /// `FILE_READ_ACCESS | FILE_WRITE_ACCESS`: a handle opened for both.
     pub const READ_WRITE: Self = Self(3);
 
     /// The two bits as they stand in a control code.

@@ -17,16 +17,16 @@ use crate::{AnyCall, Code, DecodeError, Handle, Tag, VERSION};
 pub struct Header {
     /// The length of the whole request in bytes: this header, the call's fields, its data.
     pub size: U32,
-    /// [`VERSION`].
+    /// The [`VERSION`] that the client was built for.
     pub version: U32,
-    /// Zero.
+    /// Reserved, always zero.
     pub reserved: U64,
 }
 
 /// Whether a call has data, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// None.
+    /// The call has no data.
     None,
     /// After the structure, at least one byte.
     Follows,
@@ -37,7 +37,7 @@ pub enum Data {
 /// What is known of a call beforehand: for clients that list them and tests that try them all.
 #[derive(Clone, Copy, Debug)]
 pub struct CallInfo {
-    /// Its control code.
+    /// The control code of the call.
     pub code: Code,
     /// Its name, as the client's command line has it.
     pub name: &'static str,
@@ -123,7 +123,7 @@ pub trait Call: Copy + Into<AnyCall> {
 /// Any call with its data, as a client sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// The call.
+    /// The call and its fields.
     pub call: AnyCall,
     /// Its data, if it has any.
     pub data: &'a [u8],
@@ -368,7 +368,7 @@ macro_rules! calls {
         /// Every call, in the order of the codes.
         pub const CALLS: &[$crate::CallInfo] = &[$(<$name as $crate::Call>::INFO),*];
 
-        /// Any call.
+        /// Any call of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum AnyCall {
             $($(#[$doc])* $name($name),)*

@@ -5,11 +5,11 @@ use crate::{BulkRead, Checksum, Fill, Handle, Level, Message, Read};
 /// Some bytes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The object.
+    /// The object that they belong to.
     pub handle: Handle,
     /// The first byte's place in it.
     pub offset: u64,
-    /// How many.
+    /// The number of bytes.
     pub length: u64,
 }
 

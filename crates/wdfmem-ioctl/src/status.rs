@@ -65,13 +65,13 @@ impl Status {
         Self(code)
     }
 
-    /// The number.
+    /// The number that Windows has for it.
     #[must_use]
     pub const fn code(self) -> i32 {
         self.0
     }
 
-    /// `NT_SUCCESS`.
+    /// Whether it is a success or information, as `NT_SUCCESS` says.
     #[must_use]
     pub const fn is_success(self) -> bool {
         self.0 >= 0

@@ -18,7 +18,7 @@ macro_rules! values {
             }
 
             impl $name {
-                /// Every value.
+                /// Every value, in the order of the numbers.
                 pub const ALL: &[Self] = &[$(Self::$value),*];
 
                 /// The number on the wire.
@@ -85,7 +85,7 @@ values! {
     Parent {
         /// The file object that the request came through.
         FileObject = 0 "file",
-        /// The device.
+        /// The device that the request was sent to.
         Device = 1 "device",
         /// None is named, so the driver object (C9, P6).
         Driver = 2 "driver",
@@ -93,7 +93,7 @@ values! {
 
     /// What a new memory object holds.
     Content {
-        /// Zeros.
+        /// Zeros in every byte.
         Zeroed = 0 "zeroed",
         /// Nothing: reading is refused until something was written, which also zeroes the rest.
         Uninitialized = 1 "uninitialized",
@@ -125,13 +125,13 @@ values! {
 
     /// What a handle stands for.
     ObjectKind {
-        /// Memory by `WdfMemoryCreate`.
+        /// Memory made by `WdfMemoryCreate`.
         Memory = 0 "memory",
-        /// Memory by `WdfMemoryCreatePreallocated`.
+        /// Memory made by `WdfMemoryCreatePreallocated`.
         Preallocated = 1 "preallocated",
         /// A list by `WdfLookasideListCreate`.
         Lookaside = 2 "lookaside",
-        /// Memory by `WdfMemoryCreateFromLookaside`.
+        /// Memory made by `WdfMemoryCreateFromLookaside`.
         LookasideMemory = 3 "lookaside-memory",
         /// A list by `ExInitializePagedLookasideList`.
         PagedList = 4 "paged-list",

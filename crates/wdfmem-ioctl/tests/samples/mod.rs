@@ -11,11 +11,11 @@ pub struct Objects {
     pub memory: Handle,
     /// 64 bytes of paged memory, each a `b`.
     pub paged: Handle,
-    /// 64 preallocated bytes.
+    /// 64 bytes of preallocated memory.
     pub preallocated: Handle,
-    /// A WDF list.
+    /// A WDF lookaside list.
     pub list: Handle,
-    /// An Ex list.
+    /// An Ex lookaside list.
     pub ex_list: Handle,
     /// An entry of it.
     pub entry: Handle,
