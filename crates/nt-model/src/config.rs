@@ -5,22 +5,22 @@
 /// The default has the standard verifier options on and exports what Windows 11 23H2 exports.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Driver Verifier's options.
+    /// The options of Driver Verifier.
     pub verifier: Verifier,
     /// The version of Windows, which decides what optional exports exist.
     pub windows: Windows,
     /// Depth of new lookaside lists: how many free entries each keeps (NT-2).
     pub lookaside_depth: u16,
-    /// Bytes of a kernel stack: a routine of a driver that takes more, with all that it calls, is bug
-    /// check 0x7F. 0 for no limit.
+    /// Size of the kernel stack in bytes: a routine of a driver that uses more, with all that it calls, is
+    /// bug check 0x7F. 0 for no limit.
     pub kernel_stack: usize,
     /// Bytes that each of the two pools can hold.
     pub pool_limit: usize,
-    /// Names that `MmGetSystemRoutineAddress` must not find.
+    /// Exports that `MmGetSystemRoutineAddress` does not find.
     pub withheld: Vec<&'static str>,
     /// Values put under the service key of every driver that is loaded.
     pub registry: Vec<RegistryValue>,
-    /// Print a stop and abort the process instead of returning it, as a fuzzer wants it.
+    /// Print a stop and abort the process instead of returning it, as a fuzzer needs.
     pub abort_on_stop: bool,
 }
 
@@ -46,18 +46,18 @@ pub struct RegistryValue {
     pub key: String,
     /// Name of the value.
     pub name: String,
-    /// What it holds.
+    /// Type and data of the value.
     pub data: RegistryData,
 }
 
-/// What a registry value holds.
+/// The type and data of a registry value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryData {
-    /// `REG_DWORD`.
+    /// A 32-bit number (`REG_DWORD`).
     Dword(u32),
-    /// `REG_SZ`.
+    /// A string of UTF-16 (`REG_SZ`).
     String(String),
-    /// `REG_MULTI_SZ`.
+    /// A list of strings (`REG_MULTI_SZ`).
     Strings(Vec<String>),
 }
 
@@ -83,21 +83,21 @@ pub enum Windows {
 pub struct Verifier {
     /// Blocks below `PAGE_SIZE` lie on a page of their own, against a guard page.
     pub special_pool: bool,
-    /// Paged pool cannot be touched at `DISPATCH_LEVEL`.
+    /// Accessing paged pool at `DISPATCH_LEVEL` stops the run.
     pub force_irql_checking: bool,
     /// Pool that a driver leaves behind at unload stops the run.
     pub pool_tracking: bool,
     /// IRPs are checked at every step.
     pub io_verification: bool,
-    /// Lookaside list checks and the like.
+    /// Lookaside lists, and freed memory that contains kernel objects, are checked.
     pub miscellaneous: bool,
-    /// Rules of the documented calls' IRQL and order.
+    /// Documented calls are checked for their IRQL and order.
     pub ddi_compliance: bool,
     /// Executable nonpaged pool stops the run.
     pub code_integrity: bool,
     /// Switches the framework's own verifier on for loaded drivers.
     pub wdf: bool,
-    /// Failing allocations.
+    /// Which pool allocations fail on purpose.
     pub low_resources: LowResources,
 }
 
@@ -128,7 +128,7 @@ impl Verifier {
             || self.code_integrity
     }
 
-    /// Nothing on: the kernel's own checks remain.
+    /// No options: only the kernel's own checks remain.
     pub const fn off() -> Self {
         Self {
             special_pool: false,
@@ -147,11 +147,11 @@ impl Verifier {
 /// Which allocations fail on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LowResources {
-    /// None.
+    /// No allocation fails on purpose.
     #[default]
     Off,
-    /// Just the n-th since boot, counted from 1.
+    /// Only the n-th allocation since boot fails, counted from 1.
     FailNth(u64),
-    /// The n-th since boot, counted from 1, and all after it.
+    /// The n-th allocation since boot and all later ones fail, counted from 1.
     FailFrom(u64),
 }

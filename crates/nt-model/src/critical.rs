@@ -6,7 +6,7 @@ use crate::verifier::Violation;
 use kmdf_sys::{APC_LEVEL, IRQL_NOT_LESS_OR_EQUAL};
 use std::cell::Cell;
 
-/// `APC_INDEX_MISMATCH`.
+/// Bug check `APC_INDEX_MISMATCH`: a critical region was entered and not left, or left twice.
 const APC_INDEX_MISMATCH: u32 = 0x1;
 
 thread_local! {

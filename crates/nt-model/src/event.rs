@@ -6,55 +6,75 @@ use crate::object::{Shared, field};
 use crate::stop::{bug_check, not_modelled};
 use crate::verifier::{Violation, require_irql, require_resident};
 use kmdf_sys::*;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The lock under which all events change, as the dispatcher's is on Windows.
+/// The lock under which all events change, as the dispatcher lock on Windows.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct Dispatcher {
     dispatcher: Mutex<()>,
     changed: Condvar,
 }
 
-/// How often a thread that waits for long looks whether its machine still runs.
-const LOOK_UP: Duration = Duration::from_millis(200);
+/// How often a waiting thread checks whether its machine still runs.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Seconds from 1601, where Windows counts from, to 1970.
+/// Seconds from 1601, the epoch of Windows, to 1970.
 const EPOCH_DIFFERENCE: u64 = 11_644_473_600;
 
-/// The kind of a dispatcher object, from its header.
+/// An event in the driver's memory.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// `object` is a dispatcher object.
-unsafe fn kind_of(object: PRKEVENT) -> EVENT_TYPE {
-    // SAFETY: By the contract of this function.
-    let object = unsafe { Shared::new(object) };
-    let kind = field!(KEVENT, Header.__bindgen_anon_1.__bindgen_anon_2.Type);
-    object.get(kind).into()
-}
+/// The pointer is that of a dispatcher object which stays allocated while the value is used.
+struct Event(PRKEVENT);
 
-/// Changes an event's state and returns the old one.
-///
-/// # Safety
-///
-/// `event` is an event.
-unsafe fn change(machine: &Machine, event: PRKEVENT, state: LONG) -> LONG {
-    let guard = lock(&machine.events.dispatcher);
-    // SAFETY: By the contract of this function; the lock is held.
-    let old = unsafe { (*event).Header.SignalState };
-    // SAFETY: By the contract of this function; the lock is held.
-    unsafe { (*event).Header.SignalState = state };
-    drop(guard);
-    if state != 0 && old == 0 {
-        machine.events.changed.notify_all();
+impl Event {
+    /// # Safety
+    ///
+    /// `event` must be a dispatcher object, and stay allocated while the result is used.
+    unsafe fn new(event: PRKEVENT) -> Self {
+        Self(event)
     }
-    old
+
+    /// The type in the object's header, which may be another than that of an event.
+    fn kind(&self) -> EVENT_TYPE {
+        // SAFETY: A dispatcher object, by the invariant.
+        let object = unsafe { Shared::new(self.0) };
+        let kind = field!(KEVENT, Header.__bindgen_anon_1.__bindgen_anon_2.Type);
+        object.get(kind).into()
+    }
+
+    /// The signal state, under the dispatcher lock.
+    fn state(&self, _dispatcher: &MutexGuard<'_, ()>) -> LONG {
+        // SAFETY: Allocated, by the invariant; the lock orders the accesses.
+        unsafe { (*self.0).Header.SignalState }
+    }
+
+    /// Sets the signal state, under the dispatcher lock.
+    fn set_state(&self, state: LONG, _dispatcher: &MutexGuard<'_, ()>) {
+        // SAFETY: Allocated, by the invariant; the lock orders the accesses.
+        unsafe { (*self.0).Header.SignalState = state };
+    }
+
+    /// Changes the signal state, and returns the old one.
+    fn change(&self, machine: &Machine, state: LONG) -> LONG {
+        let guard = lock(&machine.events.dispatcher);
+        let old = self.state(&guard);
+        self.set_state(state, &guard);
+        drop(guard);
+        if state != 0 && old == 0 {
+            machine.events.changed.notify_all();
+        }
+        old
+    }
 }
 
+/// Initialises an event of either type.
+///
 /// # Safety
 ///
-/// `event` is valid for an event.
+/// `event` must be writable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeInitializeEvent(event: PRKEVENT, kind: EVENT_TYPE, state: BOOLEAN) {
     let machine = enter();
@@ -68,21 +88,23 @@ unsafe extern "C" fn KeInitializeEvent(event: PRKEVENT, kind: EVENT_TYPE, state:
             Reserved1: 0,
         };
     contents.Header.SignalState = LONG::from(state != 0);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `event` is writable, as the caller guarantees.
     unsafe { event.write(contents) };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The event was written above; only the address of the field is taken.
     let waiters = unsafe { &raw mut (*event).Header.WaitListHead };
     let empty = LIST_ENTRY {
         Flink: waiters,
         Blink: waiters,
     };
-    // SAFETY: Lies in the event.
+    // SAFETY: A field of the event, which is writable.
     unsafe { waiters.write(empty) };
 }
 
+/// Signals an event, and returns its old state.
+///
 /// # Safety
 ///
-/// `event` is an event.
+/// `event` must be an event.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeSetEvent(event: PRKEVENT, _increment: KPRIORITY, wait: BOOLEAN) -> LONG {
     let machine = enter();
@@ -105,55 +127,67 @@ unsafe extern "C" fn KeSetEvent(event: PRKEVENT, _increment: KPRIORITY, wait: BO
         );
     }
     require_resident(&machine, event.addr(), "KeSetEvent");
-    // SAFETY: By the contract of this function.
-    unsafe { change(&machine, event, 1) }
+    // SAFETY: An event, as the caller guarantees.
+    let event = unsafe { Event::new(event) };
+    event.change(&machine, 1)
 }
 
+/// Clears an event, and returns its old state.
+///
 /// # Safety
 ///
-/// `event` is an event.
+/// `event` must be an event.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeResetEvent(event: PRKEVENT) -> LONG {
     let machine = enter();
-    // SAFETY: By the contract of this function.
-    unsafe { change(&machine, event, 0) }
+    // SAFETY: An event, as the caller guarantees.
+    let event = unsafe { Event::new(event) };
+    event.change(&machine, 0)
 }
 
+/// Clears an event, without returning its old state.
+///
 /// # Safety
 ///
-/// `event` is an event.
+/// `event` must be an event.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeClearEvent(event: PRKEVENT) {
     let machine = enter();
-    // SAFETY: By the contract of this function.
-    unsafe { change(&machine, event, 0) };
+    // SAFETY: An event, as the caller guarantees.
+    let event = unsafe { Event::new(event) };
+    event.change(&machine, 0);
 }
 
+/// The state of an event.
+///
 /// # Safety
 ///
-/// `event` is an event.
+/// `event` must be an event.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeReadStateEvent(event: PRKEVENT) -> LONG {
     let machine = enter();
-    let _guard = lock(&machine.events.dispatcher);
-    // SAFETY: By the contract of this function; the lock is held.
-    unsafe { (*event).Header.SignalState }
+    let guard = lock(&machine.events.dispatcher);
+    // SAFETY: An event, as the caller guarantees.
+    let event = unsafe { Event::new(event) };
+    event.state(&guard)
 }
 
-/// How long a thread waits.
+/// Until when a thread waits.
 enum Patience {
     Forever,
     Until(Instant),
 }
 
+/// The end of a wait: NULL waits forever, negative values are relative, positive ones absolute.
+///
 /// # Safety
 ///
-/// `timeout` is null or valid.
+/// `timeout` must be null or readable.
 unsafe fn patience(timeout: PLARGE_INTEGER) -> Patience {
     if timeout.is_null() {
         return Patience::Forever;
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: `timeout` is not null, so readable.
     let units = unsafe { timeout.cast::<LONGLONG>().read() };
     let ticks = |ticks: u64| Duration::from_nanos(ticks.saturating_mul(100));
     let length = if units <= 0 {
@@ -169,11 +203,11 @@ unsafe fn patience(timeout: PLARGE_INTEGER) -> Patience {
     }
 }
 
-/// A thread at `DISPATCH_LEVEL` may look, but not wait.
+/// Stops the run for a wait at too high an IRQL: at `DISPATCH_LEVEL` only a timeout of 0 is allowed.
 ///
 /// # Safety
 ///
-/// `timeout` is null or valid.
+/// `timeout` must be null or readable.
 unsafe fn check_irql_of_wait(
     machine: &Machine,
     object: PVOID,
@@ -181,12 +215,12 @@ unsafe fn check_irql_of_wait(
     call: &str,
 ) {
     let irql = irql::current();
-    // SAFETY: By the contract of this function.
-    let looks = !timeout.is_null() && unsafe { timeout.cast::<LONGLONG>().read() } == 0;
+    // SAFETY: `timeout` is null or readable, as the caller guarantees.
+    let polls = !timeout.is_null() && unsafe { timeout.cast::<LONGLONG>().read() } == 0;
     let case = match u32::from(irql) {
         level if level > DISPATCH_LEVEL => 0x120,
         DISPATCH_LEVEL if timeout.is_null() => 0x121,
-        DISPATCH_LEVEL if !looks => 0x122,
+        DISPATCH_LEVEL if !polls => 0x122,
         _ => return,
     };
     // The documented second parameter is where the kernel keeps the IRQL; here it is the IRQL.
@@ -203,7 +237,7 @@ unsafe fn check_irql_of_wait(
 ///
 /// # Safety
 ///
-/// `object` is a dispatcher object, `timeout` is null or valid.
+/// `object` must be a dispatcher object, `timeout` null or readable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeWaitForSingleObject(
     object: PVOID,
@@ -214,36 +248,35 @@ unsafe extern "C" fn KeWaitForSingleObject(
 ) -> NTSTATUS {
     let machine = enter();
     let call = "KeWaitForSingleObject";
-    // SAFETY: By the contract of this function.
+    // SAFETY: `timeout` is null or readable, as the caller guarantees.
     unsafe { check_irql_of_wait(&machine, object, timeout, call) };
     require_resident(&machine, object.addr(), call);
-    let event: PRKEVENT = object.cast();
-    // SAFETY: By the contract of this function.
-    let kind = unsafe { kind_of(event) };
+    // SAFETY: A dispatcher object, as the caller guarantees, with the header that an event has.
+    let event = unsafe { Event::new(object.cast()) };
+    let kind = event.kind();
     if !matches!(
         kind,
         _EVENT_TYPE::NotificationEvent | _EVENT_TYPE::SynchronizationEvent
     ) {
         not_modelled(format!(
-            "{call} for a dispatcher object of type {kind}, which is no event,"
+            "{call} for a dispatcher object of type {kind}, which is not an event,"
         ));
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: `timeout` is null or readable, as the caller guarantees.
     let patience = unsafe { patience(timeout) };
     let mut guard = lock(&machine.events.dispatcher);
     loop {
-        // SAFETY: By the contract of this function; the lock is held.
-        let signalled = unsafe { (*event).Header.SignalState } != 0;
-        if signalled {
+        if event.state(&guard) != 0 {
             if kind == _EVENT_TYPE::SynchronizationEvent {
-                // SAFETY: By the contract of this function; the lock is held.
-                unsafe { (*event).Header.SignalState = 0 };
+                event.set_state(0, &guard);
             }
             return STATUS_SUCCESS;
         }
         let left = match patience {
-            Patience::Forever => LOOK_UP,
-            Patience::Until(end) => end.saturating_duration_since(Instant::now()).min(LOOK_UP),
+            Patience::Forever => POLL_INTERVAL,
+            Patience::Until(end) => end
+                .saturating_duration_since(Instant::now())
+                .min(POLL_INTERVAL),
         };
         if left.is_zero() {
             return STATUS_TIMEOUT;
@@ -258,11 +291,11 @@ unsafe extern "C" fn KeWaitForSingleObject(
     }
 }
 
-/// Has the calling thread sleep.
+/// Suspends the calling thread for an interval.
 ///
 /// # Safety
 ///
-/// `interval` is valid.
+/// `interval` must be readable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeDelayExecutionThread(
     _mode: KPROCESSOR_MODE,
@@ -275,12 +308,12 @@ unsafe extern "C" fn KeDelayExecutionThread(
         let text = format!("KeDelayExecutionThread at IRQL {irql}");
         bug_check(ATTEMPTED_SWITCH_FROM_DPC, [0; 4], text);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: `interval` is readable, as the caller guarantees.
     if let Patience::Until(end) = unsafe { patience(interval) } {
         while let left = end.saturating_duration_since(Instant::now())
             && !left.is_zero()
         {
-            std::thread::sleep(left.min(LOOK_UP));
+            std::thread::sleep(left.min(POLL_INTERVAL));
             if machine.is_dead() {
                 park();
             }

@@ -12,7 +12,7 @@ const HIGH_LEVEL: KIRQL = 15;
 
 const DISPATCH: KIRQL = DISPATCH_LEVEL as KIRQL;
 
-/// `IRQL_NOT_GREATER_OR_EQUAL`.
+/// Bug check `IRQL_NOT_GREATER_OR_EQUAL`: the IRQL was raised to a lower level.
 const IRQL_NOT_GREATER_OR_EQUAL: u32 = 0x9;
 
 thread_local! {

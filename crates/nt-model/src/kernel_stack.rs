@@ -121,7 +121,7 @@ fn paint(top: usize, end: usize) {
     }
 }
 
-/// Whether somebody wrote to the band below `end`.
+/// Whether anything was written to the band below `end`.
 #[inline(never)]
 fn is_touched(end: usize) -> bool {
     (end - BAND..end).step_by(8).any(|word| {

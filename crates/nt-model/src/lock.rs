@@ -14,12 +14,14 @@ const PATIENCE: u32 = 64;
 
 /// Takes a lock at `DISPATCH_LEVEL`. It holds the owner's thread number.
 ///
+/// Waits for a spin lock. The IRQL is `DISPATCH_LEVEL` at least.
+///
 /// # Safety
 ///
-/// `lock` is a spin lock.
+/// `lock` must be an initialised spin lock.
 unsafe fn acquire(machine: &Machine, lock: PKSPIN_LOCK) {
     let me = u64::from(thread_number());
-    // SAFETY: By the contract of this function; all access is atomic.
+    // SAFETY: A spin lock, as the caller guarantees, which is only accessed atomically.
     let owner = unsafe { AtomicU64::from_ptr(lock) };
     let mut turns = 0;
     loop {
@@ -43,12 +45,14 @@ unsafe fn acquire(machine: &Machine, lock: PKSPIN_LOCK) {
     }
 }
 
+/// Releases a spin lock, which the calling thread must own.
+///
 /// # Safety
 ///
-/// `lock` is a spin lock.
+/// `lock` must be an initialised spin lock.
 unsafe fn release(lock: PKSPIN_LOCK, call: &str) {
     let me = u64::from(thread_number());
-    // SAFETY: By the contract of this function; all access is atomic.
+    // SAFETY: A spin lock, as the caller guarantees, which is only accessed atomically.
     let owner = unsafe { AtomicU64::from_ptr(lock) };
     if owner
         .compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed)
@@ -71,20 +75,24 @@ fn refuse(machine: &Machine, case: u64, lock: PKSPIN_LOCK, call: &str) -> ! {
     .stop(machine, format!("{call} at IRQL {level}"));
 }
 
+/// Initialises a spin lock.
+///
 /// # Safety
 ///
-/// `lock` is valid for a lock.
+/// `lock` must be writable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeInitializeSpinLock(lock: PKSPIN_LOCK) {
     let machine = enter();
     require_resident(&machine, lock.addr(), "KeInitializeSpinLock");
-    // SAFETY: By the contract of this function.
+    // SAFETY: `lock` is writable, as the caller guarantees.
     unsafe { lock.write(0) };
 }
 
+/// Raises to `DISPATCH_LEVEL`, acquires a spin lock, and returns the old IRQL.
+///
 /// # Safety
 ///
-/// `lock` is a spin lock.
+/// `lock` must be an initialised spin lock.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeAcquireSpinLockRaiseToDpc(lock: PKSPIN_LOCK) -> KIRQL {
     let machine = enter();
@@ -94,14 +102,16 @@ unsafe extern "C" fn KeAcquireSpinLockRaiseToDpc(lock: PKSPIN_LOCK) -> KIRQL {
     }
     require_resident(&machine, lock.addr(), call);
     let before = irql::raise(DISPATCH);
-    // SAFETY: By the contract of this function.
+    // SAFETY: An initialised spin lock, as the caller guarantees.
     unsafe { acquire(&machine, lock) };
     before
 }
 
+/// Acquires a spin lock at `DISPATCH_LEVEL`.
+///
 /// # Safety
 ///
-/// `lock` is a spin lock.
+/// `lock` must be an initialised spin lock.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeAcquireSpinLockAtDpcLevel(lock: PKSPIN_LOCK) {
     let machine = enter();
@@ -110,13 +120,15 @@ unsafe extern "C" fn KeAcquireSpinLockAtDpcLevel(lock: PKSPIN_LOCK) {
         refuse(&machine, 0x40, lock, call);
     }
     require_resident(&machine, lock.addr(), call);
-    // SAFETY: By the contract of this function.
+    // SAFETY: An initialised spin lock, as the caller guarantees.
     unsafe { acquire(&machine, lock) };
 }
 
+/// Releases a spin lock and lowers the IRQL.
+///
 /// # Safety
 ///
-/// `lock` is a spin lock.
+/// `lock` must be an initialised spin lock.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeReleaseSpinLock(lock: PKSPIN_LOCK, new_irql: KIRQL) {
     let machine = enter();
@@ -124,14 +136,16 @@ unsafe extern "C" fn KeReleaseSpinLock(lock: PKSPIN_LOCK, new_irql: KIRQL) {
     if irql::current() != DISPATCH {
         refuse(&machine, 0x32, lock, call);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: An initialised spin lock, as the caller guarantees.
     unsafe { release(lock, call) };
     lower_checked(&machine, new_irql, call);
 }
 
+/// Releases a spin lock at `DISPATCH_LEVEL`.
+///
 /// # Safety
 ///
-/// `lock` is a spin lock.
+/// `lock` must be an initialised spin lock.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeReleaseSpinLockFromDpcLevel(lock: PKSPIN_LOCK) {
     let machine = enter();
@@ -139,6 +153,6 @@ unsafe extern "C" fn KeReleaseSpinLockFromDpcLevel(lock: PKSPIN_LOCK) {
     if irql::current() < DISPATCH {
         refuse(&machine, 0x41, lock, call);
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: An initialised spin lock, as the caller guarantees.
     unsafe { release(lock, call) };
 }

@@ -26,16 +26,16 @@ const MAXIMUM_DEPTH: u16 = 256;
 /// The DDI compliance rule for paged lists, `IrqlExApcLte2`.
 const IRQL_RULE: u64 = 0x2_0006;
 
-/// Lists that are initialised and not deleted, by their addresses.
+/// The lists that are initialised and not deleted, by their addresses.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct ActiveLists {
     active: Mutex<BTreeMap<usize, Active>>,
 }
 
 #[derive(Default)]
 struct Active {
     entry_size: usize,
-    /// Entries given out through the exported calls.
+    /// Entries that were allocated through the exported calls and not freed.
     outstanding: BTreeSet<usize>,
     /// Whether the driver also uses the list as older headers inline it, so that not every entry
     /// goes through the exported calls.
@@ -47,20 +47,20 @@ pub(crate) fn active(machine: &Machine) -> Vec<usize> {
     lock(&machine.lookaside.active).keys().copied().collect()
 }
 
-/// The size of the entries of the list whose SLIST header this is.
+/// The size of the entries of the list with the SLIST header at `header`.
 pub(crate) fn entry_size(machine: &Machine, header: usize) -> Option<usize> {
     let active = lock(&machine.lookaside.active);
     active.get(&header).map(|list| list.entry_size)
 }
 
-/// Notes that a driver takes entries from a list by itself.
+/// Notes that a driver takes entries from a list without the exported calls.
 pub(crate) fn note_inline(machine: &Machine, header: usize) {
     if let Some(list) = lock(&machine.lookaside.active).get_mut(&header) {
         list.inline = true;
     }
 }
 
-/// Memory that contains an active list must not be freed.
+/// Stops the run if memory that is freed contains an active list.
 pub(crate) fn check_freed_memory(machine: &Machine, address: usize, size: usize, call: &str) {
     if !machine.config.verifier.miscellaneous {
         return;
@@ -80,9 +80,9 @@ pub(crate) fn check_freed_memory(machine: &Machine, address: usize, size: usize,
     );
 }
 
-/// One of the two kinds of list. Their structures are the same.
+/// What differs between paged and nonpaged lists, which have the same structure.
 #[derive(Clone, Copy)]
-struct Kind {
+struct ListKind {
     pool: POOL_TYPE,
     highest_irql: u32,
     initialize: &'static str,
@@ -91,7 +91,7 @@ struct Kind {
     free: &'static str,
 }
 
-const PAGED: Kind = Kind {
+const PAGED: ListKind = ListKind {
     pool: _POOL_TYPE::PagedPool,
     highest_irql: APC_LEVEL,
     initialize: "ExInitializePagedLookasideList",
@@ -100,7 +100,7 @@ const PAGED: Kind = Kind {
     free: "ExFreeToPagedLookasideList",
 };
 
-const NONPAGED: Kind = Kind {
+const NONPAGED: ListKind = ListKind {
     pool: _POOL_TYPE::NonPagedPool,
     highest_irql: DISPATCH_LEVEL,
     initialize: "ExInitializeNPagedLookasideList",
@@ -109,14 +109,14 @@ const NONPAGED: Kind = Kind {
     free: "ExFreeToNPagedLookasideList",
 };
 
-impl Kind {
+impl ListKind {
     fn require_irql(&self, machine: &Machine, call: &str, list: usize) {
         require_irql(machine, self.highest_irql, IRQL_RULE, call, list as u64);
     }
 }
 
-/// What a driver asks of a new list.
-struct Wanted {
+/// What a driver asks for when it initialises a list.
+struct ListParameters {
     allocate: PALLOCATE_FUNCTION,
     free: PFREE_FUNCTION,
     flags: ULONG,
@@ -124,10 +124,12 @@ struct Wanted {
     tag: ULONG,
 }
 
+/// Initialises a list of either kind.
+///
 /// # Safety
 ///
-/// `list` is valid for a list's structure.
-unsafe fn initialize(kind: Kind, list: PGENERAL_LOOKASIDE, wanted: Wanted) {
+/// `list` must be writable.
+unsafe fn initialize(kind: ListKind, list: PGENERAL_LOOKASIDE, wanted: ListParameters) {
     let machine = enter();
     let call = kind.initialize;
     kind.require_irql(&machine, call, list.addr());
@@ -176,16 +178,18 @@ unsafe fn initialize(kind: Kind, list: PGENERAL_LOOKASIDE, wanted: Wanted) {
         },
         ..Default::default()
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: `list` is writable, as the caller guarantees.
     unsafe { write(list, contents) };
-    // SAFETY: The header is the structure's first field.
+    // SAFETY: The SLIST header is the first field of the structure, which is writable.
     unsafe { slist::initialize(&machine, list.cast()) };
 }
 
+/// Deletes a list of either kind, and frees its entries.
+///
 /// # Safety
 ///
-/// Nobody uses the list any more.
-unsafe fn delete(kind: Kind, list: PGENERAL_LOOKASIDE) {
+/// The list must no longer be in use.
+unsafe fn delete(kind: ListKind, list: PGENERAL_LOOKASIDE) {
     let machine = enter();
     let (call, address) = (kind.delete, list.addr());
     kind.require_irql(&machine, call, address);
@@ -200,15 +204,15 @@ unsafe fn delete(kind: Kind, list: PGENERAL_LOOKASIDE) {
         let parameters = [address as u64, irql::current().into(), 1, 0];
         bug_check(DRIVER_CORRUPTED_EXPOOL, parameters, text);
     }
-    // SAFETY: An active list's structure.
+    // SAFETY: An active list, which stays allocated until it is deleted.
     let list = unsafe { Shared::new(list) };
     loop {
-        // SAFETY: The header of an active list.
+        // SAFETY: The SLIST header of an active list.
         let entry = unsafe { slist::pop(&machine, header(list)) };
         if entry.is_null() {
             break;
         }
-        // SAFETY: The entry came from the list.
+        // SAFETY: An entry that the list contained, so not in use.
         unsafe { give_back(list, entry.cast()) };
     }
     lock(&machine.lookaside.active).remove(&address);
@@ -227,23 +231,23 @@ fn header(list: List) -> PSLIST_HEADER {
 ///
 /// # Safety
 ///
-/// `entry` came from the list's allocate routine, and nobody uses it any more.
+/// `entry` must come from the list's allocate routine and no longer be in use.
 unsafe fn give_back(list: List, entry: PVOID) {
     if let Some(free) = list.get(field!(GENERAL_LOOKASIDE, __bindgen_anon_5.Free)) {
-        // SAFETY: The routine that goes with the allocate routine.
+        // SAFETY: The list's free routine, for an entry of its allocate routine.
         unsafe { free(entry) };
     }
 }
 
 /// Adds one to a counter of a list.
 fn count(list: List, counter: Field<GENERAL_LOOKASIDE, ULONG>) {
-    // SAFETY: Lies in a list's structure; other threads count with atomics too.
+    // SAFETY: A field of an active list, which other threads also change atomically.
     let counter = unsafe { AtomicU32::from_ptr(list.pointer(counter)) };
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Enters the kernel for a call on a list, which must be active.
-fn enter_with(kind: Kind, list: PGENERAL_LOOKASIDE, call: &str) -> (Arc<Machine>, List) {
+fn enter_with(kind: ListKind, list: PGENERAL_LOOKASIDE, call: &str) -> (Arc<Machine>, List) {
     let machine = enter();
     let address = list.addr();
     kind.require_irql(&machine, call, address);
@@ -252,15 +256,15 @@ fn enter_with(kind: Kind, list: PGENERAL_LOOKASIDE, call: &str) -> (Arc<Machine>
         let text = format!("{call} with {address:#x}, where no list is initialised");
         exception(STATUS_ACCESS_VIOLATION, address, text);
     }
-    // SAFETY: An active list's structure stays where it is until the list is deleted.
+    // SAFETY: An active list, which stays allocated until it is deleted.
     let list = unsafe { Shared::new(list) };
     (machine, list)
 }
 
-fn allocate(kind: Kind, list: PGENERAL_LOOKASIDE) -> PVOID {
+fn allocate(kind: ListKind, list: PGENERAL_LOOKASIDE) -> PVOID {
     let (machine, list) = enter_with(kind, list, kind.allocate);
     count(list, field!(GENERAL_LOOKASIDE, TotalAllocates));
-    // SAFETY: The header of an active list.
+    // SAFETY: The SLIST header of an active list.
     let mut entry: PVOID = unsafe { slist::pop(&machine, header(list)) }.cast();
     if entry.is_null() {
         count(
@@ -283,33 +287,35 @@ fn allocate_fresh(list: List) -> PVOID {
     let size = list.get(field!(GENERAL_LOOKASIDE, Size));
     let tag = list.get(field!(GENERAL_LOOKASIDE, Tag));
     match list.get(field!(GENERAL_LOOKASIDE, __bindgen_anon_4.Allocate)) {
-        // SAFETY: Called as the list's allocate routine.
+        // SAFETY: The list's allocate routine, with the list's own values.
         Some(allocate) => unsafe { allocate(kind, size.into(), tag) },
         None => null_mut(),
     }
 }
 
+/// Frees an entry to a list of either kind.
+///
 /// # Safety
 ///
-/// The caller gives up `entry`.
-unsafe fn free(kind: Kind, list: PGENERAL_LOOKASIDE, entry: PVOID) {
+/// The caller must give up `entry`.
+unsafe fn free(kind: ListKind, list: PGENERAL_LOOKASIDE, entry: PVOID) {
     let (machine, list) = enter_with(kind, list, kind.free);
     check_entry(&machine, kind, list, entry);
     count(list, field!(GENERAL_LOOKASIDE, TotalFrees));
     let limit = list.get(field!(GENERAL_LOOKASIDE, Depth));
     if slist::depth(&machine, header(list)) < usize::from(limit) {
-        // SAFETY: The header of an active list; by the contract of this function.
+        // SAFETY: The SLIST header of an active list; the caller gives up the entry.
         unsafe { slist::push(&machine, header(list), entry.cast()) };
         return;
     }
     count(list, field!(GENERAL_LOOKASIDE, __bindgen_anon_3.FreeMisses));
-    // SAFETY: By the contract of this function.
+    // SAFETY: `check_entry` found it to be an entry of this list, which the caller gives up.
     unsafe { give_back(list, entry) };
 }
 
-/// An entry must have come from this list and not have been freed to it. Windows checks neither
-/// (NT-7): the list is corrupted, and something breaks later.
-fn check_entry(machine: &Machine, kind: Kind, list: List, entry: PVOID) {
+/// Stops the run for an entry that is not from this list, or that was freed to it before. Windows checks
+/// neither (NT-7): the list is corrupted, and the system fails later.
+fn check_entry(machine: &Machine, kind: ListKind, list: List, entry: PVOID) {
     let (address, place) = (list.address(), entry.addr());
     let mut active = lock(&machine.lookaside.active);
     let Some(own) = active.get_mut(&address) else {
@@ -324,7 +330,7 @@ fn check_entry(machine: &Machine, kind: Kind, list: List, entry: PVOID) {
     drop(active);
     let call = kind.free;
     if let Some(other) = other {
-        // SAFETY: Another active list's structure.
+        // SAFETY: Another active list, which stays allocated until it is deleted.
         let owner = unsafe { Shared::new(other as PGENERAL_LOOKASIDE) };
         let [owner, own] = [owner, list].map(|list| list.get(field!(GENERAL_LOOKASIDE, Tag)));
         let text = format!(
@@ -334,7 +340,7 @@ fn check_entry(machine: &Machine, kind: Kind, list: List, entry: PVOID) {
         bug_check(BAD_POOL_CALLER, parameters, text);
     }
     let text = format!(
-        "{call} of {place:#x} to the list at {address:#x}, which has no such entry out: it is freed twice, or was never allocated from it"
+        "{call} of {place:#x} to the list at {address:#x}, which has not allocated it: it is freed twice, or is not an entry of the list"
     );
     let [place, header] = [place as u64, address as u64];
     Violation {
@@ -350,7 +356,7 @@ macro_rules! exports {
         ///
         /// # Safety
         ///
-        /// `list` is valid for its structure, which stays where it is until the list is deleted.
+        /// `list` must be writable, and not move until the list is deleted.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $initialize(
             list: $list,
@@ -361,14 +367,14 @@ macro_rules! exports {
             tag: ULONG,
             _depth: USHORT,
         ) {
-            let wanted = Wanted {
+            let wanted = ListParameters {
                 allocate,
                 free,
                 flags,
                 size,
                 tag,
             };
-            // SAFETY: By the contract of this function.
+            // SAFETY: `list` is writable, as the caller guarantees.
             unsafe { initialize($kind, list.cast(), wanted) };
         }
 
@@ -376,10 +382,10 @@ macro_rules! exports {
         ///
         /// # Safety
         ///
-        /// `list` was initialised, and nobody uses it any more.
+        /// `list` must be initialised and no longer in use.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $delete(list: $list) {
-            // SAFETY: By the contract of this function.
+            // SAFETY: The list is no longer in use, as the caller guarantees.
             unsafe { delete($kind, list.cast()) };
         }
 
@@ -387,7 +393,7 @@ macro_rules! exports {
         ///
         /// # Safety
         ///
-        /// `list` is initialised.
+        /// `list` must be initialised.
         #[expect(non_snake_case, reason = "the export's name")]
         pub(crate) unsafe extern "C" fn $allocate(list: $list) -> PVOID {
             allocate($kind, list.cast())
@@ -397,10 +403,10 @@ macro_rules! exports {
         ///
         /// # Safety
         ///
-        /// `list` is initialised, and the caller gives up `entry`.
+        /// `list` must be initialised, and the caller must give up `entry`.
         #[expect(non_snake_case, reason = "the export's name")]
         pub(crate) unsafe extern "C" fn $free(list: $list, entry: PVOID) {
-            // SAFETY: By the contract of this function.
+            // SAFETY: The caller gives up the entry.
             unsafe { free($kind, list.cast(), entry) };
         }
     };

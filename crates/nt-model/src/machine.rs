@@ -34,7 +34,7 @@ impl Drop for Membership {
     }
 }
 
-/// Takes a lock whose data stays valid if a holder panicked.
+/// Acquires a lock whose data stays valid if a thread panicked while it held it.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -42,17 +42,17 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Everything that one machine owns.
 pub(crate) struct Machine {
     pub(crate) config: Config,
-    pub(crate) debug: debug::State,
-    pub(crate) events: event::State,
-    pub(crate) io: io::State,
-    pub(crate) lookaside: lookaside::State,
+    pub(crate) debug: debug::DebugOutput,
+    pub(crate) events: event::Dispatcher,
+    pub(crate) io: io::IoManager,
+    pub(crate) lookaside: lookaside::ActiveLists,
     /// Whether the next mapping of locked pages is to fail.
     pub(crate) mapping_fails: AtomicBool,
-    /// Calls of `KeRaiseIrql`.
+    /// The number of calls of `KeRaiseIrql`.
     pub(crate) raises: AtomicU64,
-    pub(crate) pool: pool::State,
-    pub(crate) registry: registry::State,
-    pub(crate) slists: slist::State,
+    pub(crate) pool: pool::Pools,
+    pub(crate) registry: registry::Registry,
+    pub(crate) slists: slist::SLists,
     dead: AtomicBool,
     end: Mutex<End>,
     ended: Condvar,
@@ -68,15 +68,15 @@ enum End {
 impl Machine {
     fn boot(config: Config) -> Arc<Self> {
         Arc::new(Self {
-            debug: debug::State::default(),
-            events: event::State::default(),
-            io: io::State::default(),
-            lookaside: lookaside::State::default(),
+            debug: debug::DebugOutput::default(),
+            events: event::Dispatcher::default(),
+            io: io::IoManager::default(),
+            lookaside: lookaside::ActiveLists::default(),
             mapping_fails: AtomicBool::new(false),
             raises: AtomicU64::new(0),
-            pool: pool::State::boot(&config),
-            registry: registry::State::default(),
-            slists: slist::State::default(),
+            pool: pool::Pools::boot(&config),
+            registry: registry::Registry::default(),
+            slists: slist::SLists::default(),
             dead: AtomicBool::new(false),
             end: Mutex::new(End::Running),
             ended: Condvar::new(),
@@ -134,7 +134,7 @@ impl Kernel {
     ///
     /// # Panics
     ///
-    /// If the machine is dead and the thread is none of its own.
+    /// If the machine has stopped and the calling thread is not one of its own.
     pub(crate) fn enter(&self) -> &Arc<Machine> {
         let own = joined().is_some_and(|joined| Arc::ptr_eq(&joined, &self.machine));
         assert!(

@@ -99,7 +99,7 @@ pub(crate) fn release_chain(machine: &Machine, first: PMDL) {
     }
 }
 
-/// Stops the run if the verifier wants the IRQL to be at most DISPATCH_LEVEL and it is not.
+/// Stops the run above DISPATCH_LEVEL if the verifier checks I/O.
 fn check_irql(machine: &Machine, code: u64, mdl: PMDL, call: &str) {
     let level = irql::current();
     if machine.config.verifier.force_irql_checking && u32::from(level) > DISPATCH_LEVEL {
@@ -149,7 +149,7 @@ fn append(irp: irp::Irp, mdl: Mdl) {
         // SAFETY: An MDL of the IRP's chain.
         slot = unsafe { Mdl::new(next) }.pointer(NEXT);
     }
-    // SAFETY: As above.
+    // SAFETY: The last link of the IRP's chain of MDLs, which belongs to the driver that has the IRP.
     unsafe { slot.write(mdl.as_ptr()) };
 }
 

@@ -20,7 +20,7 @@ const CURRENT_SERVICES: &str = r"\REGISTRY\MACHINE\SYSTEM\CurrentControlSet\Serv
 const IRQL_RULE: u64 = 0x2_001F;
 
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct Registry {
     content: Mutex<Content>,
 }
 
@@ -101,11 +101,11 @@ fn enter_passive(call: &str) -> std::sync::Arc<Machine> {
     machine
 }
 
-/// Opens a key.
+/// Opens a registry key by its path.
 ///
 /// # Safety
 ///
-/// `handle` is valid for a write, `attributes` is valid.
+/// `handle` must be writable, `attributes` readable with their name.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ZwOpenKey(
     handle: PHANDLE,
@@ -113,9 +113,9 @@ unsafe extern "C" fn ZwOpenKey(
     attributes: POBJECT_ATTRIBUTES,
 ) -> NTSTATUS {
     let machine = enter_passive("ZwOpenKey");
-    // SAFETY: By the contract of this function.
+    // SAFETY: `attributes` are readable, as the caller guarantees.
     let attributes = unsafe { attributes.read() };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The name in the attributes is readable, as the caller guarantees.
     let name = unsafe { rtl::text(attributes.ObjectName) };
     let mut content = lock(&machine.registry.content);
     let path = if attributes.RootDirectory.is_null() {
@@ -135,7 +135,7 @@ unsafe extern "C" fn ZwOpenKey(
     }
     let opened = content.open(path);
     drop(content);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `handle` is writable, as the caller guarantees.
     unsafe { handle.write(opened as HANDLE) };
     STATUS_SUCCESS
 }
@@ -144,7 +144,7 @@ unsafe extern "C" fn ZwOpenKey(
 ///
 /// # Safety
 ///
-/// `name` is valid, `information` is valid for `length` bytes, `needed` is valid for a write.
+/// `name` must be readable, `information` writable for `length` bytes, `needed` writable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ZwQueryValueKey(
     handle: HANDLE,
@@ -158,7 +158,7 @@ unsafe extern "C" fn ZwQueryValueKey(
     if class != _KEY_VALUE_INFORMATION_CLASS::KeyValuePartialInformation {
         not_modelled(format!("ZwQueryValueKey for information of class {class}"));
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: `name` is readable, as the caller guarantees.
     let name = fold(&unsafe { rtl::text(name) });
     let value = {
         let content = lock(&machine.registry.content);
@@ -180,14 +180,14 @@ unsafe extern "C" fn ZwQueryValueKey(
     let fixed = bytes.len();
     debug_assert_eq!(fixed, offset_of!(KEY_VALUE_PARTIAL_INFORMATION, Data));
     bytes.extend(data);
-    // SAFETY: By the contract of this function.
+    // SAFETY: `needed` is writable, as the caller guarantees.
     unsafe { needed.write(bytes.len() as ULONG) };
     let room = length as usize;
     if room < fixed {
         return STATUS_BUFFER_TOO_SMALL;
     }
     let copied = room.min(bytes.len());
-    // SAFETY: By the contract of this function there is room for that much.
+    // SAFETY: `information` has `length` bytes, and `copied` is not more.
     unsafe {
         information
             .cast::<u8>()

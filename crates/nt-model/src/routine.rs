@@ -48,11 +48,11 @@ table! {
         ExFreeToNPagedLookasideList, ExFreeToPagedLookasideList;
 }
 
-/// The address of an export, null if there is none of that name. Names are compared exactly.
+/// The address of an export, null if no export has that name. Names are compared exactly.
 ///
 /// # Safety
 ///
-/// `name` is valid.
+/// `name` must be a readable string.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn MmGetSystemRoutineAddress(name: PUNICODE_STRING) -> PVOID {
     let machine = enter();
@@ -63,7 +63,7 @@ unsafe extern "C" fn MmGetSystemRoutineAddress(name: PUNICODE_STRING) -> PVOID {
         "MmGetSystemRoutineAddress",
         0,
     );
-    // SAFETY: By the contract of this function.
+    // SAFETY: `name` is readable, as the caller guarantees.
     let name = unsafe { rtl::text(name) };
     let config = &machine.config;
     if config.withheld.contains(&name.as_str()) {

@@ -1,4 +1,4 @@
-//! Counted strings.
+//! Counted strings (UNICODE_STRING), from and to text.
 
 use crate::machine::enter;
 use kmdf_sys::{PCWSTR, PUNICODE_STRING, UNICODE_STRING, USHORT};
@@ -10,13 +10,13 @@ const LONGEST: usize = 0xFFFC;
 ///
 /// # Safety
 ///
-/// `target` is valid for a write, `source` is null or a terminated string.
+/// `target` must be writable, `source` null or a terminated string.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn RtlInitUnicodeString(target: PUNICODE_STRING, source: PCWSTR) {
     enter();
     let mut length = 0;
     if !source.is_null() {
-        // SAFETY: By the contract of this function; the terminator has not been passed.
+        // SAFETY: A character of `source`, whose terminator was not reached.
         while length < LONGEST / 2 && unsafe { source.wrapping_add(length).read() } != 0 {
             length += 1;
         }
@@ -27,17 +27,17 @@ unsafe extern "C" fn RtlInitUnicodeString(target: PUNICODE_STRING, source: PCWST
         MaximumLength: ((length + terminator) * 2) as USHORT,
         Buffer: source.cast_mut(),
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: `target` is writable, as the caller guarantees.
     unsafe { target.write(string) };
 }
 
-/// The text of a counted string, with U+FFFD for what is no text.
+/// The text of a counted string, with U+FFFD for invalid characters.
 ///
 /// # Safety
 ///
-/// `string` is null or valid.
+/// `string` must be null or readable with its characters.
 pub(crate) unsafe fn text(string: *const UNICODE_STRING) -> String {
-    // SAFETY: By the contract of this function.
+    // SAFETY: `string` is null or readable, as the caller guarantees.
     let Some(string) = (unsafe { string.as_ref() }) else {
         return String::new();
     };

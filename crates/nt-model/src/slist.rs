@@ -14,36 +14,69 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The lists of a machine by the addresses of their headers.
+/// The lists of a machine, by the addresses of their headers.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct SLists {
     lists: Mutex<BTreeMap<usize, Arc<Mutex<Entries>>>>,
 }
 
 /// Addresses of the entries, the first of the list last.
 ///
-/// A list's lock is held while its entries are touched. It is one of its own, because entries may
-/// be pageable, and then a touch waits for all threads at `DISPATCH_LEVEL`.
+/// Each list has a lock of its own, which is held while its entries are accessed: entries may be
+/// pageable, and paging one in waits for all threads at `DISPATCH_LEVEL`.
 type Entries = Vec<usize>;
 
-/// The header's low half: the depth in 16 bits, then a sequence number that every change moves.
-fn alignment_of(header: PSLIST_HEADER) -> *mut u64 {
-    header.cast()
-}
-
-/// The same for threads that ask for the depth while another changes it.
+/// A list's header in the driver's memory.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// `header` is a list's header, for as long as the result is used.
-unsafe fn shared_alignment<'a>(header: PSLIST_HEADER) -> &'a AtomicU64 {
-    // SAFETY: By the contract of this function; a header is aligned to 16 bytes.
-    unsafe { AtomicU64::from_ptr(alignment_of(header)) }
-}
+/// The pointer is that of an SLIST_HEADER which stays allocated while the value is used.
+struct Header(PSLIST_HEADER);
 
-/// The header's high half: the address of the first entry, whose low bits are 0.
-fn region_of(header: PSLIST_HEADER) -> *mut u64 {
-    alignment_of(header).wrapping_add(1)
+impl Header {
+    /// # Safety
+    ///
+    /// `header` must be that of a list, and stay allocated while the result is used.
+    unsafe fn new(header: PSLIST_HEADER) -> Self {
+        Self(header)
+    }
+
+    /// The low half: the depth in 16 bits, then a sequence number that every change increments.
+    /// Threads ask for the depth while another changes it.
+    fn alignment(&self) -> &AtomicU64 {
+        // SAFETY: A header is allocated, by the invariant, and aligned to 16 bytes.
+        unsafe { AtomicU64::from_ptr(self.0.cast()) }
+    }
+
+    /// The high half: the address of the first entry, whose low bits are 0.
+    fn region(&self) -> *mut u64 {
+        self.0.cast::<u64>().wrapping_add(1)
+    }
+
+    /// Brings the record in line with the header, which a driver may also empty by zeroing it.
+    fn reconcile(&self, entries: &mut Entries) {
+        let alignment = self.alignment().load(Ordering::Relaxed);
+        // SAFETY: The high half of a header that is allocated, by the invariant.
+        let first = unsafe { self.region().read() };
+        if alignment == 0 && first == 0 {
+            entries.clear();
+        }
+        let expected = entries.last().map_or(0, |&entry| entry as u64);
+        if first != expected || alignment as u16 as usize != entries.len() {
+            corrupted(self.0, first, expected);
+        }
+    }
+
+    /// Writes the header after a change.
+    fn update(&self, entries: &Entries) {
+        let old = self.alignment().load(Ordering::Relaxed);
+        let sequence = (old & !0xFFFF).wrapping_add(0x1_0000);
+        let depth = entries.len() as u64 & 0xFFFF;
+        self.alignment().store(sequence | depth, Ordering::Release);
+        let first = entries.last().map_or(0, |&entry| entry as u64);
+        // SAFETY: The high half of a header that is allocated, by the invariant.
+        unsafe { self.region().write(first) };
+    }
 }
 
 fn list(machine: &Machine, header: PSLIST_HEADER) -> Arc<Mutex<Entries>> {
@@ -74,36 +107,17 @@ pub(crate) fn forget(machine: &Machine, address: usize, size: usize) {
     }
 }
 
-/// Makes an empty list of a header.
+/// Makes an empty list.
 ///
 /// # Safety
 ///
-/// `header` is valid for a header.
+/// `header` must be writable.
 pub(crate) unsafe fn initialize(machine: &Machine, header: PSLIST_HEADER) {
     let list = list(machine, header);
     let mut entries = lock(&list);
     entries.clear();
-    // SAFETY: By the contract of this function.
+    // SAFETY: `header` is writable, as the caller guarantees.
     unsafe { header.write(SLIST_HEADER::default()) };
-}
-
-/// Brings the account in line with the header: a header may be made empty by zeroing it.
-///
-/// # Safety
-///
-/// `header` is a list's header.
-unsafe fn reconcile(header: PSLIST_HEADER, entries: &mut Entries) {
-    // SAFETY: By the contract of this function.
-    let alignment = unsafe { alignment_of(header).read() };
-    // SAFETY: By the contract of this function.
-    let first = unsafe { region_of(header).read() };
-    if alignment == 0 && first == 0 {
-        entries.clear();
-    }
-    let expected = entries.last().map_or(0, |&entry| entry as u64);
-    if first != expected || alignment as u16 as usize != entries.len() {
-        corrupted(header, first, expected);
-    }
 }
 
 fn corrupted(header: PSLIST_HEADER, found: u64, expected: u64) -> ! {
@@ -111,33 +125,17 @@ fn corrupted(header: PSLIST_HEADER, found: u64, expected: u64) -> ! {
         DRIVER_CORRUPTED_EXPOOL,
         [found, 0, 0, header.addr() as u64],
         format!(
-            "the SLIST at {header:p} holds {found:#x} where {expected:#x} belongs: it was written to"
+            "the SLIST at {header:p} contains {found:#x} instead of {expected:#x}: it was written to"
         ),
     )
-}
-
-/// Writes the header after a change.
-///
-/// # Safety
-///
-/// `header` is a list's header.
-unsafe fn update(header: PSLIST_HEADER, entries: &Entries) {
-    // SAFETY: By the contract of this function.
-    let alignment = unsafe { shared_alignment(header) };
-    let old = alignment.load(Ordering::Relaxed);
-    let sequence = (old & !0xFFFF).wrapping_add(0x1_0000);
-    let depth = entries.len() as u64 & 0xFFFF;
-    alignment.store(sequence | depth, Ordering::Release);
-    let first = entries.last().map_or(0, |&entry| entry as u64);
-    // SAFETY: By the contract of this function.
-    unsafe { region_of(header).write(first) };
 }
 
 /// Pushes an entry and returns the one that was first before.
 ///
 /// # Safety
 ///
-/// `header` is a list's header. `entry` is memory for an entry of it, which the caller gives up.
+/// `header` must be that of a list. `entry` must be memory for an entry of it, which the caller gives
+/// up.
 pub(crate) unsafe fn push(
     machine: &Machine,
     header: PSLIST_HEADER,
@@ -146,8 +144,9 @@ pub(crate) unsafe fn push(
     require_aligned(entry.addr(), "an SLIST entry");
     let list = list(machine, header);
     let mut entries = lock(&list);
-    // SAFETY: By the contract of this function.
-    unsafe { reconcile(header, &mut entries) };
+    // SAFETY: A list's header, as the caller guarantees.
+    let shared = unsafe { Header::new(header) };
+    shared.reconcile(&mut entries);
     if entries.contains(&entry.addr()) {
         drop(entries);
         pushed_twice(machine, header, entry);
@@ -158,11 +157,10 @@ pub(crate) unsafe fn push(
     if let Some(size) = lookaside::entry_size(machine, header.addr()) {
         pool::fill_freed(entry.addr()..entry.addr() + size);
     }
-    // SAFETY: By the contract of this function; only the link is written.
+    // SAFETY: The caller gives up the entry, which has room for a link.
     unsafe { entry.cast::<PSLIST_ENTRY>().write(first) };
     entries.push(entry.addr());
-    // SAFETY: By the contract of this function.
-    unsafe { update(header, &entries) };
+    shared.update(&entries);
     first
 }
 
@@ -175,7 +173,7 @@ fn pushed_twice(machine: &Machine, header: PSLIST_HEADER, entry: PSLIST_ENTRY) -
     }
     .stop(
         machine,
-        format!("the entry at {entry:#x} was given to the list at {list:#x}, where it is already: it is freed twice"),
+        format!("the entry at {entry:#x} was pushed to the list at {list:#x}, which already contains it: it is freed twice"),
     );
 }
 
@@ -183,17 +181,18 @@ fn pushed_twice(machine: &Machine, header: PSLIST_HEADER, entry: PSLIST_ENTRY) -
 ///
 /// # Safety
 ///
-/// `header` is a list's header.
+/// `header` must be that of a list.
 pub(crate) unsafe fn pop(machine: &Machine, header: PSLIST_HEADER) -> PSLIST_ENTRY {
     let list = list(machine, header);
     let mut entries = lock(&list);
-    // SAFETY: By the contract of this function.
-    unsafe { reconcile(header, &mut entries) };
+    // SAFETY: A list's header, as the caller guarantees.
+    let shared = unsafe { Header::new(header) };
+    shared.reconcile(&mut entries);
     let Some(entry) = entries.pop() else {
         return null_mut();
     };
     let next = entries.last().map_or(0, |&entry| entry as u64);
-    // SAFETY: The entry was pushed as memory of the list's.
+    // SAFETY: The entry is in the list, so memory that was given up to it.
     let found = unsafe { (entry as *const u64).read() };
     if found != next {
         corrupted(header, found, next);
@@ -202,46 +201,45 @@ pub(crate) unsafe fn pop(machine: &Machine, header: PSLIST_HEADER) -> PSLIST_ENT
         let link = size_of::<PSLIST_ENTRY>();
         pool::require_freed(entry + link..entry + size);
     }
-    // SAFETY: By the contract of this function.
-    unsafe { update(header, &entries) };
+    shared.update(&entries);
     entry as PSLIST_ENTRY
 }
 
-/// Makes an empty list of a header.
+/// Makes an empty list.
 ///
 /// # Safety
 ///
-/// `header` is valid for a header.
+/// `header` must be writable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn InitializeSListHead(header: PSLIST_HEADER) {
     let machine = enter();
-    // SAFETY: By the contract of this function.
+    // SAFETY: `header` is writable, as the caller guarantees.
     unsafe { initialize(&machine, header) };
 }
 
-/// The number of entries.
+/// The number of entries in a list, modulo 65536.
 ///
 /// # Safety
 ///
-/// `header` is a list's header.
+/// `header` must be that of a list.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExQueryDepthSList(header: PSLIST_HEADER) -> USHORT {
     enter();
-    // SAFETY: By the contract of this function.
-    let alignment = unsafe { shared_alignment(header) };
-    alignment.load(Ordering::Acquire) as USHORT
+    // SAFETY: A list's header, as the caller guarantees.
+    let header = unsafe { Header::new(header) };
+    header.alignment().load(Ordering::Acquire) as USHORT
 }
 
 /// Pops the first entry, null if there is none.
 ///
 /// # Safety
 ///
-/// `header` is a list's header.
+/// `header` must be that of a list.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExpInterlockedPopEntrySList(header: PSLIST_HEADER) -> PSLIST_ENTRY {
     let machine = enter();
     lookaside::note_inline(&machine, header.addr());
-    // SAFETY: By the contract of this function.
+    // SAFETY: A list's header, as the caller guarantees.
     unsafe { pop(&machine, header) }
 }
 
@@ -249,7 +247,7 @@ unsafe extern "C" fn ExpInterlockedPopEntrySList(header: PSLIST_HEADER) -> PSLIS
 ///
 /// # Safety
 ///
-/// `header` is a list's header. `entry` is memory for an entry, which the caller gives up.
+/// `header` must be that of a list. `entry` must be memory for an entry, which the caller gives up.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExpInterlockedPushEntrySList(
     header: PSLIST_HEADER,
@@ -257,7 +255,7 @@ unsafe extern "C" fn ExpInterlockedPushEntrySList(
 ) -> PSLIST_ENTRY {
     let machine = enter();
     lookaside::note_inline(&machine, header.addr());
-    // SAFETY: By the contract of this function.
+    // SAFETY: A list's header and memory for an entry, as the caller guarantees.
     unsafe { push(&machine, header, entry) }
 }
 
@@ -265,24 +263,24 @@ unsafe extern "C" fn ExpInterlockedPushEntrySList(
 ///
 /// # Safety
 ///
-/// `header` is a list's header.
+/// `header` must be that of a list.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExpInterlockedFlushSList(header: PSLIST_HEADER) -> PSLIST_ENTRY {
     let machine = enter();
     let list = list(&machine, header);
     let mut entries = lock(&list);
-    // SAFETY: By the contract of this function.
-    unsafe { reconcile(header, &mut entries) };
+    // SAFETY: A list's header, as the caller guarantees.
+    let shared = unsafe { Header::new(header) };
+    shared.reconcile(&mut entries);
     let first = entries
         .last()
         .map_or(null_mut(), |&first| first as PSLIST_ENTRY);
     entries.clear();
-    // SAFETY: By the contract of this function.
-    unsafe { update(header, &entries) };
+    shared.update(&entries);
     first
 }
 
-/// The number of entries.
+/// The number of entries in a list.
 pub(crate) fn depth(machine: &Machine, header: PSLIST_HEADER) -> usize {
     let list = list(machine, header);
     let entries = lock(&list);

@@ -16,7 +16,7 @@ pub const MODEL_STOP: u32 = 0x4D4F_444C;
 pub struct Stop {
     /// The bug check code.
     pub code: u32,
-    /// The four parameters; the first often tells the case.
+    /// The four parameters; the first often identifies the case.
     pub parameters: [u64; 4],
     /// What happened, in words, naming the call.
     pub message: String,
@@ -207,12 +207,12 @@ pub(crate) fn bug_check(code: u32, parameters: [u64; 4], message: impl Into<Stri
     machine::park()
 }
 
-/// Stops the run over a call that asks for what the model does not have.
+/// Stops the run for a call that is not modelled.
 pub(crate) fn not_modelled(what: String) -> ! {
     bug_check(MODEL_STOP, [0; 4], format!("{what} is not modelled"));
 }
 
-/// Stops the run over an exception that nobody handles.
+/// Stops the run for an unhandled exception.
 pub(crate) fn exception(status: NTSTATUS, address: usize, message: String) -> ! {
     let irql = irql::current();
     if status == STATUS_ACCESS_VIOLATION && u32::from(irql) >= DISPATCH_LEVEL {
@@ -227,7 +227,7 @@ pub(crate) fn exception(status: NTSTATUS, address: usize, message: String) -> ! 
 ///
 /// # Safety
 ///
-/// With code [`MODEL_STOP`] the first parameter is 0 or the address of a C string.
+/// With code [`MODEL_STOP`] the first parameter must be 0 or the address of a C string.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeBugCheckEx(
     code: ULONG,
@@ -238,7 +238,7 @@ unsafe extern "C" fn KeBugCheckEx(
 ) -> ! {
     let machine = machine::enter();
     let message = if code == MODEL_STOP && first != 0 {
-        // SAFETY: By the contract of this function.
+        // SAFETY: Not 0, so the address of a C string.
         let message = unsafe { CStr::from_ptr(first as *const _) };
         message.to_string_lossy().into_owned()
     } else {

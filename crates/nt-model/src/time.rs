@@ -1,4 +1,4 @@
-//! The performance counter, and who the calling thread is.
+//! The performance counter, and the identity of the calling thread.
 
 use crate::irql;
 use crate::machine::{enter, thread_number};
@@ -16,14 +16,16 @@ const FREQUENCY: LONGLONG = 10_000_000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// The performance counter and, if asked for, its frequency.
+///
 /// # Safety
 ///
-/// `frequency` is null or valid for a write.
+/// `frequency` must be null or writable.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn KeQueryPerformanceCounter(frequency: PLARGE_INTEGER) -> LARGE_INTEGER {
     enter();
     if !frequency.is_null() {
-        // SAFETY: By the contract of this function.
+        // SAFETY: `frequency` is not null, so writable.
         unsafe { frequency.cast::<LONGLONG>().write(FREQUENCY) };
     }
     let ticks = START.elapsed().as_nanos() / 100;

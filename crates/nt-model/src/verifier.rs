@@ -1,4 +1,4 @@
-//! Driver Verifier: what it stops the run for, what it saw, and its checks at unload.
+//! Driver Verifier: its bug checks, its counters, and its checks at unload.
 
 use crate::machine::{Kernel, Machine};
 use crate::pool::{Pool, tag_text};
@@ -8,17 +8,17 @@ use kmdf_sys::{DRIVER_VERIFIER_DETECTED_VIOLATION, TIMER_OR_DPC_INVALID};
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-/// A broken rule that Driver Verifier reports in its own way.
+/// A broken rule that Driver Verifier reports with a bug check of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Violation {
     /// Parameters of bug check 0xC4, when the verifier is on.
     pub(crate) verifier: [u64; 4],
-    /// The kernel's own bug check.
+    /// Code and parameters of the kernel's own bug check, when the verifier is off.
     pub(crate) plain: (u32, [u64; 4]),
 }
 
 impl Violation {
-    /// Stops the run.
+    /// Stops the run with the bug check of the verifier or of the kernel.
     pub(crate) fn stop(self, machine: &Machine, message: String) -> ! {
         if machine.config.verifier.is_on() {
             bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, self.verifier, message);
@@ -67,13 +67,13 @@ pub(crate) fn require_resident(machine: &Machine, address: usize, call: &str) {
 /// Live blocks of one tag in one pool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TagUse {
-    /// The pool tag.
+    /// The tag of the blocks.
     pub tag: u32,
-    /// The pool.
+    /// The pool that the blocks are in.
     pub pool: Pool,
-    /// Live blocks.
+    /// Number of live blocks.
     pub blocks: u64,
-    /// Their bytes, as asked for.
+    /// Total size of the blocks in bytes, as the driver asked for.
     pub bytes: u64,
 }
 
@@ -99,20 +99,20 @@ impl fmt::Display for TagUse {
     }
 }
 
-/// What Driver Verifier saw since boot.
+/// The counters of Driver Verifier since boot.
 ///
 /// Counts blocks of the driver and of the framework under it, not those of the kernel itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifierReport {
     /// Live blocks by tag and pool.
     pub tags: Vec<TagUse>,
-    /// Live blocks.
+    /// Number of live blocks.
     pub live_blocks: u64,
-    /// Bytes of live blocks, as asked for.
+    /// Total size of live blocks in bytes, as the drivers asked for.
     pub live_bytes: u64,
     /// Lookaside lists that are initialised and not deleted.
     pub live_lookaside_lists: usize,
-    /// Allocations that drivers asked for, refused ones included.
+    /// Allocations that drivers asked for, including those that failed.
     pub allocations: u64,
     /// Blocks of nonpaged pool that were given out, those of the kernel included.
     pub nonpaged_blocks: u64,
@@ -137,7 +137,7 @@ pub struct VerifierReport {
 }
 
 impl Kernel {
-    /// What Driver Verifier saw since boot.
+    /// The counters of Driver Verifier since boot.
     pub fn verifier(&self) -> VerifierReport {
         let machine = self.enter();
         let account = machine.pool.account();
@@ -167,20 +167,20 @@ impl Kernel {
         }
     }
 
-    /// Allocations that drivers asked for since boot, refused ones included.
+    /// Allocations that drivers asked for since boot, including those that failed.
     pub fn allocations(&self) -> u64 {
         self.enter().pool.allocations()
     }
 
-    /// Has the n-th allocation from now fail, counted from 1, and only that one; 0 disarms.
+    /// Makes the n-th allocation from now fail, counted from 1, and no other; 0 makes none fail.
     ///
     /// A test that goes through all failures sweeps n from 1 until no fault was injected.
     pub fn fail_nth_allocation(&self, n: u64) {
         self.enter().pool.fail_nth(n);
     }
 
-    /// Has the next call of `MmMapLockedPagesSpecifyCache` fail, as it does when the system is out
-    /// of addresses.
+    /// Makes the next call of `MmMapLockedPagesSpecifyCache` fail, as it does when the system has no
+    /// free addresses.
     pub fn fail_next_mapping(&self) {
         self.enter().mapping_fails.store(true, Ordering::Relaxed);
     }

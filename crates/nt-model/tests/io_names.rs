@@ -170,7 +170,7 @@ fn a_device_made_after_the_entry_point_opens_once_it_is_initialised() {
                 }
                 // SAFETY: A device of this driver.
                 2 => unsafe { (*late).Flags &= !DO_DEVICE_INITIALIZING },
-                // SAFETY: As above.
+                // SAFETY: The driver's own device, which it does not use again.
                 _ => unsafe { IoDeleteDevice(late) },
             }
             request.complete(STATUS_SUCCESS, 0)
@@ -292,14 +292,14 @@ fn a_driver_object_extension_belongs_to_its_identification() {
         };
         assert_eq!(allocate(&mut extension), STATUS_SUCCESS);
         let first = extension;
-        // SAFETY: As above.
+        // SAFETY: The kernel's driver object, with an identification that has an extension.
         let found = unsafe { IoGetDriverObjectExtension(driver, identification) };
         assert_eq!(found, first);
-        // SAFETY: As above.
+        // SAFETY: The kernel's driver object, with an unknown identification.
         let other = unsafe { IoGetDriverObjectExtension(driver, null_mut()) };
         assert!(other.is_null() && !first.is_null());
         let mut again = null_mut();
-        // SAFETY: As above.
+        // SAFETY: The kernel's driver object; `again` is a local.
         let status =
             unsafe { IoAllocateDriverObjectExtension(driver, identification, 32, &raw mut again) };
         assert_eq!(status, STATUS_OBJECT_NAME_COLLISION);

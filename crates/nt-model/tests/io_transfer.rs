@@ -34,7 +34,7 @@ const WARN: u32 = code(3, METHOD_BUFFERED);
 const FAIL: u32 = code(4, METHOD_BUFFERED);
 const LOOK: u32 = code(5, METHOD_BUFFERED);
 
-/// Answers buffered requests.
+/// Completes buffered requests with a known pattern.
 struct Buffered;
 
 impl Behaviour for Buffered {
@@ -217,7 +217,7 @@ impl Behaviour for Neither {
         }
         // SAFETY: The test passes valid buffers, and the caller waits.
         let from = unsafe { bytes(raw, input) };
-        // SAFETY: As above.
+        // SAFETY: The caller's output buffer, which it keeps while it waits.
         let to = unsafe { bytes(user, output) };
         to.copy_from_slice(from);
         request.complete(STATUS_SUCCESS, output)
@@ -312,7 +312,7 @@ impl Behaviour for Describing {
         // SAFETY: The driver's own MDL, over nonpaged pool.
         unsafe { MmBuildMdlForNonPagedPool(mdl) };
         assert_eq!(wdm::peek(mdl).MappedSystemVa, inside);
-        // SAFETY: As above.
+        // SAFETY: The driver's own MDL, which it does not use again.
         unsafe { IoFreeMdl(mdl) };
         // SAFETY: The driver's own block.
         unsafe { ExFreePoolWithTag(block, 0x31) };
@@ -326,7 +326,7 @@ fn lock_and_unlock(request: Request) -> NTSTATUS {
     let address = (&raw mut local).cast();
     // SAFETY: The driver has the request.
     let first = unsafe { IoAllocateMdl(address, 64, 0, 0, request.0) };
-    // SAFETY: As above.
+    // SAFETY: The driver still has the request.
     let second = unsafe { IoAllocateMdl(address, 1, 1, 0, request.0) };
     assert_eq!(wdm::peek(request.0).MdlAddress, first);
     assert_eq!(wdm::peek(first).Next, second);

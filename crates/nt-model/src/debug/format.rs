@@ -20,10 +20,10 @@ struct Conversion {
 ///
 /// # Safety
 ///
-/// `format` is a C string. It asks for no more arguments than there are, and what it takes for a
-/// string is one, or null.
+/// `format` must be a C string that asks for no more arguments than there are. An argument that it takes
+/// for a string must be one, or null.
 pub(super) unsafe fn render(format: PCCH, arguments: &[usize]) -> String {
-    // SAFETY: By the contract of this function.
+    // SAFETY: A C string, as the caller guarantees.
     let format = unsafe { CStr::from_ptr(format.cast()) }
         .to_string_lossy()
         .into_owned();
@@ -55,7 +55,7 @@ pub(super) unsafe fn render(format: PCCH, arguments: &[usize]) -> String {
             Some('%') => text.push('%'),
             Some(letter) => {
                 let argument = arguments.next().unwrap_or(0);
-                // SAFETY: By the contract of this function.
+                // SAFETY: The format asks for this argument by this letter.
                 let piece = unsafe { conversion.apply(letter, argument) };
                 text.push_str(&conversion.pad(piece, letter));
             }
@@ -81,9 +81,11 @@ fn number(
 }
 
 impl Conversion {
+    /// The text of an argument.
+    ///
     /// # Safety
     ///
-    /// If `letter` asks for a string, `argument` is one, or null.
+    /// If `letter` asks for a string, `argument` must be one, or null.
     unsafe fn apply(&self, letter: char, argument: usize) -> String {
         let wide = matches!(self.size.as_str(), "l" | "w");
         match letter {
@@ -100,12 +102,12 @@ impl Conversion {
             'c' | 'C' => char::from_u32(argument as u32 & 0xFFFF)
                 .unwrap_or('?')
                 .into(),
-            // SAFETY: By the contract of this function.
+            // SAFETY: The letter asks for a counted string, which the caller passes.
             'Z' => unsafe { rtl::text(argument as *const UNICODE_STRING) },
             's' | 'S' if argument == 0 => "(null)".into(),
-            // SAFETY: By the contract of this function.
+            // SAFETY: Not null, so a wide string, which the letter asks for.
             's' | 'S' if wide || letter == 'S' => self.cut(unsafe { wide_text(argument) }),
-            // SAFETY: By the contract of this function.
+            // SAFETY: Not null, so a C string, which the letter asks for.
             's' => self.cut(
                 unsafe { CStr::from_ptr(argument as *const _) }
                     .to_string_lossy()
@@ -119,7 +121,7 @@ impl Conversion {
         matches!(self.size.as_str(), "ll" | "I64" | "I" | "z" | "j")
     }
 
-    /// Without a size integers are of 32 bits, and so is `long` on Windows.
+    /// An integer of 64 bits if the size says so, else of 32 bits, which `long` has on Windows too.
     fn signed(&self, argument: usize) -> i64 {
         if self.is_long() {
             argument as i64
@@ -155,14 +157,16 @@ impl Conversion {
     }
 }
 
+/// The text of a wide string.
+///
 /// # Safety
 ///
-/// `address` is that of a terminated string of 16-bit characters.
+/// `address` must be that of a terminated string of 16-bit characters.
 unsafe fn wide_text(address: usize) -> String {
     let start = address as *const u16;
     let mut units = Vec::new();
     loop {
-        // SAFETY: By the contract of this function; the terminator has not been passed.
+        // SAFETY: A character of the string, whose terminator was not reached.
         match unsafe { start.wrapping_add(units.len()).read_unaligned() } {
             0 => return String::from_utf16_lossy(&units),
             unit => units.push(unit),

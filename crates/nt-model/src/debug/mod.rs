@@ -1,4 +1,4 @@
-//! `DbgPrint`, captured.
+//! `DbgPrint`: formats and captures what drivers print.
 
 mod format;
 
@@ -7,23 +7,23 @@ use kmdf_sys::{NTSTATUS, PCCH, STATUS_SUCCESS};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-/// Lines that are kept; the oldest go first.
+/// How many lines are kept; the oldest are dropped first.
 const KEPT: usize = 10_000;
 
-/// What was printed.
+/// The debug output of a machine.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct DebugOutput {
     output: Mutex<Output>,
 }
 
 #[derive(Default)]
 struct Output {
     lines: VecDeque<String>,
-    /// What follows the last line break.
+    /// The text after the last line break.
     open: String,
 }
 
-impl State {
+impl DebugOutput {
     /// All lines so far, an unfinished one included.
     pub(crate) fn lines(&self) -> Vec<String> {
         let output = lock(&self.output);
@@ -60,8 +60,8 @@ impl Kernel {
 ///
 /// # Safety
 ///
-/// `format` is a C string, and the arguments that it asks for were passed: integers and pointers,
-/// no more than six.
+/// `format` must be a C string, and the caller have passed the arguments that it asks for: integers and
+/// pointers, six at most.
 #[cfg(not(all(target_vendor = "apple", target_arch = "aarch64")))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn DbgPrint(
@@ -74,15 +74,17 @@ unsafe extern "C" fn DbgPrint(
     sixth: usize,
 ) -> NTSTATUS {
     let arguments = [first, second, third, fourth, fifth, sixth];
-    // SAFETY: By the contract of this function.
+    // SAFETY: The format and its arguments, as the caller guarantees.
     unsafe { print(format, arguments) }
 }
 
-/// As elsewhere; variadic arguments are all on the stack here, behind eight registers.
+/// `DbgPrint` for a calling convention that passes variadic arguments on the stack, behind eight
+/// registers.
 ///
 /// # Safety
 ///
-/// As elsewhere.
+/// `format` must be a C string, and the caller have passed the arguments that it asks for: integers and
+/// pointers, six at most.
 #[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
 #[unsafe(no_mangle)]
 #[expect(
@@ -106,22 +108,24 @@ unsafe extern "C" fn DbgPrint(
     sixth: usize,
 ) -> NTSTATUS {
     let arguments = [first, second, third, fourth, fifth, sixth];
-    // SAFETY: By the contract of this function.
+    // SAFETY: The format and its arguments, as the caller guarantees.
     unsafe { print(format, arguments) }
 }
 
+/// Formats and captures a text.
+///
 /// # Safety
 ///
-/// As for `DbgPrint`.
+/// `format` must be a C string, and `arguments` what it asks for.
 unsafe fn print(format: PCCH, arguments: [usize; 6]) -> NTSTATUS {
     let machine = enter();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The format and its arguments, as the caller guarantees.
     let text = unsafe { format::render(format, &arguments) };
     machine.debug.print(&text);
     STATUS_SUCCESS
 }
 
-/// `STATUS_BREAKPOINT`.
+/// The exception code of a breakpoint.
 const STATUS_BREAKPOINT: NTSTATUS = 0x8000_0003_u32 as NTSTATUS;
 
 /// A breakpoint without a debugger stops the system.

@@ -196,7 +196,7 @@ pub(crate) fn disable_all(tables: &mut Tables, device: usize) {
     }
 }
 
-/// Disables and forgets all interfaces of a device that is gone.
+/// Disables and removes all interfaces of a deleted device.
 pub(crate) fn forget(tables: &mut Tables, device: usize) {
     disable_all(tables, device);
     tables

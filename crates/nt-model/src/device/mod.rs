@@ -40,13 +40,13 @@ pub(crate) const SECURITY: Field<DEVICE_OBJECT, PSECURITY_DESCRIPTOR> =
 /// What the I/O manager remembers of a device object, beside the structure itself.
 #[derive(Default)]
 pub(crate) struct DeviceRecord {
-    /// Its driver object.
+    /// The driver object of the device.
     pub(crate) driver: usize,
     /// Full name in the object directory.
     pub(crate) name: Option<String>,
     /// The device object that it is attached to, or 0.
     pub(crate) lower: usize,
-    /// `IoDeleteDevice` has been called; it goes with its last reference.
+    /// `IoDeleteDevice` was called: the object is freed with its last reference.
     pub(crate) deleted: bool,
     /// Work items queued or running on its behalf.
     pub(crate) work_items: usize,
@@ -162,7 +162,7 @@ fn enter(
     Ok(())
 }
 
-/// Frees a deleted device object once nothing refers to it any more.
+/// Frees a deleted device object once nothing refers to it.
 pub(crate) fn free_if_unused(machine: &Machine, address: usize) {
     {
         let mut tables = machine.io.tables();
@@ -201,7 +201,7 @@ fn unlink(tables: &mut Tables, device: DeviceObject) {
         }
         slot = known(next.addr()).pointer(NEXT);
     }
-    // SAFETY: As above.
+    // SAFETY: The link in the driver's list that led to the device.
     unsafe { slot.write(device.get(NEXT)) };
 }
 
@@ -232,7 +232,7 @@ unsafe extern "C" fn IoCreateDevice(
     };
     match create(&machine, driver_object, design, Owner::Driver) {
         Ok(device) => {
-            // SAFETY: As above.
+            // SAFETY: `device_object` is writable, as the caller guarantees.
             unsafe { device_object.write(device.as_ptr()) };
             STATUS_SUCCESS
         }
@@ -247,7 +247,7 @@ unsafe extern "C" fn IoDeleteDevice(device_object: PDEVICE_OBJECT) {
     delete(&machine, device_object);
 }
 
-/// As `IoDeleteDevice`: no more opens; the object goes with its last reference.
+/// Deletes a device as `IoDeleteDevice` does: it cannot be opened, and is freed with its last reference.
 pub(crate) fn delete(machine: &Machine, device: PDEVICE_OBJECT) {
     let address = device.addr();
     let deleted = {

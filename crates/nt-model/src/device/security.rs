@@ -29,11 +29,11 @@ const NT_AUTHORITY: u64 = 5;
 /// What a device is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// `GENERIC_READ`.
+    /// The handle may read (`GENERIC_READ`).
     Read,
-    /// `GENERIC_WRITE`.
+    /// The handle may write (`GENERIC_WRITE`).
     Write,
-    /// Both.
+    /// Read and write access.
     #[default]
     ReadWrite,
 }
@@ -81,7 +81,7 @@ impl Caller {
 ///
 /// # Safety
 ///
-/// `descriptor` is null or a valid security descriptor.
+/// `descriptor` must be null or a valid security descriptor.
 pub(crate) unsafe fn grants(
     descriptor: PSECURITY_DESCRIPTOR,
     caller: Caller,
@@ -128,7 +128,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
 }
 
-/// Goes through an access control list in order until everything wanted is granted or something
+/// Evaluates an access control list in order until all requested access is granted or some
 /// of it is denied.
 fn list_grants(list: &[u8], caller: Caller, access: Access) -> bool {
     let mut missing = access.mask();

@@ -7,7 +7,7 @@ use crate::pool::{self, Owner, Pool};
 use kmdf_sys::*;
 use std::ptr::{null_mut, with_exposed_provenance_mut};
 
-/// Frees the extensions of a driver that is gone.
+/// Frees the extensions of an unloaded driver.
 pub(super) fn release(machine: &Machine, extensions: Option<Vec<(usize, usize)>>) {
     for (_, block) in extensions.into_iter().flatten() {
         let block = with_exposed_provenance_mut(block);
@@ -61,7 +61,7 @@ unsafe extern "C" fn IoAllocateDriverObjectExtension(
         unsafe { pool::free(&machine, block, Some(tag::DRIVER), call) };
         return STATUS_OBJECT_NAME_COLLISION;
     }
-    // SAFETY: As above.
+    // SAFETY: The out pointer is writable, as the driver guarantees.
     unsafe { driver_object_extension.write(block) };
     STATUS_SUCCESS
 }

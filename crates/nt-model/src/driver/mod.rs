@@ -60,7 +60,7 @@ unsafe extern "C" fn invalid_device_request(
     let request = unsafe { irp::Irp::new(irp) };
     request.set(irp::STATUS, STATUS_INVALID_DEVICE_REQUEST);
     request.set(irp::INFORMATION, 0);
-    // SAFETY: As above; it is not touched again.
+    // SAFETY: The driver's own IRP, which is not used afterwards.
     unsafe { ntddk::IofCompleteRequest(irp, IO_NO_INCREMENT as CCHAR) };
     STATUS_INVALID_DEVICE_REQUEST
 }
@@ -216,7 +216,7 @@ impl Driver {
         }
     }
 
-    /// All loaded drivers.
+    /// The drivers that are loaded.
     pub(crate) fn all(kernel: &Kernel) -> impl Iterator<Item = Self> + use<> {
         let tables = kernel.machine.io.tables();
         let loaded = tables.drivers.iter();
@@ -278,7 +278,7 @@ impl Driver {
     ///
     /// A device object that the unload routine leaves behind stops the run with
     /// `DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS`: Windows unmaps the image, and the
-    /// next use of that device executes memory that is gone.
+    /// next use of that device executes memory that is freed.
     pub fn unload(self) -> Result<(), NtStatus> {
         let driver = self.driver_object()?;
         let machine = &self.kernel.machine;

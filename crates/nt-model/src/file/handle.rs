@@ -54,15 +54,15 @@ impl File {
         }
     }
 
-    /// As [`File::ioctl`] with whatever addresses and lengths a hostile caller may pass.
+    /// [`File::ioctl`] with the addresses and lengths of a hostile caller.
     ///
     /// An address in the first 64 KiB or in the kernel half is refused with
     /// `STATUS_ACCESS_VIOLATION`, except by `METHOD_NEITHER`, which passes it on.
     ///
     /// # Safety
     ///
-    /// Each range is valid for as long as the call takes (for writing too, the second one), or
-    /// empty, or starts at an address that is refused.
+    /// Each range must be empty, start at an address that the kernel rejects, or be readable for the length
+    /// of the call, the second also writable.
     pub unsafe fn ioctl_raw(
         &self,
         code: u32,
@@ -77,7 +77,7 @@ impl File {
     /// Sends a device control request without waiting for it.
     ///
     /// The buffers live with the request: `input` is copied, and an output buffer of
-    /// `output_size` zero bytes is what [`Pending::wait`] gives back. The dispatch routine runs on
+    /// `output_size` zero bytes is what [`Pending::wait`] returns. The dispatch routine runs on
     /// this thread before the call returns.
     pub fn ioctl_async(&self, code: u32, input: &[u8], output_size: usize) -> Pending {
         self.ioctl_async_into(code, input, vec![0; output_size])
@@ -152,7 +152,7 @@ impl File {
         drop(self);
     }
 
-    /// The machine, if it still runs: a handle may outlive the scenario in the caller's hands.
+    /// The machine, if it still runs: a handle may outlive the scenario.
     fn machine(&self) -> Result<&Arc<Machine>, NtStatus> {
         if self.kernel.machine.is_dead() {
             return Err(NtStatus(STATUS_INVALID_HANDLE));
@@ -252,15 +252,15 @@ fn run(request: Result<Ready, NtStatus>) -> IoStatus {
 
 /// A read, a write or a device control request under way.
 ///
-/// Dropping it does not cancel the request: it goes on, and its answer is lost.
-#[must_use = "the answer is lost if the request is dropped"]
+/// Dropping it does not cancel the request, which goes on, and whose result is lost.
+#[must_use = "the result is lost if the request is dropped"]
 pub struct Pending {
-    state: State,
+    state: PendingState,
     input: Vec<u8>,
     output: Vec<u8>,
 }
 
-enum State {
+enum PendingState {
     Refused(NtStatus),
     Sent(Outgoing),
     Taken,
@@ -283,9 +283,9 @@ impl Pending {
         let state = match request {
             Ok((outgoing, target)) => {
                 how(&|| outgoing.send(target.as_ptr()));
-                State::Sent(outgoing)
+                PendingState::Sent(outgoing)
             }
-            Err(status) => State::Refused(status),
+            Err(status) => PendingState::Refused(status),
         };
         Self {
             state,
@@ -297,7 +297,7 @@ impl Pending {
     /// Whether the request has been completed.
     pub fn is_complete(&self) -> bool {
         match &self.state {
-            State::Sent(outgoing) => outgoing.request.outcome().is_some(),
+            PendingState::Sent(outgoing) => outgoing.request.outcome().is_some(),
             _ => true,
         }
     }
@@ -306,7 +306,7 @@ impl Pending {
     /// has run then. Whether the request ends as cancelled is up to the driver.
     pub fn cancel(&self) -> bool {
         match &self.state {
-            State::Sent(outgoing) => outgoing.cancel(),
+            PendingState::Sent(outgoing) => outgoing.cancel(),
             _ => false,
         }
     }
@@ -317,7 +317,7 @@ impl Pending {
     /// For a request that only its cancellation completes: the thread begins while it is there.
     pub fn cancel_elsewhere(&self) -> JoinHandle<bool> {
         let cancel = match &self.state {
-            State::Sent(outgoing) => Some(outgoing.canceller()),
+            PendingState::Sent(outgoing) => Some(outgoing.canceller()),
             _ => None,
         };
         std::thread::spawn(move || cancel.is_some_and(|cancel| cancel()))
@@ -325,10 +325,10 @@ impl Pending {
 
     /// Waits for completion and gives the outcome and the output buffer.
     pub fn wait(mut self) -> (IoStatus, Vec<u8>) {
-        let outcome = match std::mem::replace(&mut self.state, State::Taken) {
-            State::Sent(outgoing) => outgoing.wait(),
-            State::Refused(status) => IoStatus::refused(status.0),
-            State::Taken => unreachable!("only this function takes it"),
+        let outcome = match std::mem::replace(&mut self.state, PendingState::Taken) {
+            PendingState::Sent(outgoing) => outgoing.wait(),
+            PendingState::Refused(status) => IoStatus::refused(status.0),
+            PendingState::Taken => unreachable!("only this function takes it"),
         };
         (outcome, std::mem::take(&mut self.output))
     }
@@ -348,7 +348,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let State::Sent(mut outgoing) = std::mem::replace(&mut self.state, State::Taken)
+        if let PendingState::Sent(mut outgoing) =
+            std::mem::replace(&mut self.state, PendingState::Taken)
             && outgoing.is_live()
         {
             outgoing.keep(std::mem::take(&mut self.input));

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 const IO_TYPE_FILE: CSHORT = 5;
 
-/// `FO_SYNCHRONOUS_IO`.
+/// The flag `FO_SYNCHRONOUS_IO` of a file object.
 const SYNCHRONOUS: ULONG = 2;
 
 const TYPE: Field<FILE_OBJECT, CSHORT> = field!(FILE_OBJECT, Type);
@@ -118,7 +118,7 @@ pub(crate) fn close_handles(machine: &Arc<Machine>) {
     }
 }
 
-/// Closes the file objects that are left because nobody waited for their requests, which are completed.
+/// Closes the file objects that are left because nothing waited for their requests, which are completed.
 pub(crate) fn close_all(machine: &Arc<Machine>) {
     let left: Vec<usize> = machine.io.tables().files.keys().copied().collect();
     for file in left {
@@ -269,7 +269,7 @@ impl Kernel {
     /// # Errors
     ///
     /// - `STATUS_OBJECT_NAME_NOT_FOUND`: no such name, or a disabled interface;
-    /// - `STATUS_NO_SUCH_DEVICE`: the device is not ready yet, or is going;
+    /// - `STATUS_NO_SUCH_DEVICE`: the device is not ready yet, or is being deleted;
     /// - `STATUS_ACCESS_DENIED`: its security descriptor does not grant it, or it is exclusive and
     ///   open;
     /// - what the driver completed the create request with.

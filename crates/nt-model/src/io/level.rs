@@ -18,7 +18,7 @@ pub(crate) fn expect(before: KIRQL, what: &str) {
     }
 }
 
-/// `APC_INDEX_MISMATCH`.
+/// Bug check `APC_INDEX_MISMATCH`: a critical region was entered and not left, or left twice.
 const APC_INDEX_MISMATCH: u32 = 1;
 
 /// Stops the run if a thread would leave the kernel at a raised IRQL or in a critical region.

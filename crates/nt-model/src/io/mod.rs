@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard};
 
 /// Everything of the I/O manager that one machine owns.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct IoManager {
     /// Never held while driver code runs or the run is stopped.
     tables: Mutex<Tables>,
     pub(crate) cancel_lock: AtomicU64,
@@ -36,19 +36,19 @@ pub(crate) struct Tables {
     pub(crate) drivers: BTreeMap<usize, DriverRecord>,
     pub(crate) devices: BTreeMap<usize, DeviceRecord>,
     pub(crate) files: BTreeMap<usize, FileRecord>,
-    pub(crate) irps: HashMap<usize, irp::Record>,
+    pub(crate) irps: HashMap<usize, irp::IrpRecord>,
     pub(crate) work_items: BTreeMap<usize, WorkRecord>,
     /// Device nodes by their physical device objects.
     pub(crate) nodes: BTreeMap<usize, Node>,
     pub(crate) names: Directory,
     pub(crate) interfaces: Vec<Interface>,
-    /// The last number given to a device without a name of its own.
+    /// The last number that was given to a device without a name.
     pub(crate) last_device_number: u32,
     /// The driver object that owns all physical devices; 0 before the first.
     pub(crate) bus_driver: usize,
 }
 
-impl State {
+impl IoManager {
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         lock(&self.tables)
     }

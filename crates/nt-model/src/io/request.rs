@@ -95,7 +95,7 @@ impl fmt::Display for Subject {
 }
 
 /// Who waits for an IRP, and for what.
-pub(crate) struct Request {
+pub(crate) struct SentRequest {
     pub(crate) subject: Subject,
     progress: Mutex<Progress>,
     done: Condvar,
@@ -103,12 +103,12 @@ pub(crate) struct Request {
 
 enum Progress {
     Waiting,
-    /// Nobody waits any more; whoever completes the IRP has it cleared up.
+    /// Nothing waits for the IRP; the completing thread frees it.
     Abandoned(Box<Outgoing>),
     Done(IoStatus),
 }
 
-impl Request {
+impl SentRequest {
     /// Called when the last stack location has been completed.
     pub(crate) fn complete(&self, machine: &Machine, status: NTSTATUS, information: usize) {
         let outcome = IoStatus {
@@ -161,7 +161,7 @@ impl Request {
 pub(crate) struct Outgoing {
     machine: Arc<Machine>,
     irp: usize,
-    pub(crate) request: Arc<Request>,
+    pub(crate) request: Arc<SentRequest>,
     /// The file object that the IRP holds a reference on, or 0.
     file: usize,
     transfer: Option<Transfer>,
@@ -174,7 +174,7 @@ impl Outgoing {
         device: PDEVICE_OBJECT,
         subject: Subject,
     ) -> Result<Self, NtStatus> {
-        let request = Arc::new(Request {
+        let request = Arc::new(SentRequest {
             subject,
             progress: Mutex::new(Progress::Waiting),
             done: Condvar::new(),
@@ -218,7 +218,7 @@ impl Outgoing {
         self.transfer = Some(transfer);
     }
 
-    /// Hands the IRP to the driver of `device`; on return it may be completed or pending.
+    /// Passes the IRP to the driver of `device`; on return it may be completed or pending.
     pub(crate) fn send(&self, device: PDEVICE_OBJECT) {
         irp::call::send(&self.machine, device, self.irp());
     }
@@ -228,7 +228,7 @@ impl Outgoing {
         self.canceller()()
     }
 
-    /// Does the same, on whatever thread.
+    /// Does the same, on any thread.
     pub(crate) fn canceller(&self) -> impl FnOnce() -> bool + Send + use<> {
         let (machine, request, irp) = (self.machine.clone(), self.request.clone(), self.irp);
         move || {

@@ -173,7 +173,7 @@ impl Transfer {
     }
 
     /// Allocates the system buffer and copies the input into it. The rest keeps the pool's fill
-    /// pattern, so that a driver which answers more than it wrote is seen to.
+    /// pattern, so that a driver which reports more bytes than it wrote is noticed.
     fn system_buffer(
         &mut self,
         machine: &Machine,
@@ -246,7 +246,7 @@ impl Transfer {
         }
     }
 
-    /// Copies the answer back and frees what the transfer took.
+    /// Copies the output back and frees the buffers of the transfer.
     pub(crate) fn finish(self, machine: &Machine, irp: Irp, outcome: Option<IoStatus>) {
         mdl::release_chain(machine, irp.get(irp::MDL_ADDRESS));
         irp.set(irp::MDL_ADDRESS, null_mut());
@@ -283,8 +283,8 @@ fn is_error(status: NTSTATUS) -> bool {
 
 /// # Safety
 ///
-/// Both ranges are valid for `length` bytes and do not overlap.
+/// Both ranges must have `length` bytes and not overlap.
 unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
-    // SAFETY: By the contract of this function; a zero length touches nothing.
+    // SAFETY: Both ranges have `length` bytes, as the caller guarantees.
     unsafe { std::ptr::copy_nonoverlapping(from, to, length) }
 }

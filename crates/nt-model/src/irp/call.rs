@@ -51,13 +51,13 @@ unsafe extern "C" fn IofCallDriver(device_object: PDEVICE_OBJECT, irp: PIRP) -> 
     send(&machine, device, irp)
 }
 
-/// Whether the IRP has been completed; `None` if it is none.
+/// Whether the IRP has been completed; `None` if the address is not that of an IRP.
 fn completed(machine: &Machine, irp: PIRP) -> Option<bool> {
     let tables = machine.io.tables();
     tables.irps.get(&irp.addr()).map(|record| record.completed)
 }
 
-/// Hands `irp` to the driver of `device`, which is that of the next stack location.
+/// Passes `irp` to the driver of `device`, which is that of the next stack location.
 pub(crate) fn send(machine: &Machine, device: PDEVICE_OBJECT, irp: Irp) -> NTSTATUS {
     check_before(machine, device, irp);
     irp.move_location(-1);
@@ -200,7 +200,7 @@ impl Returned {
         // SAFETY: Not yet completed at this location, so nobody can have freed it.
         let irp: Irp = unsafe { Shared::new(self.irp as PIRP) };
         Some(Passed {
-            // Nobody asks for it, and another thread may just be writing it.
+            // Nothing reads it, and another thread may just be writing it.
             status: STATUS_PENDING,
             marked_pending: irp.at(call.location).is_marked_pending(),
         })

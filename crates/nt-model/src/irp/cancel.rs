@@ -96,7 +96,7 @@ pub(super) fn routine_of(irp: Irp) -> Option<CancelRoutine> {
     as_routine(routine_slot(irp).load(Ordering::Acquire))
 }
 
-/// As `IoSetCancelRoutine(irp, NULL)`.
+/// Clears the cancel routine, as `IoSetCancelRoutine(irp, NULL)` does.
 fn take_routine(irp: Irp) -> Option<CancelRoutine> {
     as_routine(routine_slot(irp).swap(null_mut(), Ordering::AcqRel))
 }

@@ -5,7 +5,7 @@ use super::{
     PENDING_RETURNED, Passed, STACK_COUNT, STATUS, cancel, violation,
 };
 use crate::io::level;
-use crate::io::request::Request;
+use crate::io::request::SentRequest;
 use crate::machine::{self, Machine};
 use crate::object::Shared;
 use crate::{irql, stop};
@@ -104,7 +104,7 @@ fn check(irp: Irp) {
     }
 }
 
-/// Tells the calls of `IoCallDriver` that used this stack location how it was left.
+/// Notes, for the calls of `IoCallDriver` that used this stack location, how it was left.
 fn note(machine: &Machine, irp: Irp, passed: Passed) {
     let location = irp.get(CURRENT_LOCATION);
     let mut tables = machine.io.tables();
@@ -120,7 +120,7 @@ fn note(machine: &Machine, irp: Irp, passed: Passed) {
     });
 }
 
-/// The completion routine of this stack location, if it wants to see this outcome.
+/// The completion routine of this stack location, if it was set for this outcome.
 fn wanted_routine(irp: Irp, location: Location) -> Option<CompletionRoutine> {
     let control = u32::from(location.get(CONTROL));
     let outcome = if NT_SUCCESS(irp.get(STATUS)) {
@@ -133,7 +133,7 @@ fn wanted_routine(irp: Irp, location: Location) -> Option<CompletionRoutine> {
     location.get(COMPLETION_ROUTINE).filter(|_| wanted)
 }
 
-/// Calls a completion routine; false if it has taken the IRP back, which may be gone then.
+/// Calls a completion routine; false if it stopped the completion, after which the IRP may be freed.
 fn call_routine(machine: &Machine, irp: Irp, routine: CompletionRoutine, context: PVOID) -> bool {
     let pending = irp.get(PENDING_RETURNED) != 0;
     let device = if has_location(irp) {
@@ -162,7 +162,7 @@ fn call_routine(machine: &Machine, irp: Irp, routine: CompletionRoutine, context
 }
 
 /// All stack locations are done: finds who waits for the IRP.
-fn finish(machine: &Machine, irp: Irp) -> Arc<Request> {
+fn finish(machine: &Machine, irp: Irp) -> Arc<SentRequest> {
     let request = {
         let mut tables = machine.io.tables();
         let record = tables.irps.get_mut(&irp.address());

@@ -4,7 +4,7 @@ pub(crate) mod call;
 pub(crate) mod cancel;
 pub(crate) mod complete;
 
-use crate::io::request::Request;
+use crate::io::request::SentRequest;
 use crate::machine::{self, Machine};
 use crate::object::{Field, Shared, field, tag};
 use crate::pool::{self, Owner, Pool};
@@ -90,9 +90,9 @@ pub(crate) const TRANSFER_OFFSET: Field<IO_STACK_LOCATION, LARGE_INTEGER> =
     field!(IO_STACK_LOCATION, Parameters.Read.ByteOffset);
 
 /// What the I/O manager remembers of an IRP from its allocation to its release.
-pub(crate) struct Record {
+pub(crate) struct IrpRecord {
     /// Who waits for it: `None` for an IRP that a driver made with `IoAllocateIrp`.
-    pub(crate) request: Option<Arc<Request>>,
+    pub(crate) request: Option<Arc<SentRequest>>,
     /// All stack locations have been completed.
     pub(crate) completed: bool,
     /// Calls to dispatch routines whose stack location has not been completed yet.
@@ -161,7 +161,7 @@ impl Shared<IO_STACK_LOCATION> {
 pub(crate) fn allocate(
     machine: &Machine,
     stack_size: CCHAR,
-    request: Option<Arc<Request>>,
+    request: Option<Arc<SentRequest>>,
 ) -> Option<Irp> {
     let count = usize::try_from(stack_size).expect("a stack size is not negative");
     let size = size_of::<IRP>() + count * size_of::<IO_STACK_LOCATION>();
@@ -184,7 +184,7 @@ pub(crate) fn allocate(
     irp.set(LOCATION, end.cast());
     machine.io.tables().irps.insert(
         irp.address(),
-        Record {
+        IrpRecord {
             request,
             completed: false,
             calls: Vec::new(),

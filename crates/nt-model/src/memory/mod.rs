@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Page {
-    /// Belongs to nothing.
+    /// The page belongs to no block.
     Unused,
     /// Belongs to a block; accessible, unless it is paged out.
     Live,
@@ -206,7 +206,7 @@ impl Region {
         done
     }
 
-    /// Takes pages from a block: they are inaccessible and their contents gone.
+    /// Frees the pages of a block: they are inaccessible and their contents lost.
     pub(crate) fn release(&self, first: usize, count: usize, state: Page) {
         self.mark(first, count, state);
         system::discard(self.address(first), count * PAGE);
@@ -260,7 +260,7 @@ impl Region {
         system::allow(self.address(page), count * PAGE)
     }
 
-    /// Gives the region back for another machine: nobody uses it any more.
+    /// Frees the region for another machine, when it is no longer in use.
     pub(crate) fn retire(&'static self) {
         self.release(0, self.pages, Page::Unused);
         *lock(&self.pager) = Pager {

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 /// Whether the system's pages are NT's: with larger ones nothing can be protected one by one.
 pub(super) fn protects() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
+    static PAGES_ARE_4_KIB: OnceLock<bool> = OnceLock::new();
+    *PAGES_ARE_4_KIB.get_or_init(|| {
         // SAFETY: Asks for a constant of the system.
         let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
         size == PAGE as libc::c_long
@@ -33,7 +33,7 @@ fn protect(address: usize, size: usize, access: libc::c_int) -> bool {
     result == 0
 }
 
-/// Makes pages accessible.
+/// Allows reading and writing of pages.
 pub(super) fn allow(address: usize, size: usize) -> bool {
     !protects() || protect(address, size, libc::PROT_READ | libc::PROT_WRITE)
 }

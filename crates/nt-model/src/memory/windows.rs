@@ -33,7 +33,7 @@ fn protect(address: usize, size: usize, protection: u32) -> bool {
     done != 0
 }
 
-/// Makes pages accessible.
+/// Allows reading and writing of pages.
 pub(super) fn allow(address: usize, size: usize) -> bool {
     // SAFETY: As in `protect`. Pages that have memory keep it.
     let base = unsafe {
@@ -55,9 +55,9 @@ pub(super) fn forbid(address: usize, size: usize) {
         // SAFETY: A plain C structure.
         let mut pages: MEMORY_BASIC_INFORMATION = unsafe { zeroed() };
         let room = size_of::<MEMORY_BASIC_INFORMATION>();
-        // SAFETY: Only asks; the answer has this size.
-        let answered = unsafe { VirtualQuery(with_exposed_provenance(next), &raw mut pages, room) };
-        if answered == 0 {
+        // SAFETY: VirtualQuery only reads, and the structure has this size.
+        let written = unsafe { VirtualQuery(with_exposed_provenance(next), &raw mut pages, room) };
+        if written == 0 {
             return;
         }
         // Only pages with memory have a protection of their own.

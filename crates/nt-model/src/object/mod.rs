@@ -51,14 +51,14 @@ impl<T> Clone for Shared<T> {
 impl<T> Copy for Shared<T> {}
 
 impl<T> Shared<T> {
+    /// A view of the structure at `pointer`. A null pointer stops the run, as the access to it would.
+    ///
     /// # Safety
     ///
-    /// `pointer` is that of a `T` that stays allocated for as long as the value or a copy is used,
-    /// or null.
-    ///
-    /// A null pointer stops the run, as the access to it would.
+    /// `pointer` must be null, or that of a `T` that stays allocated for as long as the value or a copy
+    /// is used.
     pub(crate) unsafe fn new(pointer: *mut T) -> Self {
-        // INVARIANT: By the contract of this function.
+        // INVARIANT: Not null, so a `T` that stays allocated, as the caller guarantees.
         Self(NonNull::new(pointer).unwrap_or_else(|| {
             let name = std::any::type_name::<T>();
             let message = format!("the kernel was given address 0 for a {name}");
@@ -74,7 +74,7 @@ impl<T> Shared<T> {
         self.0.as_ptr().addr()
     }
 
-    /// Where the field lies.
+    /// The address of a field.
     pub(crate) fn pointer<F>(self, field: Field<T, F>) -> *mut F {
         (field.0)(self.0.as_ptr())
     }

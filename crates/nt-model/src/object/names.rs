@@ -26,7 +26,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Enters a name.
+    /// Adds a name to the namespace.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Takes a symbolic link out; false if there is none of this name.
+    /// Removes a symbolic link; false if no link has this name.
     pub(crate) fn remove_link(&mut self, name: &str) -> bool {
         let key = key(name);
         let is_link = matches!(self.names.get(&key), Some(Named::Link(_)));

@@ -111,7 +111,7 @@ impl LowerRequest {
 
 impl Drop for LowerRequest {
     fn drop(&mut self) {
-        // When its run has ended, nobody waits for the request.
+        // When its run has ended, nothing waits for the request.
         if self.irp != 0 && !self.machine.is_dead() {
             bus::complete_as_usual(self.irp());
         }

@@ -56,12 +56,12 @@ fn open_handles(tables: &Tables, physical: usize) -> i32 {
         .sum()
 }
 
-/// After a handle to a device of the stack was closed: a surprise-removed device goes with the
+/// After a handle to a device of the stack was closed: a surprise-removed device is deleted with the
 /// last one.
 pub(crate) fn after_close(machine: &Arc<Machine>, physical: usize) {
     let last = {
         let mut tables = machine.io.tables();
-        // The node comes first: without one the device object may be gone already.
+        // The node comes first: without one the device object may already be freed.
         let removed =
             (tables.nodes.get(&physical)).is_some_and(|node| node.phase == Phase::Removed);
         let last = removed && open_handles(&tables, physical) == 0;
@@ -262,12 +262,12 @@ impl Device {
         }
     }
 
-    /// Removes the device in order: asks the drivers, then tells them.
+    /// Removes the device in order: a query to the drivers, then the remove request.
     ///
     /// # Errors
     ///
-    /// - `STATUS_NO_SUCH_DEVICE`: it is removed already;
-    /// - `STATUS_DEVICE_BUSY`: a handle is open. The drivers have been asked and told that the
+    /// - `STATUS_NO_SUCH_DEVICE`: it was already removed;
+    /// - `STATUS_DEVICE_BUSY`: a handle is open. The drivers got the query and were notified that the
     ///   removal is off, and the device works on, as on Windows;
     /// - what a driver refused the query with, after which the device works on too.
     pub fn remove(self) -> Result<(), NtStatus> {
@@ -294,7 +294,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// `STATUS_NO_SUCH_DEVICE`: it is removed already.
+    /// `STATUS_NO_SUCH_DEVICE`: it was already removed.
     pub fn surprise_remove(self) -> Result<(), NtStatus> {
         let machine = self.kernel.enter();
         self.change(&[Phase::Started, Phase::Stopped])?;
@@ -386,7 +386,7 @@ impl Device {
         Ok(())
     }
 
-    /// Takes the device out of one of the phases, so that nobody opens or changes it meanwhile.
+    /// Takes the device out of one of the phases, so that it is not opened or changed meanwhile.
     fn change(&self, from: &[Phase]) -> Result<Phase, NtStatus> {
         let mut tables = self.kernel.machine.io.tables();
         let node = tables.nodes.get_mut(&self.physical);

@@ -42,9 +42,9 @@ pub(super) enum Place {
         /// Whether the slot was never used, so that it has no freed pattern yet.
         fresh: bool,
     },
-    /// On whole pages.
+    /// In whole pages of its own.
     Pages {
-        /// First page.
+        /// Number of the first page.
         page: usize,
         /// How many, without the inaccessible one that follows.
         count: usize,
@@ -145,7 +145,7 @@ impl Arena {
         Some((address, Place::Slot { per_page, fresh }))
     }
 
-    /// Whole pages.
+    /// Blocks of whole pages.
     pub(super) fn pages(&mut self, size: usize) -> Option<(usize, Place)> {
         let count = size.div_ceil(PAGE);
         let page = self.runs.take(count + 1)?;

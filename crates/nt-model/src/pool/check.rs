@@ -1,7 +1,7 @@
 //! The patterns in and around blocks: written at allocation, checked at free and at reuse.
 
 use super::arena::{HEADER, Place, slot_size};
-use super::{Block, FREED, Request, SLACK, UNINITIALIZED};
+use super::{Allocation, Block, FREED, SLACK, UNINITIALIZED};
 use crate::machine::Machine;
 use crate::memory::{PAGE, Region};
 use crate::stop::bug_check;
@@ -33,7 +33,7 @@ fn header(address: usize, size: usize, tag: u32) -> [u64; 2] {
 }
 
 /// Prepares a place for its block.
-pub(super) fn prepare(region: &Region, address: usize, request: &Request, place: Place) {
+pub(super) fn prepare(region: &Region, address: usize, request: &Allocation, place: Place) {
     let end = address + request.size;
     let own = match place {
         Place::Special { page } => region.address(page)..region.address(page + 1),

@@ -1,6 +1,6 @@
 //! `ExAllocatePool2`, `ExAllocatePoolWithTag`, `ExFreePool` and `ExFreePoolWithTag`.
 
-use super::{Owner, Pool, Request, allocate_as, free, highest_irql, tag_text};
+use super::{Allocation, Owner, Pool, allocate_as, free, highest_irql, tag_text};
 use crate::machine::{Machine, enter};
 use crate::memory::PAGE;
 use crate::stop::{bug_check, not_modelled};
@@ -59,8 +59,8 @@ impl Call {
                 "has the tag that the kernel keeps for itself",
             );
         }
-        let telling = self.tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric);
-        if !telling && machine.config.verifier.is_on() {
+        let has_alphanumeric = self.tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric);
+        if !has_alphanumeric && machine.config.verifier.is_on() {
             let what = "has a tag without any letter or digit";
             self.stop_with(0x9D, [self.tag.into(), kind, 0], what);
         }
@@ -101,7 +101,7 @@ impl Call {
         let Ok(size) = usize::try_from(self.size) else {
             return null_mut();
         };
-        let request = Request {
+        let request = Allocation {
             pool: self.pool,
             size,
             tag: self.tag,
@@ -117,7 +117,7 @@ impl Call {
 ///
 /// # Safety
 ///
-/// None beyond what Windows asks of the caller, all of which is checked.
+/// The arguments may be anything: the call checks all that Windows asks of them.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExAllocatePoolWithTag(kind: POOL_TYPE, size: SIZE_T, tag: ULONG) -> PVOID {
     let machine = enter();
@@ -158,7 +158,7 @@ unsafe extern "C" fn ExAllocatePoolWithTag(kind: POOL_TYPE, size: SIZE_T, tag: U
 ///
 /// # Safety
 ///
-/// None beyond what Windows asks of the caller, all of which is checked.
+/// The arguments may be anything: the call checks all that Windows asks of them.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExAllocatePool2(flags: POOL_FLAGS, size: SIZE_T, tag: ULONG) -> PVOID {
     let machine = enter();
@@ -218,11 +218,11 @@ fn fail(flags: POOL_FLAGS, name: &str) -> PVOID {
 ///
 /// # Safety
 ///
-/// Nobody uses the block any more.
+/// The block must no longer be in use.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExFreePool(block: PVOID) {
     let machine = enter();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The block is no longer in use, as the caller guarantees.
     unsafe { free(&machine, block, None, "ExFreePool") };
 }
 
@@ -230,10 +230,10 @@ unsafe extern "C" fn ExFreePool(block: PVOID) {
 ///
 /// # Safety
 ///
-/// Nobody uses the block any more.
+/// The block must no longer be in use.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ExFreePoolWithTag(block: PVOID, tag: ULONG) {
     let machine = enter();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The block is no longer in use, as the caller guarantees.
     unsafe { free(&machine, block, Some(tag), "ExFreePoolWithTag") };
 }

@@ -66,7 +66,7 @@ pub(crate) enum Owner {
 
 /// What is asked of a pool.
 #[derive(Clone, Copy)]
-struct Request {
+struct Allocation {
     pool: Pool,
     size: usize,
     tag: ULONG,
@@ -75,7 +75,7 @@ struct Request {
     owner: Owner,
 }
 
-/// A live block.
+/// A block that is allocated.
 #[derive(Clone, Copy)]
 struct Block {
     pool: Pool,
@@ -86,7 +86,7 @@ struct Block {
 }
 
 /// All pool of a machine.
-pub(crate) struct State {
+pub(crate) struct Pools {
     /// Address ranges of the two pools, indexed by [`Pool`].
     regions: [&'static Region; 2],
     blocks: Mutex<Blocks>,
@@ -117,7 +117,7 @@ struct Blocks {
     below_page: u64,
 }
 
-impl State {
+impl Pools {
     pub(crate) fn boot(config: &Config) -> Self {
         let new = |pool| Arena::new(config.pool_limit, pool == Pool::Paged);
         let arenas = [new(Pool::NonPaged), new(Pool::Paged)];
@@ -157,7 +157,7 @@ impl State {
         self.paged().contains(address)
     }
 
-    /// After a normal end: nobody uses the pool any more.
+    /// Ends the pool after a normal end of the run, when it is no longer in use.
     pub(crate) fn power_off(&self) {
         self.regions.iter().for_each(|region| region.retire());
     }
@@ -248,7 +248,7 @@ pub(crate) fn allocate(
 ) -> PVOID {
     allocate_as(
         machine,
-        Request {
+        Allocation {
             pool,
             size,
             tag,
@@ -259,7 +259,7 @@ pub(crate) fn allocate(
     )
 }
 
-fn allocate_as(machine: &Machine, request: Request) -> PVOID {
+fn allocate_as(machine: &Machine, request: Allocation) -> PVOID {
     let state = &machine.pool;
     if request.owner == Owner::Driver && state.is_failing() {
         return null_mut();
@@ -278,7 +278,7 @@ fn allocate_as(machine: &Machine, request: Request) -> PVOID {
 }
 
 impl Blocks {
-    fn place(&mut self, request: &Request, machine: &Machine) -> Option<(usize, Place)> {
+    fn place(&mut self, request: &Allocation, machine: &Machine) -> Option<(usize, Place)> {
         let index = request.pool as usize;
         if request.size > machine.pool.limit - self.used[index] {
             return None;
@@ -336,7 +336,7 @@ impl Blocks {
 ///
 /// # Safety
 ///
-/// Nobody uses the block any more.
+/// The block must no longer be in use.
 pub(crate) unsafe fn free(machine: &Machine, address: PVOID, tag: Option<ULONG>, call: &str) {
     let address = address as usize;
     let state = &machine.pool;
@@ -465,7 +465,7 @@ pub(crate) struct Account {
     pub(crate) injected: u64,
 }
 
-impl State {
+impl Pools {
     pub(crate) fn account(&self) -> Account {
         let blocks = lock(&self.blocks);
         let mut live = BTreeMap::new();

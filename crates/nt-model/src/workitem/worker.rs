@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Something to do on a worker thread.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// How long an idle worker thread stays.
+/// How long an idle worker thread waits before it ends.
 const IDLE: Duration = Duration::from_millis(200);
 
 /// How long the end of a run waits for jobs.
@@ -62,7 +62,7 @@ impl Workers {
         self.wait(Queue::is_done);
     }
 
-    /// Waits until nothing is queued, nothing runs, and all threads have gone.
+    /// Waits until nothing is queued, nothing runs, and all threads have ended.
     pub(crate) fn close(&self) {
         lock(&self.shared.state).closing = true;
         self.shared.changed.notify_all();

@@ -156,7 +156,7 @@ pub struct Place<T>(*mut T);
 
 // SAFETY: What is behind the address is only handed to the kernel.
 unsafe impl<T> Send for Place<T> {}
-// SAFETY: As above.
+// SAFETY: The value itself is not accessed through the wrapper, only its address passed on.
 unsafe impl<T> Sync for Place<T> {}
 
 impl<T> Place<T> {

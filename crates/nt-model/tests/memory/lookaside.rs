@@ -38,7 +38,7 @@ impl Exports {
         assert!(!allocate.is_null() && !free.is_null());
         // SAFETY: The export has this signature; the two kinds of list have one layout.
         let allocate = unsafe { transmute::<PVOID, AllocateExport>(allocate) };
-        // SAFETY: As above.
+        // SAFETY: The export that frees has this signature.
         let free = unsafe { transmute::<PVOID, FreeExport>(free) };
         Self { allocate, free }
     }
@@ -171,7 +171,7 @@ fn the_exports_exist_since_22h2_unless_they_are_withheld() {
     });
 }
 
-/// E4, NT-7.
+/// A double free of an entry is a bug check, where Windows corrupts the list (E4, NT-7).
 #[test]
 fn an_entry_freed_twice_stops() {
     let scenario = |_: &_| {
@@ -206,7 +206,7 @@ fn an_entry_pushed_twice_stops() {
     assert_eq!(case(&stopped(unverified(), scenario)), (0xC2, 0x7));
 }
 
-/// E4.
+/// An entry must be freed to the list that it came from (E4).
 #[test]
 fn an_entry_freed_to_another_list_stops() {
     for config in [Config::default(), unverified()] {
@@ -236,7 +236,7 @@ fn a_write_to_a_free_entry_stops_when_it_is_used_again() {
     }
 }
 
-/// E6, E5.
+/// Paged lists and their entries are used up to APC_LEVEL (E5, E6).
 #[test]
 fn a_paged_list_at_dispatch_level_stops() {
     let allocate = |_: &_| {
@@ -308,7 +308,7 @@ fn deleting_a_list_that_is_not_initialised_stops() {
     assert_eq!(case(&stopped(Config::default(), twice)), (0xC4, 0xCB));
 }
 
-/// E1.
+/// A list must be initialised before its first use (E1).
 #[test]
 fn using_a_list_that_is_not_initialised_stops() {
     let stop = stopped(Config::default(), |_| {
@@ -319,7 +319,7 @@ fn using_a_list_that_is_not_initialised_stops() {
     assert_eq!(case(&stop), (0x1E, 0xC000_0005));
 }
 
-/// E1.
+/// The storage of a list must not be freed before the list is deleted (E1).
 #[test]
 fn freeing_pool_that_contains_an_active_list_stops() {
     let stop = stopped(Config::default(), |_| {

@@ -126,7 +126,7 @@ fn an_allocation_of_nothing_stops() {
     assert_eq!((stop.code, stop.parameters), (0xC2, [0, 0, 1, TAG.into()]));
 }
 
-/// NT-5, C2, E6.
+/// Paged pool can be allocated up to APC_LEVEL (NT-5, C2, E6).
 #[test]
 fn a_paged_allocation_above_apc_level_stops() {
     let scenario = |_: &_| {

@@ -86,7 +86,7 @@ const VALUES: [(&str, &str); 5] = [
 unsafe extern "C" fn reading(driver: PDRIVER_OBJECT, path: PUNICODE_STRING) -> NTSTATUS {
     // SAFETY: The kernel passes the path of the driver's key.
     let path = unsafe { path.read() };
-    // SAFETY: As above.
+    // SAFETY: The path's buffer has `Length` bytes.
     let units = unsafe { std::slice::from_raw_parts(path.Buffer, usize::from(path.Length) / 2) };
     let path = String::from_utf16_lossy(units);
     let found = VALUES.map(|(key, name)| read_value(&format!("{path}{key}"), name, 64));

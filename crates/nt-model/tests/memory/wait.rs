@@ -1,4 +1,4 @@
-//! Events and waiting.
+//! Events, and waiting for them.
 
 use crate::kernel::*;
 use kmdf_sys::*;

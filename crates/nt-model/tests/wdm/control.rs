@@ -67,7 +67,7 @@ pub unsafe extern "C" fn entry<B: Behaviour>(
     }
     // SAFETY: The driver object is the kernel's.
     unsafe { (*driver).MajorFunction = functions };
-    // SAFETY: As above.
+    // SAFETY: The kernel's driver object, which DriverEntry may change.
     unsafe { (*driver).DriverUnload = Some(unload::<B>) };
     STATUS_SUCCESS
 }

@@ -66,12 +66,12 @@ unsafe impl Send for Request {}
 
 impl Request {
     pub fn location(self) -> *mut IO_STACK_LOCATION {
-        // Not all of the IRP: somebody may be cancelling it, which changes other fields.
+        // Not all of the IRP: another thread may be cancelling it, which changes other fields.
         // SAFETY: An IRP that the driver has is alive.
         let tail = peek(unsafe { &raw const (*self.0).Tail });
         // SAFETY: The tail of an IRP in flight is its overlay.
         let overlay = unsafe { tail.Overlay };
-        // SAFETY: As above: there is a current stack location.
+        // SAFETY: An IRP that a driver has is at a stack location.
         unsafe {
             overlay
                 .__bindgen_anon_2
@@ -173,7 +173,7 @@ impl Request {
         let next = self.location().wrapping_offset(by);
         // SAFETY: The driver has the IRP.
         unsafe { (*self.0).CurrentLocation += by as i8 };
-        // SAFETY: As above; only the address is taken.
+        // SAFETY: The driver has the IRP; only the address of a field is taken.
         let tail = unsafe { &raw mut (*self.0).Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1 };
         let tail = tail.cast::<*mut IO_STACK_LOCATION>();
         // SAFETY: The union holds the pointer in an IRP in flight.
@@ -196,13 +196,13 @@ impl Request {
         unsafe { next.write(location) };
     }
 
-    /// As `IoSetCancelRoutine`; whether one was set before.
+    /// Exchanges the cancel routine as `IoSetCancelRoutine` does; true if one was set before.
     pub fn set_cancel_routine(self, routine: PDRIVER_CANCEL) -> bool {
         // SAFETY: Optional function pointers are pointers.
         let routine = unsafe { transmute::<PDRIVER_CANCEL, *mut ()>(routine) };
         // SAFETY: The driver has the IRP; only the address is taken.
         let slot = unsafe { &raw mut (*self.0).CancelRoutine };
-        // SAFETY: As above; all sides exchange the field atomically.
+        // SAFETY: A field of an IRP that the driver has; all sides exchange it atomically.
         let slot = unsafe { AtomicPtr::from_ptr(slot.cast::<*mut ()>()) };
         !slot.swap(routine, Ordering::AcqRel).is_null()
     }
@@ -222,11 +222,11 @@ impl Request {
 ///
 /// # Safety
 ///
-/// The buffer is valid for `length` bytes as long as the slice is used.
+/// The buffer must have `length` bytes for as long as the slice is used.
 pub unsafe fn bytes<'a>(start: *mut u8, length: usize) -> &'a mut [u8] {
     if length == 0 {
         return &mut [];
     }
-    // SAFETY: By the contract of this function.
+    // SAFETY: The buffer has `length` bytes, as the caller guarantees.
     unsafe { std::slice::from_raw_parts_mut(start, length) }
 }

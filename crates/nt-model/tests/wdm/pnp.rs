@@ -75,10 +75,10 @@ pub unsafe extern "C" fn entry<B: Behaviour>(
     functions[IRP_MJ_DEVICE_CONTROL as usize] = Some(control::<B>);
     // SAFETY: The driver object is the kernel's.
     unsafe { (*driver).MajorFunction = functions };
-    // SAFETY: As above.
+    // SAFETY: The kernel's driver object, which DriverEntry may change.
     unsafe { (*driver).DriverUnload = Some(unload) };
     let extension = peek(driver).DriverExtension;
-    // SAFETY: As above.
+    // SAFETY: Every driver object has an extension, which DriverEntry may change.
     unsafe { (*extension).AddDevice = Some(add_device::<B>) };
     STATUS_SUCCESS
 }

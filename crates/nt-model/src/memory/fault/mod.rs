@@ -39,7 +39,7 @@ impl Access {
     }
 }
 
-/// Deals with an access that the system refused. False if it is none of this crate's business; true
+/// Handles an access that the system denied. False if it is not in memory of this crate; true
 /// if it may be tried again.
 fn on_fault(access: &Access) -> bool {
     match region_of(access.address) {

@@ -1,4 +1,4 @@
-//! Faults as signals.
+//! Page faults as Unix signals.
 
 use super::{Access, IMPOSSIBLE, on_fault};
 use crate::kernel_stack;
@@ -95,13 +95,13 @@ fn replace_handler(signal: c_int) -> libc::sigaction {
 }
 
 impl Access {
-    /// The access that a signal is about; none if somebody sent it.
+    /// The access that caused a signal; `None` if a process sent it.
     ///
     /// # Safety
     ///
-    /// The pointers are those that a handler was called with.
+    /// The pointers must be those that a signal handler was called with.
     unsafe fn from_signal(info: *const siginfo_t, context: *const c_void) -> Option<Self> {
-        // SAFETY: By the contract of this function.
+        // SAFETY: A handler's argument, as the caller guarantees.
         let info = unsafe { info.read() };
         if info.si_code <= 0 {
             return None;
@@ -111,7 +111,7 @@ impl Access {
             0 if info.si_code == SI_KERNEL => IMPOSSIBLE,
             address => address,
         };
-        // SAFETY: By the contract of this function.
+        // SAFETY: A handler's context, as the caller guarantees.
         let (write, instruction) = unsafe { processor_state(context) };
         Some(Self {
             address,
@@ -125,11 +125,11 @@ impl Access {
 ///
 /// # Safety
 ///
-/// `context` is that of a handler.
+/// `context` must be that of a signal handler.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 unsafe fn processor_state(context: *const c_void) -> (bool, usize) {
     let context = context.cast::<libc::ucontext_t>();
-    // SAFETY: By the contract of this function.
+    // SAFETY: A handler's context, as the caller guarantees.
     let registers = unsafe { (*context).uc_mcontext.gregs };
     let error = registers[libc::REG_ERR as usize];
     (error & 2 != 0, registers[libc::REG_RIP as usize] as usize)
@@ -137,7 +137,7 @@ unsafe fn processor_state(context: *const c_void) -> (bool, usize) {
 
 /// # Safety
 ///
-/// None needed: other systems do not say.
+/// The argument may be anything, because it is not read.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 unsafe fn processor_state(_context: *const c_void) -> (bool, usize) {
     (false, 0)
@@ -156,7 +156,7 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
 ///
 /// # Safety
 ///
-/// The arguments are those of a handler.
+/// The arguments must be those that a signal handler was called with.
 unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let index = usize::from(signal != SIGNALS[0]);
     let previous = PREVIOUS.get().map(|previous| previous[index]);
@@ -165,7 +165,7 @@ unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
             type Handler = unsafe extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
             // SAFETY: A handler's address; one without SA_SIGINFO ignores the other arguments.
             let handler = unsafe { transmute::<usize, Handler>(previous.sa_sigaction) };
-            // SAFETY: By the contract of this function.
+            // SAFETY: The handler that was installed before, with the arguments of this one.
             unsafe { handler(signal, info, context) };
         }
         _ => {

@@ -1,4 +1,4 @@
-//! Faults as exceptions.
+//! Page faults as Windows exceptions.
 
 use super::{Access, on_fault};
 use std::sync::Once;
@@ -23,11 +23,11 @@ pub(in crate::memory) fn install() {
 
 /// # Safety
 ///
-/// Called by the system with what it knows about an exception.
+/// `pointers` must be those that the system passes to an exception handler.
 unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32 {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The system's pointers, as the caller guarantees.
     let record = unsafe { (*pointers).ExceptionRecord };
-    // SAFETY: As above.
+    // SAFETY: The system's record of the exception.
     let record = unsafe { record.read() };
     // The parameters are the kind of access, of which 1 is a write, and the address.
     let [kind, address, ..] = record.ExceptionInformation;
