@@ -53,7 +53,7 @@ macro_rules! wdf_functions {
                 pub unsafe fn $name($($parameter: $type),*) $(-> $result)? {
                     // SAFETY: The caller is a bound driver, so the table is in place.
                     let entry = unsafe { table_entry(_WDFFUNCENUM::$index) };
-                    // SAFETY: By the contract of the table, the entry at this index has this type.
+                    // SAFETY: The framework defines the type of the function at this index.
                     let function = unsafe { core::mem::transmute::<WDFFUNC, $pointer>(entry) };
                     // SAFETY: A bound table has no empty entry below the count that was bound.
                     let function = unsafe { function.unwrap_unchecked() };
@@ -82,9 +82,9 @@ unsafe fn table_entry(index: WDFFUNCENUM) -> WDFFUNC {
         !table.is_null(),
         "no driver is loaded in this process: it never was, or it was unloaded before this call"
     );
-    // SAFETY: By the contract of this function, the index lies inside the table.
+    // SAFETY: The caller guarantees that the index lies inside the table.
     let entry = unsafe { table.add(index as usize) };
-    // SAFETY: As above; the table is immutable after the bind.
+    // SAFETY: The entry lies inside the table, which does not change after the bind.
     unsafe { *entry }
 }
 

@@ -74,7 +74,7 @@ pub struct PoolAllocator {
     tag: Tag,
 }
 
-/// What stands before the memory, at its lower end.
+/// The header before the memory that the allocator returns.
 #[repr(C)]
 struct Header {
     /// First, so that its address is the header's.
@@ -90,7 +90,7 @@ const POOL_ALIGNMENT: usize = MEMORY_ALLOCATION_ALIGNMENT as usize;
 /// Bytes from a header to the memory behind it.
 const LEAD: usize = size_of::<Header>().next_multiple_of(POOL_ALIGNMENT);
 
-/// Offsets of headers are below the alignment that was asked for.
+/// The highest alignment that can be allocated: a header's offset, which is below the alignment, has 32 bits.
 const HIGHEST_ALIGNMENT: usize = 1 << 31;
 
 #[cfg(not(loom))]
@@ -108,14 +108,14 @@ impl PoolAllocator {
     ///
     /// # Panics
     ///
-    /// Never in a `static` or a constant; elsewhere for [`Tag::DEFAULT`].
+    /// For [`Tag::DEFAULT`]: in a `static` or a constant, that is a compile error.
     #[track_caller]
     pub const fn new(tag: Tag) -> Self {
         assert!(
             tag.value() != Tag::DEFAULT.value(),
             "the pool does not know the framework's default tag: name one"
         );
-        // INVARIANT: Just checked.
+        // INVARIANT: The tag was checked above.
         Self { tag }
     }
 }
@@ -152,13 +152,13 @@ unsafe impl GlobalAlloc for PoolAllocator {
             tag: self.tag,
             offset: offset as u32,
         };
-        // SAFETY: In the allocation, as above; start and offset are multiples of 16.
+        // SAFETY: The header lies in the allocation, aligned as start and offset are multiples of 16.
         unsafe { header.write(content) };
         // SAFETY: A header in an allocation is not at address zero.
         let node = unsafe { NonNull::new_unchecked(header) }.cast();
         // SAFETY: The node stays where it is until `dealloc` removes it; memory that is still in
         // use when the driver ends was forgotten and may be freed.
-        unsafe { unload_list::enter(node, free) };
+        unsafe { unload_list::insert(node, free) };
         // SAFETY: The header starts `LEAD + size` bytes or more before the end of the allocation.
         unsafe { header.byte_add(LEAD) }.cast()
     }
@@ -166,11 +166,11 @@ unsafe impl GlobalAlloc for PoolAllocator {
     unsafe fn dealloc(&self, memory: *mut u8, _layout: Layout) {
         // SAFETY: The caller passes what `alloc` gave, which is never null.
         let memory = unsafe { NonNull::new_unchecked(memory) };
-        // SAFETY: `alloc` gave memory that lies as far behind its header.
+        // SAFETY: The caller passes what `alloc` gave, which lies `LEAD` bytes behind its header.
         let node = unsafe { memory.byte_sub(LEAD) }.cast();
-        // SAFETY: `alloc` entered it, and the caller frees memory once.
+        // SAFETY: `alloc` inserted the node, and the caller frees memory once.
         unsafe { unload_list::remove(node) };
-        // SAFETY: The node has left the registry, and the caller does not use the memory any more.
+        // SAFETY: The node has left the unload list, and the caller does not use the memory any more.
         unsafe { free(node) };
     }
 
@@ -196,13 +196,13 @@ unsafe impl GlobalAlloc for PoolAllocator {
 ///
 /// # Safety
 ///
-/// The node must be that of a header which `alloc` wrote and which has left the registry, and
-/// nobody may use its memory any more. The current IRQL must be at most DISPATCH_LEVEL.
+/// The node must be that of a header which `alloc` wrote and which has left the unload list,
+/// and no code may use its memory any more. The current IRQL must be at most DISPATCH_LEVEL.
 unsafe fn free(node: NonNull<Node>) {
     let header = node.cast::<Header>();
-    // SAFETY: `alloc` wrote it, and its allocation has not been freed yet.
+    // SAFETY: `alloc` wrote the header, and its allocation is freed below only.
     let offset = unsafe { (*header.as_ptr()).offset };
-    // SAFETY: As for the offset.
+    // SAFETY: `alloc` wrote the header, and its allocation has not been freed yet.
     let tag = unsafe { (*header.as_ptr()).tag };
     // SAFETY: The header lies so many bytes behind the start of its allocation.
     let start = unsafe { header.byte_sub(offset as usize) };

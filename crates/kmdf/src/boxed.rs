@@ -29,7 +29,7 @@ use kmdf_sys::{_POOL_TYPE, LoadId, MEMORY_ALLOCATION_ALIGNMENT, ntddk};
 /// # Invariants
 ///
 /// `block` is the start of a live nonpaged allocation with a value, owned by this box alone, and
-/// its node is in the registry.
+/// its node is in the unload list.
 #[derive(Debug)]
 // In the model a box is larger, for its load.
 #[cfg_attr(any(wdk, image, loom), repr(transparent))]
@@ -47,9 +47,9 @@ struct Block<T> {
     value: T,
 }
 
-// SAFETY: By the type invariant the box owns the value.
+// SAFETY: The box owns the value by the type invariant, and moves with it.
 unsafe impl<T: Send> Send for PoolBox<T> {}
-// SAFETY: As above; a shared box gives shared references only.
+// SAFETY: A shared box gives shared references to its value only.
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
 // SAFETY: A wrapper of `NonNull`, for which all-zero bytes are `None`: of a transparent one that is
 // promised, and of that in the model it is checked below.
@@ -116,7 +116,7 @@ impl<T> PoolBox<T> {
         const { assert_by_value::<T>() };
         let mut uninit = allocate::<T>(tag)?;
         uninit.write(value);
-        // SAFETY: Written above.
+        // SAFETY: The value was written above.
         Ok(unsafe { uninit.assume_init() })
     }
 
@@ -143,9 +143,9 @@ impl<T> PoolBox<T> {
         const { assert_fits::<T>() };
         let mut uninit = allocate::<T>(tag)?;
         let value = uninit.as_mut_ptr();
-        // SAFETY: The room for the value, which is the box's alone.
+        // SAFETY: The pointer is to the room for one value, which is the box's alone.
         unsafe { value.write_bytes(0, 1) };
-        // SAFETY: Zeroes are a value of the type.
+        // SAFETY: The room was zeroed above, and zeroes are a value of the type.
         Ok(unsafe { uninit.assume_init() })
     }
 
@@ -203,11 +203,11 @@ impl<T, const N: usize> PoolBox<[T; N]> {
             // SAFETY: There is room for `N` elements.
             let place = unsafe { first.add(index) };
             match make(index) {
-                // SAFETY: As above; the room is the box's alone.
+                // SAFETY: The place is one of the elements', and the room is the box's alone.
                 Ok(element) => unsafe { place.write(element) },
                 Err(error) => {
                     let made = core::ptr::slice_from_raw_parts_mut(first, index);
-                    // SAFETY: These were written, and are not used again.
+                    // SAFETY: The elements below this index were written, and are not used again.
                     unsafe { made.drop_in_place() };
                     return Err(error);
                 }
@@ -226,8 +226,8 @@ impl<T> PoolBox<MaybeUninit<T>> {
     /// The bytes in the box must be a value of `T`.
     pub unsafe fn assume_init(self) -> PoolBox<T> {
         let Self { block, load } = *ManuallyDrop::new(self);
-        // INVARIANT: The value is there by the contract of this function. The node is in the registry
-        // to be freed by the tag in the block, which has the same layout.
+        // INVARIANT: The caller made the value. The node is in the unload list with a function that frees
+        // the block by the tag in it, which is in the same place for both types.
         PoolBox {
             block: block.cast(),
             load,
@@ -235,7 +235,7 @@ impl<T> PoolBox<MaybeUninit<T>> {
     }
 }
 
-/// A box without a value.
+/// Allocates a box that has no value yet.
 fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
     if tag == Tag::DEFAULT {
         return Err(Error::INVALID_PARAMETER);
@@ -246,7 +246,7 @@ fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
         unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, size, tag.value()) };
     let block =
         NonNull::new(block.cast::<Block<MaybeUninit<T>>>()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
-    // SAFETY: Allocated above, and pool memory is aligned for it.
+    // SAFETY: The block was allocated above, and pool memory is aligned for it.
     let node = unsafe { &raw mut (*block.as_ptr()).node };
     // SAFETY: The node's place lies in the new allocation, which is this function's alone.
     unsafe { node.write(Node::new()) };
@@ -256,15 +256,15 @@ fn allocate<T>(tag: Tag) -> Result<PoolBox<MaybeUninit<T>>> {
     unsafe { kept_tag.write(tag) };
     // SAFETY: The node stays where it is until the box is dropped; a block of a forgotten box
     // may be freed.
-    unsafe { unload_list::enter(block.cast(), free::<T>) };
-    // INVARIANT: Allocated and entered above; `MaybeUninit` needs no value.
+    unsafe { unload_list::insert(block.cast(), free::<T>) };
+    // INVARIANT: The block was allocated and its node inserted above; `MaybeUninit` needs no value.
     Ok(PoolBox {
         block,
         load: LoadId::current(),
     })
 }
 
-/// As [`Fits::check`](crate::plain::Fits::check), for what stands behind a node and is dropped.
+/// As [`Fits::check`](crate::plain::Fits::check), for a value that stands behind a node and is dropped.
 #[track_caller]
 const fn assert_fits<T>() {
     assert!(
@@ -278,12 +278,12 @@ const fn assert_fits<T>() {
 ///
 /// # Safety
 ///
-/// The node is that of a block which is out of the registry and not used any more.
+/// The node is that of a block, is out of the unload list, and the block is not used any more.
 unsafe fn free<T>(node: NonNull<Node>) {
     let block = node.cast::<Block<T>>();
-    // SAFETY: By the contract of this function the block is alive.
+    // SAFETY: The block of the node is alive until it is freed below.
     let tag = unsafe { (*block.as_ptr()).tag };
-    // SAFETY: This is how it was allocated, and nobody uses it.
+    // SAFETY: The block was allocated with the tag in it, and the caller gives it up.
     unsafe { ntddk::ExFreePoolWithTag(block.as_ptr().cast(), tag.value()) };
 }
 
@@ -291,14 +291,15 @@ unsafe fn free<T>(node: NonNull<Node>) {
 ///
 /// # Safety
 ///
-/// As for `free`, and there is a value in the block.
+/// The node is that of a block with a value, is out of the unload list, and the block is not used any
+/// more.
 unsafe fn drop_and_free<T>(node: NonNull<Node>) {
     let block = node.cast::<Block<T>>();
-    // SAFETY: By the contract of this function the block is alive.
+    // SAFETY: The block of the node is alive until it is freed below.
     let value = unsafe { &raw mut (*block.as_ptr()).value };
-    // SAFETY: By the contract of this function; the value is not used again.
+    // SAFETY: There is a value in the block, which the caller gives up and nothing uses again.
     unsafe { value.drop_in_place() };
-    // SAFETY: The node has left the registry, and the value that was in the block is dropped.
+    // SAFETY: The node is out of the unload list, and the value that was in the block is dropped.
     unsafe { free::<T>(node) };
 }
 
@@ -307,7 +308,7 @@ impl<T> Deref for PoolBox<T> {
 
     fn deref(&self) -> &T {
         self.load.check();
-        // SAFETY: By the type invariant.
+        // SAFETY: The block is alive with a value, owned by this box, by the type invariant.
         unsafe { &(*self.block.as_ptr()).value }
     }
 }
@@ -315,7 +316,8 @@ impl<T> Deref for PoolBox<T> {
 impl<T> DerefMut for PoolBox<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.load.check();
-        // SAFETY: By the type invariant; the exclusive borrow makes this the only access.
+        // SAFETY: The block is alive with a value by the type invariant; the exclusive borrow makes this the
+        // only access.
         unsafe { &mut (*self.block.as_ptr()).value }
     }
 }
@@ -325,13 +327,13 @@ impl<T> Drop for PoolBox<T> {
         self.load.check();
         let node = self.block.cast();
         if needs_drop::<T>() {
-            // SAFETY: By the type invariant the node is in the registry, and block and value are this
-            // box's. The value borrows nothing, as `T` is `'static`, so it may be dropped later.
+            // SAFETY: The node is in the unload list, and block and value are this box's, by the type
+            // invariant. The value borrows nothing, as `T` is `'static`, so it may be dropped later.
             unsafe { drops::one_after_another(node, drop_and_free::<T>) };
         } else {
-            // SAFETY: By the type invariant.
+            // SAFETY: The node is in the unload list by the type invariant.
             unsafe { unload_list::remove(node) };
-            // SAFETY: Taken out above; nobody uses the block any more.
+            // SAFETY: The node was taken out above, and this is the end of the box that owns the block.
             unsafe { free::<T>(node) };
         }
     }

@@ -38,7 +38,7 @@ pub trait Context: Send + Sync + Sized + 'static {
 /// Values come over the stack, so a type has at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes; what
 /// is larger stands in a [`PoolBox`](crate::PoolBox) in it.
 ///
-/// An alignment above 16 bytes, which the framework does not give (rule OBJ-10), does not compile:
+/// An alignment above 16 bytes, which the framework does not give (OBJ-10), does not compile:
 ///
 /// ```compile_fail,E0080
 /// #[repr(align(32))]
@@ -73,7 +73,7 @@ macro_rules! context {
     };
 }
 
-/// `WDF_OBJECT_CONTEXT_TYPE_INFO` of a static, whose address tells one context type from another.
+/// `WDF_OBJECT_CONTEXT_TYPE_INFO` of a static, whose address identifies the context type.
 ///
 /// The cell is never written to. It is there to put the static into writable memory: with /OPT:ICF a
 /// linker may give two read-only statics of equal contents one address, and two context types would
@@ -85,7 +85,7 @@ macro_rules! context {
 #[repr(transparent)]
 pub(crate) struct Identity(UnsafeCell<WDF_OBJECT_CONTEXT_TYPE_INFO>);
 
-// SAFETY: The structure never changes, by the type invariant, and what it points at does not either.
+// SAFETY: Neither the structure, by the type invariant, nor what it points at ever changes.
 unsafe impl Sync for Identity {}
 
 impl Identity {
@@ -107,7 +107,7 @@ impl Identity {
 
     /// `UniqueType`: what the framework compares.
     pub(crate) fn unique(&'static self) -> PCWDF_OBJECT_CONTEXT_TYPE_INFO {
-        // SAFETY: Nobody writes to the cell, by the type invariant.
+        // SAFETY: No code writes to the cell, by the type invariant.
         unsafe { (*self.0.get()).UniqueType }
     }
 }
@@ -133,7 +133,7 @@ impl<T> TypeInfo<T> {
     pub const fn new(unique: &'static Self, name: &'static CStr) -> Self {
         assert!(
             align_of::<Slot<T>>() <= MEMORY_ALLOCATION_ALIGNMENT as usize,
-            "an object context is aligned to 16 bytes, not more (rule OBJ-10)"
+            "an object context is aligned to 16 bytes, not more (OBJ-10)"
         );
         assert_by_value::<T>();
         let unique: *const Self = unique;
@@ -161,7 +161,7 @@ const FULL: u8 = 2;
 #[repr(C)]
 pub(crate) struct Slot<T> {
     state: AtomicU8,
-    /// Tells this value from any other that was ever put into a slot; 0 until there is one.
+    /// A number that no other value in any slot ever had; 0 until there is a value.
     serial: AtomicU64,
     value: UnsafeCell<MaybeUninit<T>>,
 }
@@ -181,7 +181,7 @@ impl<T> Slot<T> {
         if filling.is_err() {
             return Err(Error::INVALID_DEVICE_STATE);
         }
-        // SAFETY: Only one thread gets from `EMPTY` to `FILLING`, and nobody reads before `FULL`.
+        // SAFETY: Only one thread gets from `EMPTY` to `FILLING`, and no thread reads the value before `FULL`.
         unsafe { self.value.get().write(MaybeUninit::new(value)) };
         self.serial.store(
             NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -197,10 +197,10 @@ impl<T> Slot<T> {
         if self.state.load(Ordering::Acquire) != FULL {
             return None;
         }
-        // SAFETY: By the type invariant nobody writes any more, other than `empty` before the space
-        // is gone.
+        // SAFETY: The value was published with `FULL`, after which only `empty` writes, whose caller
+        // guarantees that no reference is left.
         let value = unsafe { &*self.value.get() };
-        // SAFETY: By the type invariant.
+        // SAFETY: The value is initialised while the state is `FULL`, by the type invariant.
         Some(unsafe { value.assume_init_ref() })
     }
 
@@ -215,12 +215,12 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     ///
-    /// Nobody uses the value any more.
+    /// There is no reference to the value, and none will be made.
     unsafe fn empty(&self) {
         if self.state.swap(EMPTY, Ordering::Acquire) == FULL {
-            // SAFETY: By the contract of this function the access is exclusive.
+            // SAFETY: The caller guarantees that there is no other reference to the value.
             let value = unsafe { &mut *self.value.get() };
-            // SAFETY: It was initialised, and no longer counts as such.
+            // SAFETY: The value was initialised while the state was `FULL`, which it no longer is.
             unsafe { value.assume_init_drop() };
         }
     }
@@ -254,9 +254,9 @@ pub(crate) fn request_attributes<T: Context>() -> WDF_OBJECT_ATTRIBUTES {
 /// # Safety
 ///
 /// Called by the framework when the object is destroyed, so that no reference to it is left, or for a
-/// request that is being completed, so that nobody has it.
+/// request that is being completed, so that no callback has it.
 pub(crate) unsafe extern "C" fn destroy<T: Context>(object: WDFOBJECT) {
-    // SAFETY: By the contract of this function; a lookup is allowed in this callback (OBJ-39).
+    // SAFETY: The framework passes an object whose contexts may be looked up in this callback (OBJ-39).
     if let Some(slot) = unsafe { slot::<T>(object) } {
         // SAFETY: No callback of the object runs or will run.
         unsafe { slot.empty() };
@@ -270,7 +270,7 @@ pub(crate) unsafe extern "C" fn destroy<T: Context>(object: WDFOBJECT) {
 /// `object` is a live framework object and stays one for `'a`.
 pub(crate) unsafe fn slot<'a, T: Context>(object: WDFOBJECT) -> Option<&'a Slot<T>> {
     let info = T::type_info().unique();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller guarantees a live object; the type's description is a static.
     let space =
         unsafe { call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, object, info) };
     let space = NonNull::new(space.cast::<Slot<T>>())?;
@@ -279,13 +279,13 @@ pub(crate) unsafe fn slot<'a, T: Context>(object: WDFOBJECT) -> Option<&'a Slot<
     Some(unsafe { space.as_ref() })
 }
 
-/// The context of an object, for safe wrappers of handles.
+/// The value in the context space for `T` of an object.
 ///
 /// # Safety
 ///
-/// As for `slot`, and the object is not destroyed for `'a`.
+/// `object` is a live framework object, whose contexts are not dropped for `'a`.
 pub(crate) unsafe fn get<'a, T: Context>(object: WDFOBJECT) -> Result<&'a T> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller guarantees an object that lives for `'a`.
     let slot = unsafe { slot::<T>(object) };
     slot.ok_or(Error::NOT_FOUND)?
         .get()
@@ -299,7 +299,8 @@ pub(crate) unsafe fn get<'a, T: Context>(object: WDFOBJECT) -> Result<&'a T> {
 /// `object` is a live framework object, neither a request nor a buffer of one, and is not destroyed for
 /// `'a`.
 pub(crate) unsafe fn attach<'a, T: Context>(object: WDFOBJECT, value: T) -> Result<&'a T> {
-    // SAFETY: The caller vouches for the object; the attributes are those of `T`.
+    // SAFETY: The caller guarantees an object that is not destroyed for `'a`, until which the value is
+    // not dropped; the attributes are those of `T` for such an object.
     unsafe { attach_with(object, value, attributes::<T>(null_mut())) }
 }
 
@@ -312,7 +313,8 @@ pub(crate) unsafe fn attach_to_request<'a, T: Context>(
     request: WDFREQUEST,
     value: T,
 ) -> Result<&'a T> {
-    // SAFETY: By the contract of this function the request is alive.
+    // SAFETY: A request that the driver owns is alive; the value is dropped when the request is
+    // completed, by which `'a` has ended; the attributes are those of `T` for a request.
     unsafe { attach_with(request.cast(), value, request_attributes::<T>()) }
 }
 
@@ -320,19 +322,19 @@ pub(crate) unsafe fn attach_to_request<'a, T: Context>(
 ///
 /// # Safety
 ///
-/// As for `slot`. `object` is no buffer of a request. The attributes are for a context of type `T` of
-/// such an object, and its value is not dropped for `'a`.
+/// `object` is a live framework object and no buffer of a request. The attributes are for a context of
+/// type `T` of such an object, whose value is not dropped for `'a`.
 unsafe fn attach_with<'a, T: Context>(
     object: WDFOBJECT,
     value: T,
     mut attributes: WDF_OBJECT_ATTRIBUTES,
 ) -> Result<&'a T> {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller guarantees an object that lives for `'a`.
     if let Some(slot) = unsafe { slot::<T>(object) } {
         return slot.fill(value);
     }
-    // SAFETY: By the contract of this function; the attributes are set up as their `INIT` function
-    // does, without a parent (OBJ-42).
+    // SAFETY: The caller guarantees a live object and attributes for it, which are set up as their
+    // `INIT` function does, without a parent (OBJ-42).
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfObjectAllocateContext,
@@ -341,9 +343,9 @@ unsafe fn attach_with<'a, T: Context>(
             null_mut()
         )
     })?;
-    // Not the address that the call answers with: if another thread attached the type at this
-    // moment, it is the same slot all the same (OBJ-43), and only one of the two fills it.
-    // SAFETY: By the contract of this function.
+    // Not the address that the call returns: if another thread attached the type at this moment, it is
+    // the same slot all the same (OBJ-43), and only one of the two fills it.
+    // SAFETY: The caller guarantees an object that lives for `'a`.
     let slot = unsafe { slot::<T>(object) };
     slot.ok_or(Error::INTERNAL_ERROR)?.fill(value)
 }

@@ -15,7 +15,7 @@ pub fn print(text: &CStr) {
 
 /// `DbgBreakPoint`: breaks into the kernel debugger. Any IRQL.
 ///
-/// Without a debugger nobody handles the exception, STATUS_BREAKPOINT, which is a bug check. For debug
+/// Without a debugger the exception, STATUS_BREAKPOINT, is not handled, which is a bug check. For debug
 /// builds, where the driver finds itself in a state that it should never be in.
 ///
 /// Source: "DbgBreakPoint function (wdm.h)".
@@ -50,7 +50,7 @@ pub struct Line<const N: usize> {
 }
 
 impl<const N: usize> Line<N> {
-    /// An empty line.
+    /// Makes a line without text.
     pub const fn new() -> Self {
         const { assert!(N > 0, "a line needs room for its terminator") };
         const { assert_by_value::<[u8; N]>() };

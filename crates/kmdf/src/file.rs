@@ -1,11 +1,10 @@
 //! Framework file objects: one for each open of a device.
 
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::device::Device;
 use crate::irql::Passive;
-use crate::object::{self, Parent};
-use crate::status::{Error, Result};
-use core::marker::PhantomData;
+use crate::object::{self, ObjectRef, Parent};
+use crate::status::Result;
 use kmdf_sys::{
     STATUS_SUCCESS, WDFDEVICE, WDFFILEOBJECT, WDFOBJECT, WDFREQUEST,
     call_unsafe_wdf_function_binding,
@@ -16,8 +15,8 @@ use kmdf_sys::{
 /// The framework makes these callbacks at PASSIVE_LEVEL. User mode may send requests on the same
 /// handle from several threads, hence the shared reference.
 pub trait FileHandler: Context {
-    /// `EvtDeviceFileCreate`: somebody opens the device. The create request is completed with the
-    /// result.
+    /// `EvtDeviceFileCreate`: a program or driver opens the device. The create request is completed with
+    /// the result.
     ///
     /// # Errors
     ///
@@ -46,23 +45,27 @@ pub trait FileHandler: Context {
 ///
 /// # Invariants
 ///
-/// `handle` is a file object that is not destroyed for `'a`.
+/// `object` is a file object.
 #[derive(Clone, Copy, Debug)]
 pub struct FileObject<'a> {
-    handle: WDFFILEOBJECT,
-    borrow: PhantomData<&'a ()>,
+    object: ObjectRef<'a>,
 }
 
 impl<'a> FileObject<'a> {
+    /// Borrows a file object by its handle.
+    ///
     /// # Safety
     ///
     /// `handle` is a file object that is not destroyed for `'a`.
     pub(crate) const unsafe fn new(handle: WDFFILEOBJECT) -> Self {
-        // INVARIANT: By the contract of this function.
-        Self {
-            handle,
-            borrow: PhantomData,
-        }
+        // SAFETY: A file object is a framework object, and the caller guarantees that it lives for `'a`.
+        let object = unsafe { ObjectRef::new(handle.cast()) };
+        // INVARIANT: The caller guarantees that it is a file object.
+        Self { object }
+    }
+
+    const fn handle(self) -> WDFFILEOBJECT {
+        self.object.handle().cast()
     }
 
     /// `WdfObjectGetTypedContext`: the file object's context. IRQL: any.
@@ -74,8 +77,7 @@ impl<'a> FileObject<'a> {
     ///
     /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(self) -> Result<&'a T> {
-        // SAFETY: By the type invariant.
-        unsafe { context::get(self.handle.cast()) }
+        self.object.context()
     }
 
     /// `WdfObjectAllocateContext`: gives the file object one more context, of another type. It is dropped
@@ -89,17 +91,16 @@ impl<'a> FileObject<'a> {
     ///
     /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
     pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
-        // SAFETY: By the type invariant.
-        unsafe { context::attach(self.handle.cast(), value) }
+        self.object.attach(value)
     }
 
     /// `WdfFileObjectGetDevice`: the device that was opened. IRQL: <= DISPATCH_LEVEL.
     ///
     /// Source: "WdfFileObjectGetDevice function (wdffileobject.h)".
     pub fn device(self) -> Device<'a> {
-        // SAFETY: By the type invariant.
+        // SAFETY: The file object is alive by the type invariant.
         let device =
-            unsafe { call_unsafe_wdf_function_binding!(WdfFileObjectGetDevice, self.handle) };
+            unsafe { call_unsafe_wdf_function_binding!(WdfFileObjectGetDevice, self.handle()) };
         // SAFETY: A file object is a child of its device, which is destroyed after it.
         unsafe { Device::new(device) }
     }
@@ -107,16 +108,11 @@ impl<'a> FileObject<'a> {
 
 impl object::sealed::ParentHandle for FileObject<'_> {
     fn parent_handle(&self) -> WDFOBJECT {
-        self.handle.cast()
+        self.object.handle()
     }
 }
 
 impl Parent for FileObject<'_> {}
-
-// SAFETY: A file object belongs to no thread, and the framework's calls on it are thread-safe.
-unsafe impl Send for FileObject<'_> {}
-// SAFETY: As above.
-unsafe impl Sync for FileObject<'_> {}
 
 /// `EvtDeviceFileCreate`.
 ///
@@ -134,8 +130,8 @@ pub(crate) unsafe extern "C" fn create<F: FileHandler>(
     let device = unsafe { Device::new(device) };
     let opened = F::create(device, &mut irql).and_then(|state| {
         // SAFETY: The file object is alive until the create request is completed, below.
-        let slot = unsafe { context::slot::<F>(file.cast()) };
-        slot.ok_or(Error::INTERNAL_ERROR)?.fill(state)?;
+        let file = unsafe { FileObject::new(file) };
+        file.object.fill(state)?;
         Ok(())
     });
     let status = match opened {
@@ -150,9 +146,9 @@ pub(crate) unsafe extern "C" fn create<F: FileHandler>(
 ///
 /// # Safety
 ///
-/// As for `create`.
+/// Called by the framework, for a file object of a device whose file objects have a context of type `F`.
 pub(crate) unsafe extern "C" fn cleanup<F: FileHandler>(file: WDFFILEOBJECT) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: This is a file callback, and the framework passes a file object with such a context.
     unsafe { with_state::<F>(file, F::cleanup) };
 }
 
@@ -160,12 +156,14 @@ pub(crate) unsafe extern "C" fn cleanup<F: FileHandler>(file: WDFFILEOBJECT) {
 ///
 /// # Safety
 ///
-/// As for `create`.
+/// Called by the framework, for a file object of a device whose file objects have a context of type `F`.
 pub(crate) unsafe extern "C" fn close<F: FileHandler>(file: WDFFILEOBJECT) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: This is a file callback, and the framework passes a file object with such a context.
     unsafe { with_state::<F>(file, F::close) };
 }
 
+/// Calls `callback` with the state of a file object.
+///
 /// # Safety
 ///
 /// Called from a file callback, for a file object with a context of type `F`.

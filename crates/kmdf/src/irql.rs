@@ -33,7 +33,7 @@ pub const APC_LEVEL: u8 = kmdf_sys::APC_LEVEL as u8;
 ///
 /// Source: "KeGetCurrentIrql function (wdm.h)".
 pub fn current() -> u8 {
-    // SAFETY: Has no preconditions.
+    // SAFETY: The call has no preconditions.
     unsafe { ntddk::KeGetCurrentIrql() }
 }
 
@@ -44,12 +44,12 @@ macro_rules! witnesses {
         pub struct $name(OnThisThread<$name>);
 
         impl $name {
-            /// Claims that the processor runs at this witness's level or below.
+            /// Claims that the processor runs at this witness's level or below. IRQL: that of the witness.
             ///
             /// # Safety
             ///
-            /// For as long as the witness is reachable, the current IRQL satisfies it whenever code
-            /// that can reach it runs.
+            /// Whenever code that can reach the witness runs, the current IRQL is one that the witness
+            /// stands for.
             pub const unsafe fn assume() -> Self {
                 Self(OnThisThread(PhantomData))
             }
@@ -71,7 +71,7 @@ macro_rules! witnesses {
             ///
             /// Source: "KeRaiseIrql macro (wdm.h)", "KeLowerIrql function (wdm.h)".
             pub fn raise<R>(&mut self, body: impl FnOnce(&mut Dispatch) -> R) -> R {
-                // SAFETY: The level is at most DISPATCH_LEVEL, as for every witness.
+                // SAFETY: The current level is at most DISPATCH_LEVEL, as every witness proves.
                 let before = unsafe { ntddk::KfRaiseIrql(DISPATCH_LEVEL as KIRQL) };
                 let _lower = AtEnd(|| {
                     // SAFETY: This is the level that was raised from, above. What raised it further in
@@ -105,10 +105,10 @@ struct OnThisThread<W>(PhantomData<W>);
 )]
 trait HoldsOnOtherThreads {}
 
-// SAFETY: Nothing holds on other threads: no type implements the trait, and none outside of this
-// module could.
+// SAFETY: The implementation is for no type: none implements the private trait. It is there for the text
+// of the error.
 unsafe impl<W: HoldsOnOtherThreads> Send for OnThisThread<W> {}
-// SAFETY: As above.
+// SAFETY: The implementation is for no type: none implements the private trait.
 unsafe impl<W: HoldsOnOtherThreads> Sync for OnThisThread<W> {}
 
 witnesses! {
@@ -116,19 +116,19 @@ witnesses! {
     ///
     /// # Invariants
     ///
-    /// Whoever can reach a value runs at PASSIVE_LEVEL.
+    /// All code that can reach a value runs at PASSIVE_LEVEL.
     Passive;
     /// The processor runs at APC_LEVEL or below.
     ///
     /// # Invariants
     ///
-    /// Whoever can reach a value runs at APC_LEVEL or below.
+    /// All code that can reach a value runs at APC_LEVEL or below.
     Apc;
     /// The processor runs at DISPATCH_LEVEL or below.
     ///
     /// # Invariants
     ///
-    /// Whoever can reach a value runs at DISPATCH_LEVEL or below.
+    /// All code that can reach a value runs at DISPATCH_LEVEL or below.
     Dispatch;
 }
 
@@ -216,11 +216,11 @@ impl<'a, 'w, P: Borrows<'a, 'w>> AllowsFor<'a, 'w, P> for Apc {}
 impl AllowsFor<'_, '_, NonPagedNx> for Dispatch {}
 
 impl Passive {
-    /// The same level as a weaker witness.
+    /// Borrows the witness as one of APC_LEVEL, for calls that take no stronger one. IRQL: PASSIVE_LEVEL.
     pub fn as_apc(&mut self) -> &mut Apc {
         let witness: *mut Self = self;
-        // SAFETY: Both types are zero-sized, and by the invariant of `Passive` the current level
-        // satisfies `Apc` for as long as the borrow lasts.
+        // SAFETY: Both types are zero-sized, and the current level is PASSIVE_LEVEL, so at most APC_LEVEL, for
+        // as long as the borrow lasts, by the invariant of `Passive`.
         unsafe { &mut *witness.cast::<Apc>() }
     }
 }
@@ -231,7 +231,7 @@ impl Passive {
 /// (`WdfExecutionLevelPassive`); `Dispatch` lets it call at whatever level the request arrives
 /// (`WdfExecutionLevelDispatch`).
 #[diagnostic::on_unimplemented(
-    message = "the framework cannot be told to call a handler at `{Self}`",
+    message = "the framework calls no handler at the level of `{Self}`",
     note = "the `Level` of a handler is `Passive` or `Dispatch`"
 )]
 #[expect(private_bounds, reason = "sealed: the framework has these two levels")]
@@ -243,7 +243,7 @@ pub trait ExecutionLevel: AtMostDispatch + Sealed + Sized {
     ///
     /// # Safety
     ///
-    /// As for `assume` of the witness.
+    /// Whenever code that can reach the witness runs, the current IRQL is one that the witness stands for.
     #[doc(hidden)]
     unsafe fn claim() -> Self;
 }
@@ -252,7 +252,7 @@ impl ExecutionLevel for Passive {
     const LEVEL: WDF_EXECUTION_LEVEL = _WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive;
 
     unsafe fn claim() -> Self {
-        // SAFETY: By the contract of this function.
+        // SAFETY: `claim` and `assume` ask the caller for the same.
         unsafe { Self::assume() }
     }
 }
@@ -261,7 +261,7 @@ impl ExecutionLevel for Dispatch {
     const LEVEL: WDF_EXECUTION_LEVEL = _WDF_EXECUTION_LEVEL::WdfExecutionLevelDispatch;
 
     unsafe fn claim() -> Self {
-        // SAFETY: By the contract of this function.
+        // SAFETY: `claim` and `assume` ask the caller for the same.
         unsafe { Self::assume() }
     }
 }

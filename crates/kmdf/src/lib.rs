@@ -173,7 +173,8 @@
 //!
 //! # IRQL
 //!
-//! See [`irql`]. In short: a callback gets a witness, pass it on. What is pageable asks for it. A
+//! See [`irql`]. In short: a callback gets a witness of its IRQL, which the driver passes on. Calls that
+//! touch pageable memory take it. A
 //! function that neither names a level nor takes a witness calls nothing of Windows, and may be
 //! called at any level that a driver using this crate can reach.
 //!
@@ -186,12 +187,12 @@
 //!
 //! # One image for every Windows
 //!
-//! The floor is Windows 10 1809 and Windows Server 2019, with the KMDF 1.15 that they both have.
+//! The minimum supported version is Windows 10 1809 and Windows Server 2019, with KMDF 1.15, which both have.
 //! Nothing newer is imported. `ExAllocatePool2` is not needed, as this crate zeroes what it
 //! allocates. The four lookaside exports that Windows 11 22H2 added are either replaced by what the
 //! headers inlined before ([`ExLookaside::new`]) or looked up by name and used where they are
 //! ([`ExLookaside::with_system_routines`]); the first is the default, because a name that is found
-//! need not be a function that works, as under Wine. Both arms pass the same tests.
+//! need not be a function that works, as under Wine. Both variants pass the same tests.
 //!
 //! # No panic path
 //!
@@ -202,7 +203,7 @@
 //! * Prevent deadlock between two locks taken in different orders, or a request that is kept for
 //!   ever.
 //! * Find leaks: a value that is forgotten with `mem::forget` keeps what it owns, at the latest until
-//!   the driver is unloaded, and nobody says so.
+//!   the driver is unloaded, without a report.
 //! * Allocate infallibly, panic, or link `core::fmt` into the driver. The collections of the crate
 //!   `alloc` do all three unless they are used as `PoolAllocator` says.
 

@@ -15,7 +15,8 @@ use core::ptr::{null_mut, without_provenance_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kmdf_sys::{WDFSPINLOCK, WDFWAITLOCK, call_unsafe_wdf_function_binding, ntddk};
 
-/// The thread that holds a lock, so that it can be told from one that would wait for itself.
+/// The thread that holds a lock, so that a second acquisition by the same thread is an error instead of a
+/// deadlock.
 #[derive(Debug)]
 pub(crate) struct Owner(AtomicPtr<c_void>);
 
@@ -26,19 +27,19 @@ impl Owner {
 
     /// Never null, and never that of another thread at the same time.
     pub(crate) fn current() -> *mut c_void {
-        // SAFETY: Has no preconditions.
+        // SAFETY: The call has no preconditions.
         let thread = unsafe { ntddk::PsGetCurrentThreadId() };
         if !thread.is_null() {
             return thread;
         }
         // The idle threads, on which DPCs run, all have the identity 0. But each stays on its
         // processor. Identities of threads are even.
-        // SAFETY: Has no preconditions; the pointer is optional.
+        // SAFETY: The call has no preconditions; its pointer is optional.
         let processor = unsafe { ntddk::KeGetCurrentProcessorNumberEx(null_mut()) };
         without_provenance_mut((processor as usize) << 1 | 1)
     }
 
-    /// Refuses a thread that holds the lock already. Relaxed order suffices: a thread sees what it
+    /// Fails for a thread that holds the lock already. Relaxed order suffices: a thread sees what it
     /// stored itself, and no other thread stores this thread's identity.
     fn check_not_current(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) == Self::current() {
@@ -57,7 +58,7 @@ impl Owner {
     }
 }
 
-/// Runs a closure at the end of its scope, however that is left.
+/// Runs a closure at the end of its scope, by return or by unwinding.
 pub(crate) struct AtEnd<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for AtEnd<F> {
@@ -78,9 +79,9 @@ pub struct SpinLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: The value moves with the lock.
+// SAFETY: The value moves with the lock, whose object belongs to no thread.
 unsafe impl<T: Send> Send for SpinLock<T> {}
-// SAFETY: By the type invariant threads take turns with the value.
+// SAFETY: Only the holder of the lock touches the value, by the type invariant.
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
@@ -96,11 +97,12 @@ impl<T> SpinLock<T> {
         const { assert_by_value::<T>() };
         let mut handle = null_mut();
         let mut attributes = object::owned_attributes(parent);
-        // SAFETY: The parent is borrowed, so alive.
+        // SAFETY: The parent is borrowed, so alive; the attributes are those of an owned object.
         check(unsafe {
             call_unsafe_wdf_function_binding!(WdfSpinLockCreate, &mut attributes, &mut handle)
         })?;
-        // SAFETY: Just created; spin locks may be deleted by the driver.
+        // SAFETY: The lock was created above with attributes of an owned object; a spin lock may be deleted
+        // by the driver, at any level of this crate.
         let lock = unsafe { Owned::new(handle) };
         Ok(Self {
             lock,
@@ -132,17 +134,17 @@ impl<T> SpinLock<T> {
         self.owner.set();
         // SAFETY: The lock raised the level to DISPATCH_LEVEL until it is released.
         let mut irql = unsafe { Dispatch::assume() };
-        // SAFETY: By the type invariant the holder of the lock is alone.
+        // SAFETY: This thread holds the lock, and only the holder touches the value by the type invariant.
         let value = unsafe { &mut *self.value.get() };
         let _release = AtEnd(|| {
             self.owner.clear();
-            // SAFETY: Acquired above, on this thread.
+            // SAFETY: This thread acquired the lock above and has not released it.
             unsafe { call_unsafe_wdf_function_binding!(WdfSpinLockRelease, self.lock.handle()) };
         });
         Ok(body(value, &mut irql))
     }
 
-    /// Access without the lock, for who has it exclusively.
+    /// Borrows the value without acquiring the lock, which is borrowed exclusively. IRQL: any.
     pub const fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -160,9 +162,9 @@ pub struct WaitLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: The value moves with the lock.
+// SAFETY: The value moves with the lock, whose object belongs to no thread.
 unsafe impl<T: Send> Send for WaitLock<T> {}
-// SAFETY: By the type invariant threads take turns with the value.
+// SAFETY: Only the holder of the lock touches the value, by the type invariant.
 unsafe impl<T: Send> Sync for WaitLock<T> {}
 
 impl<T> WaitLock<T> {
@@ -178,11 +180,12 @@ impl<T> WaitLock<T> {
         const { assert_by_value::<T>() };
         let mut handle = null_mut();
         let mut attributes = object::owned_attributes(parent);
-        // SAFETY: The parent is borrowed, so alive.
+        // SAFETY: The parent is borrowed, so alive; the attributes are those of an owned object.
         check(unsafe {
             call_unsafe_wdf_function_binding!(WdfWaitLockCreate, &mut attributes, &mut handle)
         })?;
-        // SAFETY: Just created; wait locks may be deleted by the driver.
+        // SAFETY: The lock was created above with attributes of an owned object; a wait lock may be deleted
+        // by the driver, at any level of this crate.
         let lock = unsafe { Owned::new(handle) };
         Ok(Self {
             lock,
@@ -213,7 +216,7 @@ impl<T> WaitLock<T> {
     ///
     /// Source: "WdfWaitLockAcquire function (wdfsync.h)".
     pub fn with<W: AtPassive, R>(&self, irql: &W, body: impl FnOnce(&mut T, &W) -> R) -> Result<R> {
-        // SAFETY: The witness is of PASSIVE_LEVEL.
+        // SAFETY: The witness proves PASSIVE_LEVEL.
         unsafe { self.hold(|value| body(value, irql)) }
     }
 
@@ -230,7 +233,7 @@ impl<T> WaitLock<T> {
         irql: &mut W,
         body: impl FnOnce(&mut T, &mut W) -> R,
     ) -> Result<R> {
-        // SAFETY: The witness is of PASSIVE_LEVEL.
+        // SAFETY: The witness proves PASSIVE_LEVEL.
         unsafe { self.hold(|value| body(value, irql)) }
     }
 
@@ -248,17 +251,17 @@ impl<T> WaitLock<T> {
         };
         check(status)?;
         self.owner.set();
-        // SAFETY: By the type invariant the holder of the lock is alone.
+        // SAFETY: This thread holds the lock, and only the holder touches the value by the type invariant.
         let value = unsafe { &mut *self.value.get() };
         let _release = AtEnd(|| {
             self.owner.clear();
-            // SAFETY: Acquired above, on this thread.
+            // SAFETY: This thread acquired the lock above and has not released it.
             unsafe { call_unsafe_wdf_function_binding!(WdfWaitLockRelease, self.lock.handle()) };
         });
         Ok(body(value))
     }
 
-    /// Access without the lock, for who has it exclusively.
+    /// Borrows the value without acquiring the lock, which is borrowed exclusively. IRQL: any.
     pub const fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

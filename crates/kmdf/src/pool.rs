@@ -24,7 +24,7 @@ use kmdf_sys::{_POOL_TYPE, LoadId, POOL_TYPE, ntddk};
     reason = "sealed: each kind comes with its rules in `Allows`"
 )]
 pub trait PoolKind: for<'a> Borrows<'a, 'a> + 'static {
-    /// The `POOL_TYPE` passed to Windows.
+    /// The `POOL_TYPE` value passed to Windows.
     const POOL_TYPE: POOL_TYPE;
     /// Whether memory of this kind may be paged out.
     const PAGEABLE: bool;
@@ -47,7 +47,7 @@ impl Borrows<'_, '_> for NonPagedNx {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is pageable, and this memory may be deleted at DISPATCH_LEVEL",
     note = "memory that a request owns is deleted when the request is completed, at whatever IRQL \
-            that is (rule REQ-39)"
+            that is (REQ-39)"
 )]
 pub trait NonPageable: PoolKind {}
 
@@ -83,7 +83,8 @@ impl NonPageable for NonPagedNx {}
 /// # Invariants
 ///
 /// `pointer` is the start of a live pool allocation of `length` initialised bytes of kind `P` with
-/// the tag `tag`, owned by this value alone. `record` stands for it in the registry.
+/// the tag `tag`, owned by this value alone. `record` stands for it in the
+/// unload list.
 #[derive(Debug)]
 pub struct PoolBuffer<P: PoolKind> {
     pointer: NonNull<u8>,
@@ -94,10 +95,10 @@ pub struct PoolBuffer<P: PoolKind> {
     kind: PhantomData<P>,
 }
 
-// SAFETY: By the type invariant the value is the only owner of plain bytes; pool memory belongs to
-// no thread.
+// SAFETY: The value is the only owner of plain bytes by the type invariant; pool memory belongs to no
+// thread.
 unsafe impl<P: PoolKind> Send for PoolBuffer<P> {}
-// SAFETY: As above; shared access only reads.
+// SAFETY: A shared buffer gives shared references to its bytes only.
 unsafe impl<P: PoolKind> Sync for PoolBuffer<P> {}
 
 impl<P: PoolKind> PoolBuffer<P> {
@@ -123,18 +124,18 @@ impl<P: PoolKind> PoolBuffer<P> {
         let pointer =
             unsafe { ntddk::ExAllocatePoolWithTag(P::POOL_TYPE, length as u64, tag.value()) };
         let Some(pointer) = NonNull::new(pointer.cast::<u8>()) else {
-            // SAFETY: Allocated above.
+            // SAFETY: The record was allocated above and stands for nothing.
             unsafe { Record::free(record) };
             return Err(Error::INSUFFICIENT_RESOURCES);
         };
         let argument = without_provenance_mut(tag.value() as usize);
-        // SAFETY: Allocated above.
+        // SAFETY: The record was allocated above, for this function alone.
         unsafe { Record::set(record, free, pointer.cast(), argument) };
-        // SAFETY: Set above, to free what was allocated above.
+        // SAFETY: The record was set above, to free what was allocated above, and is not in the list yet.
         unsafe { Record::register(record) };
         // SAFETY: The allocation has `length` bytes, and the witness allows touching them.
         unsafe { pointer.write_bytes(0, length) };
-        // INVARIANT: Allocated and initialised above.
+        // INVARIANT: The bytes were allocated and zeroed, and the record registered, above.
         Ok(Self {
             pointer,
             length,
@@ -145,18 +146,19 @@ impl<P: PoolKind> PoolBuffer<P> {
         })
     }
 
-    /// The bytes.
+    /// Borrows the bytes. If they are pageable, the reference borrows the witness. IRQL: as the kind.
     pub fn bytes<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a [u8] {
         self.load.check();
-        // SAFETY: By the type invariant the bytes are initialised and alive as long as `self`; the
-        // borrowed witness allows touching them.
+        // SAFETY: The bytes are initialised and alive as long as `self` by the type invariant; the borrowed
+        // witness allows touching them.
         unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
     }
 
-    /// The bytes, for writing.
+    /// Borrows the bytes for writing. IRQL: as the kind.
     pub fn bytes_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut [u8] {
         self.load.check();
-        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
+        // SAFETY: The bytes are initialised and alive as long as `self` by the type invariant; the exclusive
+        // borrow makes this the only access, which the witness allows.
         unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
     }
 
@@ -173,33 +175,35 @@ impl<P: PoolKind> PoolBuffer<P> {
 impl<P: PoolKind> Drop for PoolBuffer<P> {
     fn drop(&mut self) {
         self.load.check();
-        // SAFETY: By the type invariant the record is in the registry.
+        // SAFETY: The record is in the unload list by the type invariant.
         unsafe { Record::unregister(self.record) };
         if P::PAGEABLE {
-            // SAFETY: By the type invariant the memory and its record are this value's, which is
-            // gone after this.
+            // SAFETY: Memory and record are this value's by the type invariant, and given up here.
             unsafe { deferred::release(self.record) };
         } else {
             let tag = without_provenance_mut(self.tag.value() as usize);
-            // SAFETY: As above; nonpaged memory may be freed at any level of this crate.
+            // SAFETY: Memory and record are this value's and given up here; nonpaged memory may be freed at
+            // any level of this crate.
             unsafe { free(self.pointer.cast(), tag, self.record) };
         }
     }
 }
 
+/// Frees a pool allocation and its record.
+///
 /// # Safety
 ///
-/// `memory` is a pool allocation with this tag and `record` one of `Record::allocate`, both given
-/// up, at a level at which the memory may be freed.
+/// `memory` is a pool allocation with this tag and `record` one of `Record::allocate`. The caller gives
+/// both up, at a level at which the memory may be freed.
 unsafe fn free(memory: NonNull<c_void>, tag: *mut c_void, record: NonNull<Record>) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller gives up a pool allocation with this tag, at a level for it.
     unsafe { ntddk::ExFreePoolWithTag(memory.as_ptr(), tag.addr() as u32) };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller gives up a record of `Record::allocate`.
     unsafe { Record::free(record) };
 }
 
-// SAFETY: By the type invariant the bytes stay where they are until the value is dropped, however
-// the value itself moves, and are reachable through nothing else.
+// SAFETY: The bytes stay where they are until the value is dropped, however the value itself moves, and
+// are reachable through nothing else, by the type invariant.
 unsafe impl<P: PoolKind> Buffer for PoolBuffer<P> {
     type Pool = P;
 

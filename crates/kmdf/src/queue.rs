@@ -3,6 +3,7 @@
 use crate::context::{self, Context};
 use crate::device::Device;
 use crate::irql::{AtMostDispatch, ExecutionLevel};
+use crate::object::ObjectRef;
 use crate::request::{Handled, Kind, Request};
 use crate::status::{Error, Result, check};
 use core::marker::PhantomData;
@@ -19,7 +20,7 @@ use kmdf_sys::{
 /// Source: "WDF_IO_QUEUE_DISPATCH_TYPE enumeration (wdfio.h)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DispatchType {
-    /// `WdfIoQueueDispatchSequential`: the next one when the one before is answered.
+    /// `WdfIoQueueDispatchSequential`: the next one when the one before is completed.
     Sequential,
     /// `WdfIoQueueDispatchParallel`: as they come, on any number of threads.
     Parallel,
@@ -27,15 +28,15 @@ pub enum DispatchType {
 
 /// What a driver does with the requests of a queue: the context of the queue.
 ///
-/// Each request must be answered: the methods return [`Handled`], which only completing the request
-/// gives, so that a lost request is a compile error.
+/// Each request must be completed or forwarded: the methods return [`Handled`], which only these two
+/// give, so that a lost request is a compile error.
 pub trait IoHandler: Context {
     /// The level at which the framework calls: [`Passive`](crate::Passive) or
     /// [`Dispatch`](crate::Dispatch).
     type Level: ExecutionLevel;
 
-    /// Whether [`IoHandler::read`] and [`IoHandler::write`] are there. If not, the framework
-    /// refuses read and write requests with STATUS_INVALID_DEVICE_REQUEST.
+    /// Whether the queue takes read and write requests, for [`IoHandler::read`] and [`IoHandler::write`].
+    /// If not, the framework completes them with STATUS_INVALID_DEVICE_REQUEST.
     const READS_AND_WRITES: bool = false;
 
     /// `EvtIoDeviceControl`: a device control request has arrived. IRQL: as [`IoHandler::Level`].
@@ -90,27 +91,27 @@ pub trait IoHandler: Context {
 ///
 /// # Invariants
 ///
-/// `handle` is a queue that is not destroyed for `'a`.
+/// `object` is a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Queue<'a> {
-    handle: WDFQUEUE,
-    borrow: PhantomData<&'a ()>,
+    object: ObjectRef<'a>,
 }
 
 impl<'a> Queue<'a> {
+    /// Borrows a queue by its handle.
+    ///
     /// # Safety
     ///
     /// `handle` is a queue that is not destroyed for `'a`.
     const unsafe fn new(handle: WDFQUEUE) -> Self {
-        // INVARIANT: By the contract of this function.
-        Self {
-            handle,
-            borrow: PhantomData,
-        }
+        // SAFETY: A queue is a framework object, and the caller guarantees that it lives for `'a`.
+        let object = unsafe { ObjectRef::new(handle.cast()) };
+        // INVARIANT: The caller guarantees that it is a queue.
+        Self { object }
     }
 
     pub(crate) const fn handle(self) -> WDFQUEUE {
-        self.handle
+        self.object.handle().cast()
     }
 
     /// `WdfObjectGetTypedContext`: a context of the queue. IRQL: any.
@@ -122,8 +123,7 @@ impl<'a> Queue<'a> {
     ///
     /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(self) -> Result<&'a T> {
-        // SAFETY: By the type invariant.
-        unsafe { context::get(self.handle.cast()) }
+        self.object.context()
     }
 
     /// `WdfObjectAllocateContext`: gives the queue one more context, of another type. It is dropped
@@ -137,30 +137,26 @@ impl<'a> Queue<'a> {
     ///
     /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
     pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
-        // SAFETY: By the type invariant.
-        unsafe { context::attach(self.handle.cast(), value) }
+        self.object.attach(value)
     }
 
     /// `WdfIoQueueGetDevice`: the queue's device. IRQL: <= DISPATCH_LEVEL.
     ///
     /// Source: "WdfIoQueueGetDevice function (wdfio.h)".
     pub fn device(self) -> Device<'a> {
-        // SAFETY: By the type invariant.
-        let device = unsafe { call_unsafe_wdf_function_binding!(WdfIoQueueGetDevice, self.handle) };
+        // SAFETY: The queue is alive by the type invariant.
+        let device =
+            unsafe { call_unsafe_wdf_function_binding!(WdfIoQueueGetDevice, self.handle()) };
         // SAFETY: A queue is a descendant of its device, which is destroyed after it.
         unsafe { Device::new(device) }
     }
 }
 
-// SAFETY: A queue belongs to no thread, and the framework's calls on it are thread-safe.
-unsafe impl Send for Queue<'_> {}
-// SAFETY: As above.
-unsafe impl Sync for Queue<'_> {}
-
-/// A `WDFQUEUE` that keeps requests until they are asked for, to be stored by the driver.
+/// A `WDFQUEUE` of manual dispatch type, to be stored by the driver: it keeps requests until the driver
+/// takes them.
 ///
-/// It does not keep the queue alive, which goes with its device: [`ManualQueue::of`] gives the
-/// queue for as long as a borrowed device proves that it is there.
+/// The value does not keep the queue alive, which is deleted with its device: [`ManualQueue::of`] gives
+/// access to the queue for as long as its device is borrowed.
 ///
 /// # Invariants
 ///
@@ -175,11 +171,11 @@ pub struct ManualQueue<D: Context> {
 
 // SAFETY: The handle is used by way of `Queue` only, which may be sent.
 unsafe impl<D: Context> Send for ManualQueue<D> {}
-// SAFETY: As above.
+// SAFETY: The handle is used by way of `Queue` only, which may be shared.
 unsafe impl<D: Context> Sync for ManualQueue<D> {}
 
 impl<D: Context> ManualQueue<D> {
-    /// The queue, given its device. IRQL: any.
+    /// Borrows the queue from its device. IRQL: any.
     ///
     /// # Errors
     ///
@@ -188,7 +184,8 @@ impl<D: Context> ManualQueue<D> {
         if device.serial::<D>() != Ok(self.serial) {
             return Err(Error::INVALID_HANDLE);
         }
-        // SAFETY: By the type invariant the queue is alive as long as this device, so for `'a`.
+        // SAFETY: The serial number says that this is the queue's device, and the queue is alive as long as
+        // that by the type invariant, so for `'a`.
         let queue = unsafe { Queue::new(self.handle) };
         Ok(WaitingRequests { queue })
     }
@@ -209,13 +206,13 @@ impl<'a> WaitingRequests<'a> {
         self.queue
     }
 
-    /// `WdfIoQueueRetrieveNextRequest`: takes the oldest request and has `handle` answer it. IRQL:
-    /// <= DISPATCH_LEVEL.
+    /// `WdfIoQueueRetrieveNextRequest`: takes the oldest request and calls `handle` with it.
+    /// IRQL: <= DISPATCH_LEVEL.
     ///
     /// # Errors
     ///
     /// STATUS_NO_MORE_ENTRIES if there is none; STATUS_WDF_PAUSED while the device has no power or
-    /// is going.
+    /// is being removed.
     ///
     /// Source: "WdfIoQueueRetrieveNextRequest function (wdfio.h)".
     pub fn take_next(
@@ -224,17 +221,19 @@ impl<'a> WaitingRequests<'a> {
         handle: impl for<'r> FnOnce(Request<'r>) -> Handled<'r>,
     ) -> Result<()> {
         let mut request = null_mut();
-        // SAFETY: By the type invariant.
+        // SAFETY: The queue is alive and a manual one by the type invariants.
         check(unsafe {
             call_unsafe_wdf_function_binding!(
                 WdfIoQueueRetrieveNextRequest,
-                self.queue.handle,
+                self.queue.handle(),
                 &mut request
             )
         })?;
-        // SAFETY: The request is the driver's now.
+        // SAFETY: The call gave the request to the driver; manual queues of this crate get what was
+        // forwarded: reads, writes and device controls.
         let kind = unsafe { Kind::of(request) };
-        // SAFETY: As above, and `kind` tells what it is.
+        // SAFETY: The call gave the request to the driver, `kind` is what it is, and the lifetime ends
+        // with this function.
         let request = unsafe { Request::new(request, kind) };
         let _ = handle(request);
         Ok(())
@@ -251,7 +250,7 @@ pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueu
         ..WDF_IO_QUEUE_CONFIG::default()
     };
     let mut handle = null_mut();
-    // SAFETY: The device is alive, and the structure is set up as its `INIT` function does.
+    // SAFETY: The device is borrowed, so alive, and the structure is set up as its `INIT` function does.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfIoQueueCreate,
@@ -261,7 +260,7 @@ pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueu
             &mut handle
         )
     })?;
-    // INVARIANT: Just made for this device, which owns it.
+    // INVARIANT: The queue was created above, of manual dispatch type, for this device, which owns it.
     Ok(ManualQueue {
         handle,
         serial,
@@ -272,7 +271,7 @@ pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueu
 /// `WdfIoQueueCreate` of the default queue.
 pub(crate) fn create<'a, Q: IoHandler>(
     device: Device<'a>,
-    presentation: DispatchType,
+    dispatch_type: DispatchType,
     handler: Q,
 ) -> Result<Queue<'a>> {
     let mut config = WDF_IO_QUEUE_CONFIG {
@@ -282,13 +281,13 @@ pub(crate) fn create<'a, Q: IoHandler>(
         EvtIoDeviceControl: Some(device_control::<Q>),
         ..WDF_IO_QUEUE_CONFIG::default()
     };
-    match presentation {
+    match dispatch_type {
         DispatchType::Sequential => {
             config.DispatchType = _WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchSequential;
         }
         DispatchType::Parallel => {
             config.DispatchType = _WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchParallel;
-            // All bits set is "any number"; zero would present nothing (QUE-20).
+            // All bits set means any number of requests; zero would present none (QUE-20).
             config.Settings = _WDF_IO_QUEUE_CONFIG__bindgen_ty_1 {
                 Parallel: _WDF_IO_QUEUE_CONFIG__bindgen_ty_1__bindgen_ty_1 {
                     NumberOfPresentedRequests: ULONG::MAX,
@@ -302,13 +301,14 @@ pub(crate) fn create<'a, Q: IoHandler>(
     }
     let mut attributes = WDF_OBJECT_ATTRIBUTES {
         ExecutionLevel: Q::Level::LEVEL,
-        // The handler is `Sync`: no lock of the framework is wanted, which at the Dispatch level
-        // would raise the IRQL for every callback (QUE-37).
+        // The handler is `Sync`, so it needs no lock of the framework, which at the Dispatch level would
+        // raise the IRQL for every callback (QUE-37).
         SynchronizationScope: _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeNone,
         ..context::attributes::<Q>(null_mut())
     };
     let mut handle = null_mut();
-    // SAFETY: The device is alive, and the structures are set up as their `INIT` functions do.
+    // SAFETY: The device is borrowed, so alive, and the structures are set up as their `INIT` functions
+    // do.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfIoQueueCreate,
@@ -318,11 +318,10 @@ pub(crate) fn create<'a, Q: IoHandler>(
             &mut handle
         )
     })?;
-    // SAFETY: Just made; the device owns it, so it lasts for `'a`.
-    let slot = unsafe { context::slot::<Q>(handle.cast()) };
-    slot.ok_or(Error::INTERNAL_ERROR)?.fill(handler)?;
-    // SAFETY: As above.
-    Ok(unsafe { Queue::new(handle) })
+    // SAFETY: The queue was created above; the device owns it, so it lasts for `'a`.
+    let queue = unsafe { Queue::new(handle) };
+    queue.object.fill(handler)?;
+    Ok(queue)
 }
 
 /// `EvtIoDeviceControl`.
@@ -342,7 +341,8 @@ unsafe extern "C" fn device_control<Q: IoHandler>(
         input,
         output,
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The framework calls this for a queue of `create`, with a device control request that it
+    // presents.
     unsafe {
         present::<Q>(queue, request, kind, |handler, queue, request, irql| {
             handler.device_control(queue, request, code, irql)
@@ -354,9 +354,9 @@ unsafe extern "C" fn device_control<Q: IoHandler>(
 ///
 /// # Safety
 ///
-/// As for `device_control`.
+/// Called by the framework, for a queue made by `create` for the same `Q`.
 unsafe extern "C" fn read<Q: IoHandler>(queue: WDFQUEUE, request: WDFREQUEST, length: usize) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The framework calls this for a queue of `create`, with a read request that it presents.
     unsafe { present::<Q>(queue, request, Kind::Read { length }, Q::read) };
 }
 
@@ -364,16 +364,18 @@ unsafe extern "C" fn read<Q: IoHandler>(queue: WDFQUEUE, request: WDFREQUEST, le
 ///
 /// # Safety
 ///
-/// As for `device_control`.
+/// Called by the framework, for a queue made by `create` for the same `Q`.
 unsafe extern "C" fn write<Q: IoHandler>(queue: WDFQUEUE, request: WDFREQUEST, length: usize) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The framework calls this for a queue of `create`, with a write request that it presents.
     unsafe { present::<Q>(queue, request, Kind::Write { length }, Q::write) };
 }
 
+/// Calls `handle` with a request that the framework presents.
+///
 /// # Safety
 ///
 /// Called from a callback of a queue made by `create` for the same `Q`, with the request that was
-/// presented to it.
+/// presented to it, which is of this kind.
 unsafe fn present<Q: IoHandler>(
     queue: WDFQUEUE,
     request: WDFREQUEST,
@@ -384,10 +386,10 @@ unsafe fn present<Q: IoHandler>(
     let mut irql = unsafe { Q::Level::claim() };
     // SAFETY: A queue is not destroyed while one of its callbacks runs (QUE-60, QUE-62).
     let queue = unsafe { Queue::new(queue) };
-    // SAFETY: The request is the driver's since it was presented, and `kind` tells what it is.
+    // SAFETY: The caller guarantees that the request was presented to it as this kind, and the lifetime
+    // ends with this function.
     let request = unsafe { Request::new(request, kind) };
-    // SAFETY: As for the queue.
-    let _ = match unsafe { context::get::<Q>(queue.handle.cast()) } {
+    let _ = match queue.context::<Q>() {
         Ok(handler) => handle(handler, queue, request, &mut irql),
         Err(error) => request.complete(Err(error)),
     };

@@ -3,7 +3,7 @@
 use core::fmt;
 use kmdf_sys::NTSTATUS;
 
-/// The result of a call that answers with an `NTSTATUS`.
+/// The result of a call that returns an `NTSTATUS`.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// An `NTSTATUS` of the warning or error class.
@@ -22,7 +22,7 @@ macro_rules! named {
     ($($name:ident = $status:ident,)*) => {
         impl Error {
             $(
-                #[doc = concat!("`", stringify!($status), "`")]
+                #[doc = concat!("The status `", stringify!($status), "` as an error.")]
                 pub const $name: Self = Self::constant(kmdf_sys::$status);
             )*
 
@@ -70,7 +70,7 @@ impl Error {
     /// Makes a constant; a success code is a compile error.
     const fn constant(status: NTSTATUS) -> Self {
         assert!(status < -1, "a success is not an error");
-        // INVARIANT: Just checked.
+        // INVARIANT: The value was checked above.
         Self(status)
     }
 

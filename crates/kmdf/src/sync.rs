@@ -49,8 +49,8 @@ mod explored {
         AtomicUsize: usize;
     }
 
-    /// A cell of the registry, whose lock takes the threads by turns. Loom watches all of them as
-    /// one, which is in no cell itself: cells are zeroed by the framework, or in statics.
+    /// A cell that is only touched with the unload list's lock held. Loom watches all such cells as one,
+    /// which is in no cell itself: cells are zeroed by the framework, or in statics.
     #[derive(Debug)]
     pub(crate) struct Cell<T: Copy> {
         value: core::cell::Cell<T>,
@@ -61,7 +61,7 @@ mod explored {
     #[derive(Default)]
     struct AllCells(UnsafeCell<()>);
 
-    // SAFETY: There is nothing in it; loom says when threads do not take turns.
+    // SAFETY: The cell holds nothing; loom reports threads that do not take turns.
     unsafe impl Sync for AllCells {}
 
     loom::lazy_static! {
@@ -87,7 +87,7 @@ mod explored {
         }
 
         fn check(&self) {
-            assert_eq!(self.freed.get(), 0, "a node of the registry was freed");
+            assert_eq!(self.freed.get(), 0, "a node of the unload list was freed");
         }
     }
 }

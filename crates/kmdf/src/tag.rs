@@ -1,4 +1,4 @@
-//! Pool tags: four ASCII bytes by which the pool's users are told apart.
+//! Pool tags: up to four ASCII characters that identify the owner of a pool allocation.
 
 use crate::status::{Error, Result};
 use core::fmt;
@@ -52,8 +52,8 @@ impl Tag {
     ///
     /// # Panics
     ///
-    /// Never in a constant. Elsewhere a bad literal is found when it is reached: no stable Rust
-    /// confines a function to constants, and to go on with another tag would hide the mistake. A
+    /// For bytes that are no tag: in a constant, that is a compile error. Elsewhere it shows at run time: no stable Rust
+    /// confines a function to constants, and to go on with another tag would hide the error. A
     /// good literal leaves nothing of this in an optimised image, so that looking for panics in the
     /// image finds the bad one: see [No panic path](crate#no-panic-path).
     #[track_caller]
@@ -85,15 +85,15 @@ impl Tag {
             _ => {}
         }
         let [a, b, c, d] = value;
-        let telling = a.is_ascii_alphanumeric()
+        let has_alphanumeric = a.is_ascii_alphanumeric()
             || b.is_ascii_alphanumeric()
             || c.is_ascii_alphanumeric()
             || d.is_ascii_alphanumeric();
         let value = u32::from_le_bytes(value);
-        if !telling || value == u32::from_le_bytes(*b"BIG\0") || value & 0x8080_8080 != 0 {
+        if !has_alphanumeric || value == u32::from_le_bytes(*b"BIG\0") || value & 0x8080_8080 != 0 {
             Err(Error::INVALID_PARAMETER)
         } else {
-            // INVARIANT: Just checked.
+            // INVARIANT: The bytes were checked above.
             Ok(Self(value))
         }
     }

@@ -1,11 +1,10 @@
-//! What Rust values own and nobody else would release: released when the driver is unloaded, should
-//! the values have been forgotten.
+//! The unload list: everything that forgotten Rust values own, freed when the driver is unloaded.
 //!
-//! `mem::forget` is safe, and so is a value in a `static`, which is never dropped either. Whatever
-//! such a value owns would still be there when the image is gone, which Driver Verifier answers
-//! with bug check 0xC4. So everything that no parent releases has a [`Node`] in one list. Dropping
-//! the value takes it out; what is left once the driver's own value has been dropped belongs to
-//! values that nobody can reach any more, and is released then.
+//! `mem::forget` is safe, and so is a value in a `static`, which is never dropped either. What such a
+//! value owns would still be allocated when the image is gone, which Driver Verifier reports as bug
+//! check 0xC4. So everything that no parent object frees has a [`Node`] in one list. Dropping the
+//! value takes its node out. What is left once the driver's own value has been dropped belongs to
+//! values that no code can reach any more, and is released then.
 
 use crate::sync::Cell;
 use core::cell::UnsafeCell;
@@ -13,15 +12,16 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use kmdf_sys::{KSPIN_LOCK, ntddk};
 
-/// How to release what the node stands for, at PASSIVE_LEVEL. Runs no code of the driver's own.
+/// Releases what the node stands for, at PASSIVE_LEVEL, without running code of the driver's own.
 pub(crate) type Release = unsafe fn(NonNull<Node>);
 
-/// A place in the list, inside of what it stands for. Zeroed memory is a node outside of the list.
+/// A place in the unload list, inside of what it stands for. Zeroed memory is a node outside of the
+/// list.
 ///
 /// # Invariants
 ///
-/// The fields are only touched with the registry's lock held. Outside of the list `next` and `release`
-/// are at the disposal of whoever took the node out.
+/// The fields are only touched with the list's lock held. Outside of the list, `next` and `release`
+/// may be used by the thread that took the node out.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -31,7 +31,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A node outside of the list.
+    /// Makes a node that is outside of the list.
     pub(crate) const fn new() -> Self {
         Self {
             next: Cell::new(null_mut()),
@@ -41,117 +41,131 @@ impl Node {
     }
 }
 
-/// The list.
+/// The type of the one list, which is in a static.
 ///
 /// # Invariants
 ///
-/// `first` is only touched with `lock` held. It starts a list of live nodes, each of which has a
-/// release function.
-struct Registry {
+/// `first` is only touched with `lock` held. It starts a doubly linked list of live nodes, each of
+/// which has a release function.
+struct UnloadList {
     lock: UnsafeCell<KSPIN_LOCK>,
     first: Cell<*mut Node>,
 }
 
-// SAFETY: By the type invariant threads take turns.
-unsafe impl Sync for Registry {}
+// SAFETY: The list is only touched with its spin lock held, so by one thread at a time.
+unsafe impl Sync for UnloadList {}
 
-static REGISTRY: Registry = Registry {
+static LIST: UnloadList = UnloadList {
     lock: UnsafeCell::new(0),
     first: Cell::new(null_mut()),
 };
 
-/// Whether the driver is past its last own code.
-static CLOSED: AtomicBool = AtomicBool::new(false);
+/// Set once the last driver callback has returned.
+static UNLOADING: AtomicBool = AtomicBool::new(false);
 
-/// Runs `body` with the lock held. IRQL: <= DISPATCH_LEVEL.
+/// Runs `body` with the list's lock held. IRQL: <= DISPATCH_LEVEL.
 pub(crate) fn locked<R>(body: impl FnOnce() -> R) -> R {
-    // SAFETY: Zero is a free lock; this crate runs at DISPATCH_LEVEL at most, and no `body` takes
+    // SAFETY: Zero is a free lock; this crate runs at DISPATCH_LEVEL at most, and no `body` acquires
     // the lock again.
-    let irql = unsafe { ntddk::KeAcquireSpinLockRaiseToDpc(REGISTRY.lock.get()) };
+    let irql = unsafe { ntddk::KeAcquireSpinLockRaiseToDpc(LIST.lock.get()) };
     let result = body();
-    // SAFETY: Taken above.
-    unsafe { ntddk::KeReleaseSpinLock(REGISTRY.lock.get(), irql) };
+    // SAFETY: This thread acquired the lock above, and `irql` is the level that it had before.
+    unsafe { ntddk::KeReleaseSpinLock(LIST.lock.get(), irql) };
     result
 }
 
-/// Enters a node, if `enters` says so with the lock held; whether it did.
+/// A neighbour in the list as a reference, or `None` for NULL.
 ///
 /// # Safety
 ///
-/// If `enters` says so, the node is outside of the list and stays where it is until it is removed
-/// or released; `release` may then be called with it, once.
-pub(crate) unsafe fn enter_if(
+/// The calling thread holds the lock, and `node` is NULL or in the list.
+unsafe fn linked<'a>(node: *mut Node) -> Option<&'a Node> {
+    // SAFETY: A node of the list is alive, and does not leave the list while the caller holds the
+    // lock. Its fields are cells, so that shared references may exist beside each other.
+    unsafe { node.as_ref() }
+}
+
+/// Inserts a node if `inserts` returns true with the lock held; returns whether it did.
+///
+/// # Safety
+///
+/// If `inserts` returns true, the node is outside of the list, and stays alive and in its place until
+/// it is removed or released; `release` may be called with it from then on, once.
+pub(crate) unsafe fn insert_if(
     node: NonNull<Node>,
     release: Release,
-    enters: impl FnOnce() -> bool,
+    inserts: impl FnOnce() -> bool,
 ) -> bool {
     locked(|| {
-        if !enters() {
+        if !inserts() {
             return false;
         }
-        // SAFETY: By the contract of this function the node is alive.
-        let entered = unsafe { node.as_ref() };
-        let first = REGISTRY.first.get();
-        entered.release.set(Some(release));
-        entered.previous.set(null_mut());
-        entered.next.set(first);
-        // SAFETY: By the invariant of the list its nodes are alive.
-        if let Some(first) = unsafe { first.as_ref() } {
+        // SAFETY: The caller guarantees that the node is alive from here until it is removed.
+        let inserted = unsafe { node.as_ref() };
+        let first = LIST.first.get();
+        inserted.release.set(Some(release));
+        inserted.previous.set(null_mut());
+        inserted.next.set(first);
+        // SAFETY: The lock is held, and `first` comes from the list.
+        if let Some(first) = unsafe { linked(first) } {
             first.previous.set(node.as_ptr());
         }
-        // INVARIANT: Alive by the contract of this function, and with a release function.
-        REGISTRY.first.set(node.as_ptr());
+        // INVARIANT: The caller guarantees that the node is alive; its release function is set above.
+        LIST.first.set(node.as_ptr());
         true
     })
 }
 
-/// Enters a node. IRQL: <= DISPATCH_LEVEL.
+/// Inserts a node. IRQL: <= DISPATCH_LEVEL.
 ///
 /// # Safety
 ///
-/// As for `enter_if`.
-pub(crate) unsafe fn enter(node: NonNull<Node>, release: Release) {
-    // SAFETY: By the contract of this function.
-    unsafe { enter_if(node, release, || true) };
+/// The node is outside of the list, and stays alive and in its place until it is removed or released;
+/// `release` may be called with it from now on, once.
+pub(crate) unsafe fn insert(node: NonNull<Node>, release: Release) {
+    // SAFETY: The caller guarantees for every case what `insert_if` needs if the closure is true.
+    unsafe { insert_if(node, release, || true) };
 }
 
 /// Takes a node out. IRQL: <= DISPATCH_LEVEL.
 ///
 /// # Safety
 ///
-/// It was entered, and neither removed nor released since.
+/// The node was inserted, and neither removed nor released since.
 pub(crate) unsafe fn remove(node: NonNull<Node>) {
-    // SAFETY: The caller's node is in the registry; the body does nothing.
+    // SAFETY: The caller guarantees that the node is in the list; the closure does nothing.
     unsafe { remove_and(node, || ()) };
 }
 
-/// As [`remove`], and then runs `body` while the lock is still held.
+/// Takes a node out, and runs `body` while the lock is still held. IRQL: <= DISPATCH_LEVEL.
 ///
 /// # Safety
 ///
-/// As for `remove`.
+/// The node was inserted, and neither removed nor released since. `body` does not use the list.
 pub(crate) unsafe fn remove_and<R>(node: NonNull<Node>, body: impl FnOnce() -> R) -> R {
     locked(|| {
-        // SAFETY: By the contract of this function.
+        // SAFETY: The lock is held here, and the caller guarantees that the node is in the list.
         unsafe { unlink(node) };
         body()
     })
 }
 
+/// Takes a node out of the list whose lock the caller holds.
+///
 /// # Safety
 ///
-/// The node is in the list, and the lock is held.
+/// The node is in the list, and the calling thread holds the lock.
 unsafe fn unlink(node: NonNull<Node>) {
-    // SAFETY: By the invariant of the list.
+    // SAFETY: The caller holds the lock, and guarantees that the node is in the list, so it is alive.
     let node = unsafe { node.as_ref() };
     let (previous, next) = (node.previous.get(), node.next.get());
-    // SAFETY: As above.
-    match unsafe { previous.as_ref() } {
+    // SAFETY: The lock is held, and the neighbour of a node in the list is in the list.
+    match unsafe { linked(previous) } {
         Some(previous) => previous.next.set(next),
-        None => REGISTRY.first.set(next),
+        None => LIST.first.set(next),
     }
-    // SAFETY: As above.
-    if let Some(next) = unsafe { next.as_ref() } {
+    // SAFETY: The lock is held, and the neighbour of a node in the list is in the list.
+    if let Some(next) = unsafe { linked(next) } {
         next.previous.set(previous);
     }
 }
@@ -160,37 +174,38 @@ unsafe fn unlink(node: NonNull<Node>) {
 ///
 /// # Safety
 ///
-/// No other code of the driver runs yet.
+/// No other code of the driver has run since it was loaded.
 pub(crate) unsafe fn reset() {
-    CLOSED.store(false, Ordering::Relaxed);
-    REGISTRY.first.set(null_mut());
+    UNLOADING.store(false, Ordering::Relaxed);
+    LIST.first.set(null_mut());
 }
 
-/// Whether [`close`] has begun: no code of the driver's own may run any more.
-pub(crate) fn is_closed() -> bool {
-    CLOSED.load(Ordering::Relaxed)
+/// Whether [`release_all`] has begun, so that no code of the driver's own may run any more.
+pub(crate) fn is_unloading() -> bool {
+    UNLOADING.load(Ordering::Relaxed)
 }
 
 /// Releases everything that is left. IRQL: PASSIVE_LEVEL.
 ///
 /// # Safety
 ///
-/// No value that owns something is reachable any more.
-pub(crate) unsafe fn close() {
-    CLOSED.store(true, Ordering::Relaxed);
+/// No value that has a node in the list can be reached by any code any more.
+pub(crate) unsafe fn release_all() {
+    UNLOADING.store(true, Ordering::Relaxed);
     loop {
         let left = locked(|| {
-            let node = NonNull::new(REGISTRY.first.get())?;
-            // SAFETY: It is the first of the list.
+            let node = NonNull::new(LIST.first.get())?;
+            // SAFETY: The lock is held, and this is the first node of the list.
             unsafe { unlink(node) };
-            // SAFETY: By the invariant of the list.
+            // SAFETY: The node was in the list until now, and is released below only: it is alive.
             let release = unsafe { node.as_ref() }.release.get()?;
             Some((node, release))
         });
         let Some((node, release)) = left else {
             return;
         };
-        // SAFETY: By the contract of `enter_if`: entered, and out of the list now.
+        // SAFETY: The code that inserted the node allowed this call, once; the node is out of the list, and
+        // the caller guarantees that no value uses it.
         unsafe { release(node) };
     }
 }

@@ -1,9 +1,9 @@
 //! Misuse that does not compile: one program for each thing that the documentation of the calls
-//! forbids, in `misuse/`, with what the compiler answers beside it.
+//! forbids, in `misuse/`, with the error of the compiler beside it.
 //!
 //! | what is forbidden | shown by |
 //! | --- | --- |
-//! | a request or its buffers after completing | `request_read_after_complete`, `request_bytes_after_complete`, `request_answered_twice`, `output_outlives_request`, `output_of_another_request`, `requests_swapped`, `file_object_kept_beyond_request` |
+//! | a request or its buffers after completing | `request_read_after_complete`, `request_bytes_after_complete`, `request_completed_twice`, `output_outlives_request`, `output_of_another_request`, `requests_swapped`, `file_object_kept_beyond_request` |
 //! | the same after forwarding | `request_read_after_forward`, `request_completed_after_forward` |
 //! | memory that outlives its request | `request_memory_outlives_request`, `request_memory_of_another_request`, `wrapped_input_outlives_request` |
 //! | memory that outlives its buffer | `memory_outlives_buffer`, `buffer_used_while_lent` |
@@ -14,6 +14,7 @@
 //! | pageable memory freed at DISPATCH_LEVEL | `request_memory_pageable`; else harmless: see below |
 //! | calls of PASSIVE_LEVEL above it | `lookaside_list_made_at_dispatch`, `framework_list_made_at_dispatch`, `queue_made_at_dispatch`, `device_set_up_under_a_spin_lock`, `wait_lock_at_dispatch` |
 //! | a witness on another thread | `witness_sent_to_another_thread`, `witness_shared_with_another_thread` |
+//! | the witness of another level in a callback | `level_without_a_queue`, `simple_driver_at_another_level` |
 //! | reading what nobody wrote | `memory_read_before_it_is_written`, `memory_taken_for_initialised`, `memory_declared_initialised`, `output_read` |
 //! | a tag that is zero, not ASCII, or else none | `tag_zero`, `tag_not_ascii`, `tag_too_long`, `tag_untrackable`, `tag_kept_by_the_kernel`, `tag_of_bytes_at_run_time` |
 //! | an over-aligned context or value | `context_over_aligned`, `built/..._over_aligned` |
@@ -33,7 +34,7 @@
 //!   `pageable_memory_may_be_dropped_at_dispatch_level`; `wrappers/executive.rs`,
 //!   `pageable_entries_may_be_dropped_at_dispatch_level`; `wrappers/preallocated.rs`,
 //!   `a_pageable_buffer_may_be_dropped_at_dispatch_level`; `sequences/`): `Drop` cannot ask for a
-//!   witness, and so puts the release off;
+//!   witness, and so defers the release;
 //! * a list that moves as a value (`wrappers/executive.rs`, `a_list_may_move_as_a_value`): its
 //!   storage stays where it is;
 //! * forgotten values (`wrappers/ownership.rs`, `forgetting_is_harmless`).
@@ -47,7 +48,7 @@ use std::process::Command;
 /// The compiler whose words are in the `.stderr` files: others put things differently.
 const WORDED_BY: &str = "1.95";
 
-/// What the compiler in use answers to an option, without the line's end.
+/// The output of the compiler in use for an option, without the line's end.
 fn compiler_says(option: &[&str]) -> Option<String> {
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(compiler).args(option).output().ok()?;

@@ -107,12 +107,14 @@ pub unsafe fn fx_driver_entry(
     STATUS_SUCCESS
 }
 
+/// Copies the registry path into this image's own buffer.
+///
 /// # Safety
 ///
 /// `registry_path` is valid, and no other code of the image runs.
 #[inline]
 unsafe fn keep_registry_path(registry_path: PUNICODE_STRING) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller passes a valid string.
     let path = unsafe { *registry_path };
     let length = usize::from(path.Length).min(REGISTRY_PATH_SIZE) / 2;
     let buffer = (&raw mut REGISTRY_PATH_BUFFER).cast::<WCHAR>();
@@ -128,6 +130,8 @@ unsafe fn keep_registry_path(registry_path: PUNICODE_STRING) {
     unsafe { target.write(copy) };
 }
 
+/// Fills in what the loader is called with.
+///
 /// # Safety
 ///
 /// No other code of the image runs.
@@ -146,48 +150,55 @@ unsafe fn prepare_bind_info() {
     unsafe { target.write(info) };
 }
 
+/// Puts this image's unload routine in place of the framework's, if the framework allows that.
+///
 /// # Safety
 ///
 /// The driver has been entered with `driver_object` and the framework is bound.
 #[inline]
 unsafe fn displace_unload(driver_object: PDRIVER_OBJECT) {
-    // SAFETY: Written by the bind, which came before.
+    // SAFETY: The bind has written the pointer, and nothing else does before the unbind.
     let globals = unsafe { WdfDriverGlobals };
     // SAFETY: A bound driver's globals live until the unbind.
     let displace = unsafe { (*globals).DisplaceDriverUnload };
     if displace == 0 {
         return;
     }
-    // SAFETY: The driver object outlives the driver.
+    // SAFETY: The kernel keeps the driver object while the driver is loaded.
     let unload = unsafe { (*driver_object).DriverUnload };
     let displaced = &raw mut DISPLACED_UNLOAD;
     // SAFETY: Nothing calls the unload routine before the entry point has returned.
     unsafe { displaced.write(unload) };
-    // SAFETY: As above.
+    // SAFETY: The kernel keeps the driver object while the driver is loaded, and does not read the routine before
+    // the entry point has returned.
     unsafe { (*driver_object).DriverUnload = Some(unload_stub) };
 }
 
+/// The image's unload routine: calls the framework's, then unbinds.
+///
 /// # Safety
 ///
 /// Called by the kernel as the driver's unload routine.
 #[inline]
 unsafe extern "C" fn unload_stub(driver_object: *mut _DRIVER_OBJECT) {
-    // SAFETY: Written before the entry point returned.
+    // SAFETY: The variable was written before the entry point returned, and not since.
     let displaced = unsafe { DISPLACED_UNLOAD };
     if let Some(unload) = displaced {
-        // SAFETY: The framework's own unload routine, called as the kernel would.
+        // SAFETY: This is the framework's own unload routine, called with the driver object as the kernel would.
         unsafe { unload(driver_object) };
     }
-    // SAFETY: The driver is gone, the framework still bound.
+    // SAFETY: The framework's unload routine has returned, so no code of the driver runs any more.
     unsafe { unbind() };
 }
 
+/// `WdfVersionUnbind`: gives up the function table and the globals.
+///
 /// # Safety
 ///
 /// The framework is bound and no further framework call follows.
 #[inline]
 unsafe fn unbind() {
-    // SAFETY: Written by the bind.
+    // SAFETY: The bind has written the pointer, and nothing else does before the unbind.
     let globals = unsafe { WdfDriverGlobals };
     let (path, info) = (&raw mut REGISTRY_PATH, &raw mut BIND_INFO);
     // SAFETY: The three values are those of the bind.

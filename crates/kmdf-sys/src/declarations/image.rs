@@ -1,5 +1,5 @@
-//! What only an image needs: the compiler's own functions, and replacements of
-//! kernel functions that Wine 8 does not have.
+//! Functions that only an image needs: those that the compiler calls, and replacements of kernel functions
+//! that Wine 8 does not have.
 
 use super::{_DRIVER_OBJECT, KIRQL, NTSTATUS, PDRIVER_OBJECT, PVOID, ULONG};
 use crate::{STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
@@ -40,7 +40,7 @@ pub unsafe fn KeGetCurrentIrql() -> KIRQL {
     level as KIRQL
 }
 
-/// Room in a driver object's extension, and how many driver objects may have one.
+/// The size of a driver object's extension in bytes, and the number of driver objects that may have one.
 const EXTENSION_SIZE: usize = 16;
 const EXTENSIONS: usize = 8;
 
@@ -48,14 +48,14 @@ const EXTENSIONS: usize = 8;
 ///
 /// # Invariants
 ///
-/// `bytes` belongs to whoever allocated the extension under `driver` and `key`.
+/// `bytes` belongs to the driver that allocated the extension under `driver` and `key`.
 struct Extension {
     driver: AtomicPtr<_DRIVER_OBJECT>,
     key: AtomicPtr<c_void>,
     bytes: UnsafeCell<[u64; EXTENSION_SIZE / 8]>,
 }
 
-// SAFETY: By the invariant, `bytes` is used by its owner alone; the rest is atomic.
+// SAFETY: Only the owner uses `bytes`, by the type invariant; the other fields are atomic.
 unsafe impl Sync for Extension {}
 
 static DRIVER_EXTENSIONS: [Extension; EXTENSIONS] = [const {
@@ -66,12 +66,12 @@ static DRIVER_EXTENSIONS: [Extension; EXTENSIONS] = [const {
     }
 }; EXTENSIONS];
 
-/// Gives a driver object an extension: Wine 8 answers STATUS_NOT_IMPLEMENTED, so an image keeps
-/// them itself. Only the framework's image for Wine asks for any.
+/// Allocates an extension of a driver object. Wine 8's function returns STATUS_NOT_IMPLEMENTED, so an image
+/// keeps extensions itself. Only the framework's image for Wine allocates any.
 ///
 /// # Safety
 ///
-/// As for the kernel's function; called when drivers are loaded, one after the other.
+/// `extension` can be written. The function is called while drivers are loaded, one after the other.
 #[must_use]
 #[expect(non_snake_case, reason = "the name of the kernel's function")]
 pub unsafe fn IoAllocateDriverObjectExtension(
@@ -89,20 +89,20 @@ pub unsafe fn IoAllocateDriverObjectExtension(
         return STATUS_INSUFFICIENT_RESOURCES;
     };
     let bytes = slot.bytes.get();
-    // SAFETY: Nobody has the extension yet, or a driver that is gone had it.
+    // SAFETY: The slot is free, or belonged to a former driver at this address, which is unloaded.
     unsafe { bytes.write([0; EXTENSION_SIZE / 8]) };
     slot.key.store(key, Ordering::Release);
     slot.driver.store(driver_object, Ordering::Release);
-    // SAFETY: By the contract of this function, a pointer to be written.
+    // SAFETY: The caller passes a pointer that can be written.
     unsafe { extension.write(bytes.cast()) };
     STATUS_SUCCESS
 }
 
-/// The extension that [`IoAllocateDriverObjectExtension`] gave, or NULL.
+/// The extension that [`IoAllocateDriverObjectExtension`] allocated, or NULL.
 ///
 /// # Safety
 ///
-/// As for the kernel's function.
+/// The driver object is one that is loaded.
 #[expect(non_snake_case, reason = "the name of the kernel's function")]
 pub unsafe fn IoGetDriverObjectExtension(driver_object: PDRIVER_OBJECT, key: PVOID) -> PVOID {
     let found = DRIVER_EXTENSIONS.iter().find(|slot| {

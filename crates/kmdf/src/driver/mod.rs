@@ -6,7 +6,8 @@ use crate::context::{self, Context};
 use crate::deferred;
 use crate::device::DeviceInit;
 use crate::irql::Passive;
-use crate::status::{Error, Result, check};
+use crate::object::ObjectRef;
+use crate::status::{Result, check};
 use crate::tag::Tag;
 use crate::unload_list;
 use core::ptr::null_mut;
@@ -20,14 +21,15 @@ use kmdf_sys::{
 ///
 /// [`driver_entry!`](crate::driver_entry) makes the image's entry point from the type.
 pub trait Driver: Context {
-    /// `WDF_DRIVER_CONFIG.DriverPoolTag`: the tag of allocations that name none (rule C4).
+    /// `WDF_DRIVER_CONFIG.DriverPoolTag`: the pool tag of allocations that name none: of
+    /// [`Tag::DEFAULT`] (rule C4).
     const POOL_TAG: Tag = Tag::DEFAULT;
 
     /// `DriverEntry`: called once, at PASSIVE_LEVEL, after `WdfDriverCreate`.
     ///
     /// # Errors
     ///
-    /// Any error refuses the load; what had been made is deleted.
+    /// Any error makes the load of the driver fail; what had been created is deleted.
     ///
     /// Source: "DRIVER_INITIALIZE callback function (wdm.h)", "WdfDriverCreate function
     /// (wdfdriver.h)".
@@ -57,8 +59,8 @@ pub trait Driver: Context {
 /// is the public function `fx_driver_entry` of the calling module, to be handed to
 /// `nt_model::Kernel::load_driver`. All drivers of a process share the statics that each image on
 /// Windows has for itself: one is loaded at a time, and what it left in a `static` ends with it. A second
-/// load while the first driver is there, and any use of a value whose driver was unloaded, stop the run
-/// and say why.
+/// load while the first driver is loaded, and any use of a value whose driver was unloaded, stop the run
+/// with the reason.
 #[macro_export]
 macro_rules! driver_entry {
     ($driver:ty) => {
@@ -71,8 +73,8 @@ macro_rules! driver_entry {
 ///
 /// # Safety
 ///
-/// Called once per load, by what [`driver_entry!`](crate::driver_entry) makes, with the arguments
-/// of the kernel.
+/// Called once per load, by the entry point that [`driver_entry!`](crate::driver_entry) makes, with the
+/// arguments that the kernel passed to it.
 #[doc(hidden)]
 pub unsafe extern "C" fn driver_entry<D: Driver>(
     driver_object: PDRIVER_OBJECT,
@@ -80,11 +82,11 @@ pub unsafe extern "C" fn driver_entry<D: Driver>(
 ) -> NTSTATUS {
     // SAFETY: This is the first code of the driver that runs.
     unsafe { deferred::reset() };
-    // SAFETY: As above.
+    // SAFETY: This is the first code of the driver that runs.
     unsafe { unload_list::reset() };
     // SAFETY: The kernel calls entry points at PASSIVE_LEVEL.
     let mut irql = unsafe { Passive::assume() };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller passes the arguments of the kernel.
     let loaded = unsafe { create_driver::<D>(driver_object, registry_path) }.and_then(|driver| {
         // SAFETY: The driver object is this driver's, whose own code has not run yet.
         unsafe { deferred::start(driver_object) }?;
@@ -100,7 +102,7 @@ pub unsafe extern "C" fn driver_entry<D: Driver>(
 ///
 /// # Safety
 ///
-/// As for `driver_entry`.
+/// Called once per load, with the arguments that the kernel passed to the entry point.
 unsafe fn create_driver<D: Driver>(
     driver_object: PDRIVER_OBJECT,
     registry_path: PCUNICODE_STRING,
@@ -117,8 +119,8 @@ unsafe fn create_driver<D: Driver>(
         ..context::attributes::<D>(null_mut())
     };
     let mut driver = null_mut();
-    // SAFETY: The first two arguments are the kernel's by the contract of this function, the others
-    // point at structures set up as their `INIT` functions do.
+    // SAFETY: The caller passes the kernel's own first two arguments; the others point at structures set up
+    // as their `INIT` functions do.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfDriverCreate,
@@ -134,9 +136,10 @@ unsafe fn create_driver<D: Driver>(
 
 fn load<D: Driver>(driver: WDFDRIVER, irql: &mut Passive) -> Result<()> {
     let value = D::load(irql)?;
-    // SAFETY: Just created, and gone only after the unload.
-    let slot = unsafe { context::slot::<D>(driver.cast()) };
-    slot.ok_or(Error::INTERNAL_ERROR)?.fill(value)?;
+    // SAFETY: The driver object was created by the caller and is destroyed only when the driver is
+    // unloaded.
+    let driver = unsafe { ObjectRef::new(driver.cast()) };
+    driver.fill(value)?;
     Ok(())
 }
 
@@ -164,7 +167,7 @@ unsafe extern "C" fn device_add<D: Driver>(driver: WDFDRIVER, init: PWDFDEVICE_I
 ///
 /// # Safety
 ///
-/// As for `device_add`.
+/// Called by the framework, with a driver object made by `create_driver` for the same `D`.
 unsafe extern "C" fn unload<D: Driver>(driver: WDFDRIVER) {
     // SAFETY: The framework makes this callback at PASSIVE_LEVEL.
     let mut irql = unsafe { Passive::assume() };
@@ -182,7 +185,7 @@ unsafe extern "C" fn unload<D: Driver>(driver: WDFDRIVER) {
 /// Called by the framework, at PASSIVE_LEVEL (DEV-22), for a driver object made by `create_driver`
 /// for the same `D`.
 unsafe extern "C" fn destroy<D: Driver>(driver: WDFOBJECT) {
-    // SAFETY: By the contract of this function.
+    // SAFETY: This is the destroy callback of the driver object, whose context is of type `D`.
     unsafe { context::destroy::<D>(driver) };
     // SAFETY: The driver's own value was the last that could put a release off: all devices, queues and
     // file objects are descendants of the driver object, destroyed before it (OBJ-52) together with
@@ -190,6 +193,6 @@ unsafe extern "C" fn destroy<D: Driver>(driver: WDFOBJECT) {
     unsafe { deferred::finish() };
     // SAFETY: All devices, queues and file objects are descendants of the driver object, destroyed
     // before it (OBJ-52) together with their contexts; the driver's own was the last. So no code
-    // of the driver runs after this, and what is left belongs to values that nobody can reach.
-    unsafe { unload_list::close() };
+    // of the driver runs after this, and what is left belongs to values that no code can reach.
+    unsafe { unload_list::release_all() };
 }

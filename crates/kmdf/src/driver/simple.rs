@@ -6,7 +6,7 @@
 /// * `interface`: the [`Guid`](crate::Guid) of the device interface class, by which programs find the device.
 /// * `security`, which may be left out: who may open the device, as a [`WideText`](crate::WideText) in SDDL. The
 ///   default is [`SDDL_DEVOBJ_SYS_ALL_ADM_ALL`](crate::SDDL_DEVOBJ_SYS_ALL_ADM_ALL): the system and
-///   administrators, and nobody else.
+///   administrators only.
 /// * `device_control`: a `fn(Transfer<'_>, u32, &mut Passive) -> Result<usize>`, called at PASSIVE_LEVEL with the
 ///   buffers of a request and its control code, on any number of threads at once. The request is completed with
 ///   what it returns: see [`Request::complete_with`](crate::Request::complete_with).

@@ -45,7 +45,7 @@ pub trait ExPool: PoolKind {
     ///
     /// # Safety
     ///
-    /// `list` is nonpaged storage for a list, which is not one yet; the tag is not zero; the
+    /// `list` is nonpaged storage for a list that is not initialised yet; the tag is not zero; the two
     /// routines belong together.
     #[doc(hidden)]
     unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair);
@@ -54,8 +54,8 @@ pub trait ExPool: PoolKind {
     ///
     /// # Safety
     ///
-    /// `list` is a list of this kind that nobody uses any more; no entry of it is out; the level
-    /// allows freeing its entries.
+    /// `list` is a list of this kind that no code uses any more; all its entries were given back; the level
+    /// allows freeing them.
     #[doc(hidden)]
     unsafe fn delete(list: *mut GENERAL_LOOKASIDE);
 }
@@ -66,14 +66,14 @@ impl ExPool for Paged {
 
     unsafe fn initialize(list: *mut GENERAL_LOOKASIDE, size: u32, tag: Tag, pair: RoutinePair) {
         let (size, tag) = (u64::from(size), tag.value());
-        // SAFETY: By the contract of this function.
+        // SAFETY: The caller passes nonpaged storage for a list, a tag and routines for one.
         unsafe {
             ntddk::ExInitializePagedLookasideList(list.cast(), pair.0, pair.1, 0, size, tag, 0)
         };
     }
 
     unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: The caller gives up a paged list without entries in use, at a level for its entries.
         unsafe { ntddk::ExDeletePagedLookasideList(list.cast()) };
     }
 }
@@ -86,14 +86,14 @@ impl ExPool for NonPagedNx {
         /// `POOL_NX_ALLOCATION`, a macro of the headers: entries that cannot be executed.
         const NX: u32 = 512;
         let (size, tag) = (u64::from(size), tag.value());
-        // SAFETY: By the contract of this function.
+        // SAFETY: The caller passes nonpaged storage for a list, a tag and routines for one.
         unsafe {
             ntddk::ExInitializeNPagedLookasideList(list.cast(), pair.0, pair.1, NX, size, tag, 0)
         };
     }
 
     unsafe fn delete(list: *mut GENERAL_LOOKASIDE) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: The caller gives up a nonpaged list without entries in use.
         unsafe { ntddk::ExDeleteNPagedLookasideList(list.cast()) };
     }
 }
@@ -104,11 +104,11 @@ struct Storage {
     /// First, and with the alignment that the structure documents. The kernel changes it at any
     /// time.
     list: UnsafeCell<GENERAL_LOOKASIDE>,
-    /// Records for entries to come: one for each entry that was ever out at the same time.
+    /// Free records. There is one record per entry at peak use, here or with its entry.
     records: UnsafeCell<SLIST_HEADER>,
-    /// All records, those of the entries that are out included, each with the next one.
+    /// All records, free or in use: each has the next one.
     all_records: AtomicPtr<Record>,
-    /// The record by which the list itself is deleted, known to the registry.
+    /// The record by which the list itself is deleted, in the unload list.
     record: UnsafeCell<Record>,
     /// `ExLookaside` values and entries that refer to this list.
     references: AtomicUsize,
@@ -123,8 +123,8 @@ struct Storage {
 ///
 /// The list lives in nonpaged memory of its own, at its documented alignment, and does not move
 /// (rule E1). Cloning shares it; each entry refers to it as well. `ExDeletePagedLookasideList` is
-/// called when the last of them is dropped, so that no entry is out then. For a pageable list at
-/// DISPATCH_LEVEL that is put off: see [IRQL](crate#irql).
+/// called when the last of them is dropped, so that no entry is in use then. For a pageable list at
+/// DISPATCH_LEVEL that is deferred: see [IRQL](crate#irql).
 ///
 /// An entry can be given back to its own list only, and only once, because it does so itself.
 ///
@@ -152,9 +152,9 @@ pub struct ExLookaside<P: ExPool> {
     kind: PhantomData<fn(P) -> P>,
 }
 
-// SAFETY: Lists are made to be used by all processors at once, and counted atomically.
+// SAFETY: A kernel list belongs to no thread, and its references are counted atomically.
 unsafe impl<P: ExPool> Send for ExLookaside<P> {}
-// SAFETY: As above.
+// SAFETY: The kernel's routines and the record list are made for use by all processors at once.
 unsafe impl<P: ExPool> Sync for ExLookaside<P> {}
 
 impl<P: ExPool> ExLookaside<P> {
@@ -195,7 +195,7 @@ impl<P: ExPool> ExLookaside<P> {
                 // SAFETY: The kernel's function of this name has this type.
                 let allocate =
                     unsafe { mem::transmute::<NonNull<c_void>, AllocateExport>(allocate) };
-                // SAFETY: As above.
+                // SAFETY: The kernel's function of this name has this type.
                 let free = unsafe { mem::transmute::<NonNull<c_void>, FreeExport>(free) };
                 Routines::Exports { allocate, free }
             }
@@ -233,7 +233,7 @@ impl<P: ExPool> ExLookaside<P> {
         }
         let slack = align_of::<Storage>() - MEMORY_ALLOCATION_ALIGNMENT as usize;
         let bytes = size_of::<Storage>() + slack;
-        // SAFETY: Nonpaged memory may be allocated here; size and tag are not zero.
+        // SAFETY: The callers have a witness of PASSIVE_LEVEL; size and tag are not zero.
         let allocation = unsafe {
             ntddk::ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, bytes as u64, tag.value())
         };
@@ -257,13 +257,14 @@ impl<P: ExPool> ExLookaside<P> {
         unsafe { storage.write(value) };
         // SAFETY: The list comes first in its storage, which is nonpaged and new.
         unsafe { P::initialize(storage.as_ptr().cast(), size, tag, pair) };
-        // SAFETY: Written above.
+        // SAFETY: The storage was written above, and no other code has its address yet.
         let record = unsafe { storage.as_ref() }.record();
         // SAFETY: The record is the storage's own, and not used yet.
         unsafe { Record::set(record, delete_forgotten::<P>, storage.cast(), null_mut()) };
-        // SAFETY: Set above; the list may be deleted if all that refers to it is forgotten.
+        // SAFETY: The record was set above and is not in the unload list; the list may be deleted if all
+        // that refers to it is forgotten.
         unsafe { Record::register(record) };
-        // INVARIANT: Initialised above, with one reference.
+        // INVARIANT: The list was initialised above, with one reference for this value.
         Ok(Self {
             storage,
             load: LoadId::current(),
@@ -283,7 +284,7 @@ impl<P: ExPool> ExLookaside<P> {
     pub fn allocate(&self, irql: &impl Allows<P>) -> Result<Entry<P>> {
         let length = self.entry_size();
         self.allocate_with(irql, |start| {
-            // SAFETY: The entry is this long and ours; the witness allows touching it. Whatever a
+            // SAFETY: The entry is this long and was just taken; the witness allows touching it. What a
             // former owner left in it is gone after this.
             unsafe { start.write_bytes(0, length) };
             NonNull::slice_from_raw_parts(start, length)
@@ -309,8 +310,8 @@ impl<P: ExPool> ExLookaside<P> {
         }
         self.allocate_with(irql, |start| {
             let content = start.cast::<T>();
-            // SAFETY: The entry is long enough and ours, and aligned as `Fits` checks: pool
-            // memory of PAGE_SIZE or more is page-aligned. The witness allows touching it.
+            // SAFETY: The entry is long enough, was just taken, and is aligned as `Fits` checks: pool memory
+            // of PAGE_SIZE or more is page-aligned. The witness allows touching it.
             unsafe { content.write(value) };
             content
         })
@@ -330,14 +331,14 @@ impl<P: ExPool> ExLookaside<P> {
         }
         self.allocate_with(irql, |start| {
             let content = start.cast::<T>();
-            // SAFETY: As in `allocate_value`: long enough, ours, aligned, and allowed to be touched.
-            // Zeroes are a value of the type.
+            // SAFETY: The entry is long enough, was just taken, and is aligned as `Fits` checks; the witness
+            // allows touching it. Zeroes are a value of the type.
             unsafe { content.write_bytes(0, 1) };
             content
         })
     }
 
-    /// `fill` initialises an entry, which it gets the start of.
+    /// Takes an entry, which `fill` initialises from its start.
     fn allocate_with<T: ?Sized>(
         &self,
         _irql: &impl Allows<P>,
@@ -345,14 +346,14 @@ impl<P: ExPool> ExLookaside<P> {
     ) -> Result<Entry<P, T>> {
         let storage = self.storage();
         let record = storage.take_record()?;
-        // SAFETY: By the type invariant the list is initialised; the witness allows its entries.
+        // SAFETY: The list is initialised by the type invariant; the witness allows touching its entries.
         let start = unsafe { storage.routines.allocate(self.storage.cast()) };
         let Some(start) = NonNull::new(start.cast::<u8>()) else {
-            // SAFETY: Taken above.
+            // SAFETY: The record was taken above from this list, and stands for nothing.
             unsafe { storage.give_record(record) };
             return Err(Error::INSUFFICIENT_RESOURCES);
         };
-        // SAFETY: Taken above.
+        // SAFETY: The record was taken above, so it is this function's alone.
         unsafe {
             Record::set(
                 record,
@@ -363,7 +364,7 @@ impl<P: ExPool> ExLookaside<P> {
         };
         let content = fill(start);
         storage.references.fetch_add(1, Ordering::Relaxed);
-        // INVARIANT: Taken from this list above, which one more reference keeps alive.
+        // INVARIANT: The entry was taken from this list above, which one more reference keeps alive.
         Ok(Entry {
             content,
             storage: self.storage,
@@ -397,7 +398,7 @@ impl<P: ExPool> ExLookaside<P> {
 
     fn storage(&self) -> &Storage {
         self.load.check();
-        // SAFETY: By the type invariant the storage is alive; what changes in it is in cells.
+        // SAFETY: This value's reference keeps the storage alive; what changes in it is in cells.
         unsafe { self.storage.as_ref() }
     }
 }
@@ -405,7 +406,7 @@ impl<P: ExPool> ExLookaside<P> {
 impl<P: ExPool> Clone for ExLookaside<P> {
     fn clone(&self) -> Self {
         self.storage().references.fetch_add(1, Ordering::Relaxed);
-        // INVARIANT: The reference just taken.
+        // INVARIANT: The new value owns the reference taken above.
         Self {
             storage: self.storage,
             load: self.load,
@@ -417,12 +418,12 @@ impl<P: ExPool> Clone for ExLookaside<P> {
 impl<P: ExPool> Drop for ExLookaside<P> {
     fn drop(&mut self) {
         self.load.check();
-        // SAFETY: By the type invariant the reference is ours to give back.
+        // SAFETY: This value owns a reference by the type invariant, and ends here.
         unsafe { dereference::<P>(self.storage) };
     }
 }
 
-/// `MmGetSystemRoutineAddress`.
+/// `MmGetSystemRoutineAddress`: the address of a function of the kernel, by its name.
 fn system_routine(name: WideText, _irql: &impl AtPassive) -> Option<NonNull<c_void>> {
     let name = name.unicode_string();
     // SAFETY: The kernel only reads the name; the witness is of PASSIVE_LEVEL.
@@ -438,17 +439,17 @@ impl Storage {
 
     /// A record for an entry, from the list's own if there is one.
     fn take_record(&self) -> Result<NonNull<Record>> {
-        // SAFETY: The header is one, and only accessed by interlocked functions.
+        // SAFETY: `records` is a list header that only the interlocked functions access.
         let record = unsafe { ntddk::ExpInterlockedPopEntrySList(self.records.get()) };
         if let Some(record) = NonNull::new(record.cast()) {
             return Ok(record);
         }
         let record = Record::allocate()?;
-        // SAFETY: Allocated above.
+        // SAFETY: The record was allocated above.
         let link = unsafe { Record::next(record) };
         let mut next = self.all_records.load(Ordering::Relaxed);
         loop {
-            // SAFETY: The record is not linked yet, and the link written by its owner alone.
+            // SAFETY: The record is not linked yet, so that this thread alone can reach the link.
             unsafe { link.write(next) };
             let linked = self.all_records.compare_exchange_weak(
                 next,
@@ -467,11 +468,12 @@ impl Storage {
     ///
     /// # Safety
     ///
-    /// It came from `take_record` of the same list, and is nobody's.
+    /// The record came from `take_record` of the same list, and the caller gives it up.
     unsafe fn give_record(&self, record: NonNull<Record>) {
-        // SAFETY: By the contract of this function.
+        // SAFETY: The caller owns the record.
         unsafe { Record::clear(record) };
-        // SAFETY: As in `take_record`; a record starts with its link.
+        // SAFETY: `records` is a list header that only the interlocked functions access; a record starts
+        // with its link, and the caller gives it up.
         unsafe { ntddk::ExpInterlockedPushEntrySList(self.records.get(), record.as_ptr().cast()) };
     }
 
@@ -479,13 +481,13 @@ impl Storage {
     ///
     /// # Safety
     ///
-    /// Nobody else uses the list.
+    /// No other code uses the list.
     unsafe fn for_each_record(&self, mut each: impl FnMut(NonNull<Record>)) {
         let mut next = self.all_records.load(Ordering::Acquire);
         while let Some(record) = NonNull::new(next) {
             // SAFETY: Records live as long as the list, unless `each` frees this one.
             let link = unsafe { Record::next(record) };
-            // SAFETY: Written before the record was linked.
+            // SAFETY: The link was written before the record became reachable.
             next = unsafe { link.read() };
             each(record);
         }
@@ -498,7 +500,7 @@ impl Storage {
 ///
 /// The storage holds a list of the kind `P`, and the caller owns one of its references.
 unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
-    // SAFETY: By the contract of this function the storage is alive.
+    // SAFETY: The caller's reference keeps the storage alive.
     let shared = unsafe { storage.as_ref() };
     let record = shared.record();
     if shared.references.fetch_sub(1, Ordering::Release) != 1 {
@@ -507,40 +509,44 @@ unsafe fn dereference<P: ExPool>(storage: NonNull<Storage>) {
     // What other owners did to the list comes before its deletion. A load rather than a fence, which
     // ThreadSanitizer does not understand.
     shared.references.load(Ordering::Acquire);
-    // SAFETY: The record was entered when the list was made, and this was the last reference.
+    // SAFETY: The record was inserted when the list was made, and this was the last reference, after which
+    // nothing else removes it.
     unsafe { Record::unregister(record) };
-    // SAFETY: As above.
+    // SAFETY: The record is out of the unload list and, without a reference left, this function's alone.
     unsafe { Record::set(record, delete::<P>, storage.cast(), null_mut()) };
     if P::PAGEABLE {
-        // SAFETY: Set above; the record is in the list's own storage.
+        // SAFETY: The record was set above and is in the list's own storage, which `delete` frees last.
         unsafe { deferred::release(record) };
     } else {
-        // SAFETY: This was the last reference; nonpaged entries are freed at any level.
+        // SAFETY: This was the last reference, so that no entry is in use; nonpaged entries may be freed at
+        // any level of this crate.
         unsafe { delete::<P>(storage.cast(), null_mut(), record) };
     }
 }
 
+/// Deletes a list and frees its storage and its records.
+///
 /// # Safety
 ///
-/// Nobody uses the list any more, no entry of it is out, and the level allows freeing entries of
-/// the kind.
+/// No code uses the list any more, all its entries were given back, and the level allows freeing entries
+/// of the kind.
 unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull<Record>) {
     let storage = storage.cast::<Storage>();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The list comes first in its storage; the caller gives it up without entries in use.
     unsafe { P::delete(storage.as_ptr().cast()) };
     // SAFETY: The storage is alive until it is freed below.
     let shared = unsafe { storage.as_ref() };
     let free = |record| {
-        // SAFETY: All records come from `Record::allocate`, and nobody uses them any more.
+        // SAFETY: All records come from `Record::allocate`, and no entry uses one any more.
         unsafe { Record::free(record) };
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller guarantees that no other code uses the list.
     unsafe { shared.for_each_record(free) };
-    // SAFETY: As above.
+    // SAFETY: The storage is alive and not used any more, so that its content may be moved out.
     let Storage {
         allocation, tag, ..
     } = unsafe { storage.read() };
-    // SAFETY: This is how it was allocated, and nobody uses it.
+    // SAFETY: This is the allocation of the storage, with its tag, and the storage is not used any more.
     unsafe { ntddk::ExFreePoolWithTag(allocation.as_ptr(), tag.value()) };
 }
 
@@ -548,7 +554,7 @@ unsafe fn delete<P: ExPool>(storage: NonNull<c_void>, _: *mut c_void, _: NonNull
 ///
 /// # Safety
 ///
-/// Nothing that refers to the list is reachable any more. At PASSIVE_LEVEL.
+/// No code can reach a value that refers to the list. The processor runs at PASSIVE_LEVEL.
 unsafe fn delete_forgotten<P: ExPool>(
     storage: NonNull<c_void>,
     argument: *mut c_void,
@@ -558,15 +564,15 @@ unsafe fn delete_forgotten<P: ExPool>(
     // SAFETY: The storage is alive until it is deleted below.
     let shared = unsafe { list.as_ref() };
     let give_back = |record| {
-        // SAFETY: The record is the list's.
+        // SAFETY: The record is one of the list's, which no other code uses.
         if let Some(entry) = unsafe { Record::memory(record) } {
-            // SAFETY: The entry is out, and its value forgotten.
+            // SAFETY: The entry was taken from this list and not given back, and its value is forgotten.
             unsafe { shared.routines.free(list.cast(), entry.as_ptr()) };
         }
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller guarantees that no other code uses the list.
     unsafe { shared.for_each_record(give_back) };
-    // SAFETY: All entries are back now.
+    // SAFETY: All entries were given back above, and the caller gives the list up at PASSIVE_LEVEL.
     unsafe { delete::<P>(storage, argument, record) };
 }
 
@@ -589,24 +595,26 @@ pub struct Entry<P: ExPool, T: ?Sized = [u8]> {
     kind: PhantomData<fn(P) -> P>,
 }
 
-// SAFETY: By the type invariant the value is the only way to the content; the entry itself belongs
-// to no thread.
+// SAFETY: The value is the only way to the content by the type invariant; the entry itself belongs to no
+// thread.
 unsafe impl<P: ExPool, T: ?Sized + Send> Send for Entry<P, T> {}
-// SAFETY: As above; shared access only reads.
+// SAFETY: A shared entry gives shared references to its content only.
 unsafe impl<P: ExPool, T: ?Sized + Sync> Sync for Entry<P, T> {}
 
 impl<P: ExPool, T: ?Sized> Entry<P, T> {
     /// The content. If it is pageable, the reference borrows the witness (rule E5).
     pub fn get<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a T {
         self.load.check();
-        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
+        // SAFETY: The content is initialised and this value's alone by the type invariant; the borrowed
+        // witness allows touching the kind.
         unsafe { self.content.as_ref() }
     }
 
     /// The content, for writing.
     pub fn get_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut T {
         self.load.check();
-        // SAFETY: As in `get`; the exclusive borrow makes this the only access.
+        // SAFETY: The content is initialised and this value's alone by the type invariant; the exclusive
+        // borrow makes this the only access, which the witness allows.
         unsafe { self.content.as_mut() }
     }
 }
@@ -633,48 +641,52 @@ impl<P: ExPool, T: ?Sized> Drop for Entry<P, T> {
     fn drop(&mut self) {
         self.load.check();
         if P::PAGEABLE {
-            // SAFETY: By the type invariant the entry, its record and a reference on the list are
-            // ours to give up, which ends this value.
+            // SAFETY: The entry, its record and a reference on the list are this value's by the type
+            // invariant, and given up here.
             unsafe { deferred::release(self.record) };
         } else {
             let storage = self.storage.as_ptr().cast();
-            // SAFETY: As above; nonpaged entries may be touched at any level of this crate.
+            // SAFETY: This value gives up its entry, record and reference; nonpaged entries may be touched at
+            // any level of this crate.
             unsafe { give_back::<P>(self.content.cast(), storage, self.record) };
         }
     }
 }
 
+/// Gives an entry back to its list.
+///
 /// # Safety
 ///
-/// The entry, its record and one reference on its list are given up, at a level that allows
-/// touching the entry.
+/// The caller gives up the entry, its record and one reference on its list, at a level that allows
+/// touching the entry. `storage` is that list's.
 unsafe fn give_back<P: ExPool>(
     entry: NonNull<c_void>,
     storage: *mut c_void,
     record: NonNull<Record>,
 ) {
-    // SAFETY: By the contract of this function; never null.
+    // SAFETY: The caller passes the storage of a list, which is never null.
     let storage = unsafe { NonNull::new_unchecked(storage.cast::<Storage>()) };
     // SAFETY: The reference keeps the storage alive.
     let shared = unsafe { storage.as_ref() };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller gives up the record of an entry of this list.
     unsafe { shared.give_record(record) };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller gives up an entry of this list, at a level for it.
     unsafe { shared.routines.free(storage.cast(), entry.as_ptr()) };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller gives up a reference on this list.
     unsafe { dereference::<P>(storage) };
 }
 
-/// What a kernel lookaside list counts, modulo 2^32.
+/// The counters of a kernel lookaside list, modulo 2^32: `TotalAllocates`, `AllocateMisses`, `TotalFrees`
+/// and `FreeMisses`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Entries asked for.
+    /// Attempts to take an entry from the list.
     pub allocates: u32,
-    /// Of these, how many had to be allocated because no free one was there.
+    /// Of these, how many called the allocate routine because the list had no free entry.
     pub allocate_misses: u32,
-    /// Entries given back.
+    /// Entries given back to the list.
     pub frees: u32,
-    /// Of these, how many were freed because enough free ones were there.
+    /// Of these, how many were freed because the list had enough free entries.
     pub free_misses: u32,
 }
 

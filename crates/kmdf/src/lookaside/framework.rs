@@ -1,4 +1,4 @@
-//! `WdfLookasideListCreate` and `WdfMemoryCreateFromLookaside`.
+//! The framework's lookaside lists: `WdfLookasideListCreate` and `WdfMemoryCreateFromLookaside`.
 
 use crate::irql::{Allows, AtPassive};
 use crate::memory::{Memory, UninitMemory, buffer_raw};
@@ -33,7 +33,7 @@ use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 /// }
 /// ```
 ///
-/// There is no other way to one, so that an invalid handle cannot be made (rule L4):
+/// A list is only made by these functions, so that there is no invalid handle (rule L4):
 ///
 /// ```compile_fail,E0308
 /// fn forged() -> kmdf::LookasideList<kmdf::Paged> {
@@ -44,7 +44,7 @@ use kmdf_sys::{WDFLOOKASIDE, call_unsafe_wdf_function_binding};
 /// # Invariants
 ///
 /// `list` is a lookaside list over `P` with this entry size. The parent that it gives its memory
-/// objects is the driver, or one in front of which the list has a gate.
+/// objects is the driver, or one for which the list has rundown protection.
 #[derive(Debug)]
 pub struct LookasideList<P: PoolKind> {
     list: Owned<WDFLOOKASIDE, P>,
@@ -77,7 +77,7 @@ impl<P: PoolKind> LookasideList<P> {
     /// `WdfLookasideListCreate`: as [`LookasideList::new`], with a parent for the memory objects.
     ///
     /// The framework remembers that parent by its bare handle (MEM-54, MEM-58). The list does not
-    /// keep it alive, but learns of its deletion before anything of it is freed: from then on,
+    /// keep it alive, but is notified of its deletion before anything of it is freed: from then on,
     /// allocations fail with [`Error::DELETE_PENDING`]. IRQL:
     /// PASSIVE_LEVEL.
     ///
@@ -100,11 +100,12 @@ impl<P: PoolKind> LookasideList<P> {
             return Err(Error::INVALID_PARAMETER);
         }
         let memory_parent = memory_parent.parent_handle();
-        let gate = if memory_parent.is_null() {
+        let rundown = if memory_parent.is_null() {
             None
         } else {
-            // SAFETY: The parent is borrowed, so alive; it is a device or a file object.
-            Some(unsafe { object::gate(memory_parent) }?)
+            // SAFETY: The parent is borrowed, so alive; it is a device or a file object, which the
+            // framework disposes of at PASSIVE_LEVEL.
+            Some(unsafe { object::rundown(memory_parent) }?)
         };
         let mut attributes = object::owned_attributes(parent);
         let mut memory_attributes = object::owned_by_handle(memory_parent);
@@ -121,13 +122,14 @@ impl<P: PoolKind> LookasideList<P> {
                 &mut handle
             )
         })?;
-        // SAFETY: Just created; lookaside lists may be deleted by the driver.
+        // SAFETY: The list was created above with attributes of an owned object, and may be deleted by the
+        // driver. It is disposed of at PASSIVE_LEVEL only if its kind is pageable (MEM-56).
         let list = unsafe { Owned::new(handle) };
-        let has_memory_parent = gate.is_some();
-        if let Some(gate) = gate {
-            list.keep_gate(gate);
+        let has_memory_parent = rundown.is_some();
+        if let Some(rundown) = rundown {
+            list.keep_rundown(rundown);
         }
-        // INVARIANT: Made above.
+        // INVARIANT: List and rundown protection were created above.
         Ok(Self {
             list,
             has_memory_parent,
@@ -193,9 +195,9 @@ impl<P: PoolKind> LookasideList<P> {
     /// Source: "WdfMemoryCreateFromLookaside function (wdfmemory.h)".
     pub fn allocate_uninit(&self, _irql: &impl Allows<P>) -> Result<UninitMemory<P>> {
         let mut handle = null_mut();
-        self.list.inside_gate(|| {
-            // SAFETY: By the type invariant the list is a live one; inside of the gate, so is the
-            // parent of its memory. The witness allows taking from this pool.
+        self.list.with_rundown_protection(|| {
+            // SAFETY: The list is alive by the type invariant, and the parent of its memory is not
+            // deleted while its rundown protection is held. The witness allows taking from this pool.
             check(unsafe {
                 call_unsafe_wdf_function_binding!(
                     WdfMemoryCreateFromLookaside,
@@ -204,11 +206,13 @@ impl<P: PoolKind> LookasideList<P> {
                 )
             })
         })?;
-        // SAFETY: Just created; memory objects may be deleted by the driver.
+        // SAFETY: The memory was created above with attributes of an owned object, and may be deleted by the
+        // driver. It is disposed of at PASSIVE_LEVEL only if its kind is pageable (MEM-63).
         let object = unsafe { Owned::new(handle) };
-        // SAFETY: As above.
+        // SAFETY: The memory object is alive, as `object` owns it, and has a buffer.
         let (start, length) = unsafe { buffer_raw(handle) };
-        // SAFETY: The buffer is the object's for its whole life, and nobody else's.
+        // SAFETY: The buffer is that of the object for its whole life, is of the kind `P`, and nothing else
+        // refers to it.
         Ok(unsafe { UninitMemory::from_parts(object, start, length) })
     }
 

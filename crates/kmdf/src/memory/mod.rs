@@ -22,7 +22,7 @@ use kmdf_sys::WDFMEMORY;
 /// Rust value.
 ///
 /// `Drop` deletes the object and gives the buffer back (rules C10, L5). It may happen at any IRQL:
-/// above PASSIVE_LEVEL the deletion of pageable memory is put off, see [IRQL](crate#irql). Deletion of
+/// above PASSIVE_LEVEL the deletion of pageable memory is deferred, see [IRQL](crate#irql). Deletion of
 /// the parent leaves the bytes valid until then; see [Ownership](crate#ownership).
 ///
 /// ```no_run
@@ -79,21 +79,24 @@ pub struct Memory<P: PoolKind, T: ?Sized = [u8]> {
     kind: PhantomData<fn(P) -> P>,
 }
 
-// SAFETY: By the type invariant the value is the only way to the content, and neither the memory
-// nor the object belong to a thread.
+// SAFETY: The value is the only way to the content by the type invariant, and neither the memory nor the
+// object belong to a thread.
 unsafe impl<P: PoolKind, T: ?Sized + Send> Send for Memory<P, T> {}
-// SAFETY: As above; shared access only reads.
+// SAFETY: Shared memory gives shared references to its content only.
 unsafe impl<P: PoolKind, T: ?Sized + Sync> Sync for Memory<P, T> {}
 
 impl<P: PoolKind, T: ?Sized> Memory<P, T> {
+    /// Makes the value of its object and content.
+    ///
     /// # Safety
     ///
-    /// The type invariant of the result holds.
+    /// `content` is the buffer of `object`, or a part of it: initialised, of the kind `P`, aligned for `T`,
+    /// and reachable through the result alone.
     pub(crate) const unsafe fn from_parts(
         object: Owned<WDFMEMORY, P>,
         content: NonNull<T>,
     ) -> Self {
-        // INVARIANT: By the contract of this function.
+        // INVARIANT: The caller guarantees what the type requires.
         Self {
             object,
             content,
@@ -101,17 +104,19 @@ impl<P: PoolKind, T: ?Sized> Memory<P, T> {
         }
     }
 
-    /// The content. If it is pageable, the reference borrows the witness.
+    /// Borrows the content. If it is pageable, the reference borrows the witness. IRQL: as the kind.
     pub fn get<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a T {
         self.object.check_load();
-        // SAFETY: By the type invariant; the borrowed witness allows touching the kind.
+        // SAFETY: The content is initialised and this value's alone by the type invariant; the borrowed
+        // witness allows touching the kind.
         unsafe { self.content.as_ref() }
     }
 
-    /// The content, for writing.
+    /// Borrows the content for writing. IRQL: as the kind.
     pub fn get_mut<'a, 'w>(&'a mut self, _irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut T {
         self.object.check_load();
-        // SAFETY: As in `get`; the exclusive borrow makes this the only access.
+        // SAFETY: The content is initialised and this value's alone by the type invariant; the exclusive
+        // borrow makes this the only access, which the witness allows.
         unsafe { self.content.as_mut() }
     }
 }
@@ -135,7 +140,7 @@ impl<P: PoolKind, T> Memory<P, T> {
     /// # let _: fn(&Passive) -> _ = line;
     /// ```
     ///
-    /// Others are refused when the program is built, though not yet by `cargo check`: below
+    /// Others do not compile when the program is built, though they pass `cargo check`: below
     /// PAGE_SIZE, memory is aligned to 16 bytes, not more (rule C11).
     ///
     /// ```compile_fail,E0080
@@ -275,7 +280,7 @@ impl<P: PoolKind> Memory<P> {
         UninitMemory::new(parent, tag, length, irql)
     }
 
-    /// The number of bytes, never zero: exactly what was asked for.
+    /// The number of bytes, never zero: exactly the length that was requested.
     #[expect(
         clippy::len_without_is_empty,
         reason = "the framework refuses empty memory"
@@ -284,12 +289,12 @@ impl<P: PoolKind> Memory<P> {
         self.content.len()
     }
 
-    /// The bytes. If they are pageable, the reference borrows the witness.
+    /// Borrows the bytes. If they are pageable, the reference borrows the witness. IRQL: as the kind.
     pub fn bytes<'a, 'w>(&'a self, irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a [u8] {
         self.get(irql)
     }
 
-    /// The bytes, for writing.
+    /// Borrows the bytes for writing. IRQL: as the kind.
     pub fn bytes_mut<'a, 'w>(&'a mut self, irql: &'w impl AllowsFor<'a, 'w, P>) -> &'a mut [u8] {
         self.get_mut(irql)
     }
@@ -303,7 +308,8 @@ impl<P: PoolKind> Memory<P> {
     ///
     /// Source: "WdfMemoryCopyToBuffer function (wdfmemory.h)".
     pub fn copy_to(&self, offset: usize, target: &mut [u8], _irql: &impl Allows<P>) -> Result<()> {
-        // SAFETY: By the type invariant the object is alive; the witness allows touching the kind.
+        // SAFETY: The object is alive and its buffer this value's alone by the type invariant; the witness
+        // allows touching the kind.
         unsafe { copy_to_raw(self.object.handle(), offset, target) }
     }
 
@@ -321,7 +327,8 @@ impl<P: PoolKind> Memory<P> {
         source: &[u8],
         _irql: &impl Allows<P>,
     ) -> Result<()> {
-        // SAFETY: As in `copy_to`; the exclusive borrow makes this the only access.
+        // SAFETY: The object is alive by the type invariant; the exclusive borrow makes this the only access
+        // to its buffer, which the witness allows.
         unsafe { copy_from_raw(self.object.handle(), offset, source) }
     }
 }

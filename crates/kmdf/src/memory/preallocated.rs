@@ -15,22 +15,22 @@ use kmdf_sys::{WDFMEMORY, call_unsafe_wdf_function_binding};
 ///
 /// # Safety
 ///
-/// `start` and `length` always give the same buffer: initialised bytes of the kind `Pool` that stay
-/// valid, and unused by others, until the value is dropped or its lifetime ends. Dropping it does
-/// not need the bytes untouched.
+/// `start` and `length` must always return the same buffer: initialised bytes of the kind `Pool` that stay
+/// valid, and unused by others, until the value is dropped or its lifetime ends. The bytes may have been
+/// changed when the value is dropped.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no buffer that a memory object could be put over",
     note = "lend a slice as `BorrowedBuffer::from(&mut bytes[..])`, or give away a `PoolBuffer` (rule \
             P2)"
 )]
 pub unsafe trait Buffer {
-    /// Where the bytes may be touched.
+    /// The pool kind of the bytes, which says at which IRQL they may be touched.
     type Pool: PoolKind;
 
-    /// The first byte.
+    /// Returns the address of the first byte of the buffer.
     fn start(&mut self) -> NonNull<u8>;
 
-    /// The number of bytes.
+    /// Returns the size of the buffer in bytes.
     fn length(&self) -> usize;
 }
 
@@ -58,12 +58,12 @@ impl<'a> From<&'a mut [u8]> for BorrowedBuffer<'a> {
     }
 }
 
-// SAFETY: The value stands for a `&mut [u8]`.
+// SAFETY: The value stands for a `&mut [u8]`, which may be sent.
 unsafe impl Send for BorrowedBuffer<'_> {}
-// SAFETY: As above.
+// SAFETY: The value stands for a `&mut [u8]`, which may be shared.
 unsafe impl Sync for BorrowedBuffer<'_> {}
 
-// SAFETY: By the type invariant the bytes are nobody else's for the lifetime, and do not move with
+// SAFETY: The bytes are borrowed exclusively for the lifetime by the type invariant, and do not move with
 // the value. They may be pageable: then the slice borrowed the witness for its whole lifetime,
 // during which the level cannot rise, so that any witness will do.
 unsafe impl Buffer for BorrowedBuffer<'_> {
@@ -100,7 +100,7 @@ unsafe impl Buffer for BorrowedBuffer<'_> {
 ///
 /// # Invariants
 ///
-/// `object` is a preallocated memory object over the buffer of `buffer`, which nobody else uses.
+/// `object` is a preallocated memory object over the buffer of `buffer`, which no other code uses.
 #[derive(Debug)]
 pub struct PreallocatedMemory<B: Buffer> {
     // The object is deleted first: its buffer goes only after it has stopped being one.
@@ -125,7 +125,8 @@ impl<B: Buffer> PreallocatedMemory<B> {
         // SAFETY: The parent is borrowed, so alive. Only this value uses the object, together with
         // the buffer.
         let handle = unsafe { create_preallocated_raw(&mut attributes, start, length) }?;
-        // SAFETY: Just created; memory objects may be deleted by the driver.
+        // SAFETY: The object was created above with attributes of an owned object; preallocated memory may be
+        // deleted by the driver, at any level of this crate.
         let object = unsafe { Owned::new(handle) };
         // INVARIANT: The object was put over this buffer.
         Ok(Self { object, buffer })
@@ -141,8 +142,8 @@ impl<B: Buffer> PreallocatedMemory<B> {
     ///
     /// Source: "WdfMemoryAssignBuffer function (wdfmemory.h)".
     pub fn assign(&mut self, mut buffer: B) -> Result<B> {
-        // SAFETY: By the type invariant the object is a preallocated one; only this value uses it,
-        // together with the new buffer.
+        // SAFETY: The object is a preallocated one by the type invariant; only this value uses it, together
+        // with the new buffer, which it owns from now on.
         check(unsafe {
             call_unsafe_wdf_function_binding!(
                 WdfMemoryAssignBuffer,
@@ -151,7 +152,7 @@ impl<B: Buffer> PreallocatedMemory<B> {
                 buffer.length()
             )
         })?;
-        // INVARIANT: The object is over the new buffer now.
+        // INVARIANT: The call has put the object over the new buffer.
         Ok(mem::replace(&mut self.buffer, buffer))
     }
 
@@ -172,28 +173,27 @@ impl<B: Buffer> PreallocatedMemory<B> {
         self.buffer.length()
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes. If they are pageable, the reference borrows the witness (rule
+    /// `WdfMemoryGetBuffer`: borrows the bytes. If they are pageable, the reference borrows the witness (rule
     /// C6). IRQL: as the buffer's kind.
     ///
     /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes<'a, 'w>(&'a self, _irql: &'w impl AllowsFor<'a, 'w, B::Pool>) -> &'a [u8] {
-        // SAFETY: By the type invariant.
-        let (start, length) = unsafe { buffer_raw(self.object.handle()) };
-        // SAFETY: By the type invariant this is the buffer of `buffer`, initialised and nobody
-        // else's; the borrowed witness allows touching it.
+        let (start, length) = self.framework_buffer();
+        // SAFETY: This is the buffer of `buffer` by the type invariant, initialised and used by no other
+        // code; the borrowed witness allows touching it.
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes, for writing. IRQL: as the buffer's kind.
+    /// `WdfMemoryGetBuffer`: borrows the bytes for writing. IRQL: as the buffer's kind.
     ///
     /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes_mut<'a, 'w>(
         &'a mut self,
         _irql: &'w impl AllowsFor<'a, 'w, B::Pool>,
     ) -> &'a mut [u8] {
-        // SAFETY: By the type invariant.
-        let (start, length) = unsafe { buffer_raw(self.object.handle()) };
-        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
+        let (start, length) = self.framework_buffer();
+        // SAFETY: This is the buffer of `buffer` by the type invariant, initialised; the exclusive borrow
+        // makes this the only access, which the witness allows.
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), length) }
     }
 
@@ -211,7 +211,8 @@ impl<B: Buffer> PreallocatedMemory<B> {
         target: &mut [u8],
         _irql: &impl Allows<B::Pool>,
     ) -> Result<()> {
-        // SAFETY: By the type invariant; the witness allows touching the buffer.
+        // SAFETY: The object is alive over an initialised buffer by the type invariant, which the witness
+        // allows touching; the shared borrow keeps others from writing it.
         unsafe { copy_to_raw(self.object.handle(), offset, target) }
     }
 
@@ -228,7 +229,14 @@ impl<B: Buffer> PreallocatedMemory<B> {
         source: &[u8],
         _irql: &impl Allows<B::Pool>,
     ) -> Result<()> {
-        // SAFETY: As in `copy_to`; the exclusive borrow makes this the only access.
+        // SAFETY: The object is alive by the type invariant, and the witness allows touching its buffer; the
+        // exclusive borrow makes this the only access.
         unsafe { copy_from_raw(self.object.handle(), offset, source) }
+    }
+
+    /// `WdfMemoryGetBuffer`: where the framework says that the buffer is.
+    fn framework_buffer(&self) -> (NonNull<u8>, usize) {
+        // SAFETY: The object is alive and has a buffer by the type invariant.
+        unsafe { buffer_raw(self.object.handle()) }
     }
 }

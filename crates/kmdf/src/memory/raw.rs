@@ -6,7 +6,7 @@ use crate::tag::Tag;
 use core::ptr::{NonNull, null_mut};
 use kmdf_sys::{WDF_OBJECT_ATTRIBUTES, WDFMEMORY, call_unsafe_wdf_function_binding};
 
-/// `WdfMemoryCreate`: the handle, and the buffer of `length` uninitialised bytes.
+/// `WdfMemoryCreate`: returns the handle, and the buffer of `length` uninitialised bytes.
 ///
 /// # Safety
 ///
@@ -18,7 +18,7 @@ pub(crate) unsafe fn create_raw<P: PoolKind>(
 ) -> Result<(WDFMEMORY, NonNull<u8>)> {
     let mut memory = null_mut();
     let mut buffer = null_mut();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller passes attributes with a live parent, at a level for this pool.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfMemoryCreate,
@@ -38,15 +38,15 @@ pub(crate) unsafe fn create_raw<P: PoolKind>(
 ///
 /// # Safety
 ///
-/// `attributes` is NULL or set up with a live parent. Whoever reads or writes through the object
-/// makes sure that the buffer is there.
+/// `attributes` is NULL or set up with a live parent. The buffer is valid whenever the object is used to
+/// read or write it.
 pub(crate) unsafe fn create_preallocated_raw(
     attributes: *mut WDF_OBJECT_ATTRIBUTES,
     buffer: NonNull<u8>,
     length: usize,
 ) -> Result<WDFMEMORY> {
     let mut memory = null_mut();
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller passes attributes with a live parent; the framework does not touch the buffer.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfMemoryCreatePreallocated,
@@ -59,14 +59,14 @@ pub(crate) unsafe fn create_preallocated_raw(
     Ok(memory)
 }
 
-/// `WdfMemoryGetBuffer`: where the buffer starts, and its size.
+/// `WdfMemoryGetBuffer`: returns where the buffer starts, and its size.
 ///
 /// # Safety
 ///
 /// `memory` is a live memory object with a buffer.
 pub(crate) unsafe fn buffer_raw(memory: WDFMEMORY) -> (NonNull<u8>, usize) {
     let mut length = 0;
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller passes a live memory object; the length is an output parameter.
     let start =
         unsafe { call_unsafe_wdf_function_binding!(WdfMemoryGetBuffer, memory, &mut length) };
     match NonNull::new(start.cast()) {
@@ -79,14 +79,15 @@ pub(crate) unsafe fn buffer_raw(memory: WDFMEMORY) -> (NonNull<u8>, usize) {
 ///
 /// # Safety
 ///
-/// `memory` is a live memory object whose buffer may be touched at this level, and nobody writes to
-/// it.
+/// `memory` is a live memory object whose buffer is initialised, may be touched at this level, and is not
+/// written during the call.
 pub(crate) unsafe fn copy_to_raw(
     memory: WDFMEMORY,
     offset: usize,
     target: &mut [u8],
 ) -> Result<()> {
-    // SAFETY: By the contract of this function; the target is as long as it is said to be.
+    // SAFETY: The caller passes a live object with a readable buffer; pointer and length are those of the
+    // target slice.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfMemoryCopyToBuffer,
@@ -102,10 +103,11 @@ pub(crate) unsafe fn copy_to_raw(
 ///
 /// # Safety
 ///
-/// `memory` is a live memory object whose buffer may be touched at this level, and nobody else uses
-/// it.
+/// `memory` is a live memory object whose buffer may be touched at this level, and is not used by others
+/// during the call.
 pub(crate) unsafe fn copy_from_raw(memory: WDFMEMORY, offset: usize, source: &[u8]) -> Result<()> {
-    // SAFETY: By the contract of this function; the framework only reads the source.
+    // SAFETY: The caller passes a live object with a writable buffer; pointer and length are those of the
+    // source slice, which the framework only reads.
     check(unsafe {
         call_unsafe_wdf_function_binding!(
             WdfMemoryCopyFromBuffer,

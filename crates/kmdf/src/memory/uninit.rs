@@ -1,4 +1,4 @@
-//! Memory objects whose bytes nobody has written yet.
+//! Memory objects whose bytes are not initialised yet.
 
 use super::{Memory, create_raw};
 use crate::irql::{Allows, AllowsFor};
@@ -16,7 +16,7 @@ use kmdf_sys::WDFMEMORY;
 /// A [`Memory`] before its bytes are initialised: `WdfMemoryCreate` leaves in them what was there
 /// before, which must reach neither the driver nor an untrusted place (rule C8).
 ///
-/// The bytes can be had as `MaybeUninit` only; [`zeroed`](Self::zeroed), [`filled`](Self::filled)
+/// The bytes are accessible as `MaybeUninit` only; [`zeroed`](Self::zeroed), [`filled`](Self::filled)
 /// and [`written`](Self::written) turn the value into a [`Memory`].
 ///
 /// # Invariants
@@ -30,21 +30,25 @@ pub struct UninitMemory<P: PoolKind> {
     kind: PhantomData<P>,
 }
 
-// SAFETY: As for `Memory`.
+// SAFETY: The value is the only way to plain bytes, and neither the memory nor the object belong to a
+// thread.
 unsafe impl<P: PoolKind> Send for UninitMemory<P> {}
-// SAFETY: As for `Memory`.
+// SAFETY: A shared value gives no access to the bytes.
 unsafe impl<P: PoolKind> Sync for UninitMemory<P> {}
 
 impl<P: PoolKind> UninitMemory<P> {
+    /// Makes the value of its object and buffer.
+    ///
     /// # Safety
     ///
-    /// The type invariant of the result holds.
+    /// The `length` bytes at `start` are the buffer of `object`: of the kind `P`, aligned to 16 bytes, or to
+    /// a page from PAGE_SIZE on, and reachable through the result alone.
     pub(crate) const unsafe fn from_parts(
         object: Owned<WDFMEMORY, P>,
         start: NonNull<u8>,
         length: usize,
     ) -> Self {
-        // INVARIANT: By the contract of this function.
+        // INVARIANT: The caller guarantees what the type requires.
         Self {
             object,
             start,
@@ -62,9 +66,10 @@ impl<P: PoolKind> UninitMemory<P> {
         let mut attributes = object::owned_attributes(parent);
         // SAFETY: The parent is borrowed, so alive; the witness allows allocating from `P`.
         let (handle, start) = unsafe { create_raw::<P>(&mut attributes, tag, length) }?;
-        // SAFETY: Just created; memory objects may be deleted by the driver.
+        // SAFETY: The memory was created above with attributes of an owned object, and may be deleted by the
+        // driver. It is disposed of at PASSIVE_LEVEL only if its kind is pageable (MEM-27).
         let object = unsafe { Owned::new(handle) };
-        // INVARIANT: Object and buffer were made for this value.
+        // INVARIANT: The call created object and buffer, for this value alone.
         Ok(Self {
             object,
             start,
@@ -82,30 +87,30 @@ impl<P: PoolKind> UninitMemory<P> {
         self.length
     }
 
-    /// The bytes, which must be written before they are read.
+    /// Borrows the bytes, which must be written before they are read. IRQL: as the kind.
     pub fn bytes_mut<'a, 'w>(
         &'a mut self,
         _irql: &'w impl AllowsFor<'a, 'w, P>,
     ) -> &'a mut [MaybeUninit<u8>] {
         self.object.check_load();
-        // SAFETY: By the type invariant; `MaybeUninit` needs no initialisation, the exclusive
-        // borrow makes this the only access, and the witness allows touching the kind.
+        // SAFETY: The bytes are this value's alone by the type invariant; `MaybeUninit` needs no
+        // initialisation, the exclusive borrow makes this the only access, and the witness allows it.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.length) }
     }
 
-    /// Zeroes all bytes.
+    /// Initialises all bytes with zero. IRQL: as the kind.
     pub fn zeroed(self, irql: &impl Allows<P>) -> Memory<P> {
         self.filled(0, irql)
     }
 
-    /// Sets all bytes to `value`.
+    /// Initialises all bytes with `value`. IRQL: as the kind.
     pub fn filled(mut self, value: u8, irql: &impl Allows<P>) -> Memory<P> {
         self.bytes_mut(irql).fill(MaybeUninit::new(value));
-        // SAFETY: All bytes were written.
+        // SAFETY: `fill` wrote all bytes.
         unsafe { self.assume_init() }
     }
 
-    /// Copies `bytes` in, which must be as many as the memory has.
+    /// Initialises the memory with a copy of `bytes`, which are as many as the memory has. IRQL: as the kind.
     ///
     /// # Errors
     ///
@@ -117,7 +122,7 @@ impl<P: PoolKind> UninitMemory<P> {
         for (target, &byte) in self.bytes_mut(irql).iter_mut().zip(bytes) {
             target.write(byte);
         }
-        // SAFETY: All bytes were written.
+        // SAFETY: The loop wrote all bytes, as there are as many of either.
         Ok(unsafe { self.assume_init() })
     }
 
@@ -135,7 +140,8 @@ impl<P: PoolKind> UninitMemory<P> {
         // SAFETY: There is room as checked above, at an alignment as `Fits` proves: a
         // buffer of PAGE_SIZE or more is page-aligned. The witness allows touching the kind.
         unsafe { content.write(value) };
-        // SAFETY: As above, and written just now.
+        // SAFETY: The content is the start of the object's buffer, aligned as `Fits` proves, and was written
+        // above.
         Ok(unsafe { Memory::from_parts(self.object, content) })
     }
 
@@ -152,18 +158,18 @@ impl<P: PoolKind> UninitMemory<P> {
         // SAFETY: There is room as checked above, aligned as `Fits` proves; the witness allows touching
         // the kind.
         unsafe { content.write_bytes(0, 1) };
-        // SAFETY: Zeroes are a value of the type.
+        // SAFETY: The content is the start of the object's buffer, aligned as `Fits` proves, and zeroes are a
+        // value of the type.
         Ok(unsafe { Memory::from_parts(self.object, content) })
     }
 
-    /// Claims that all bytes were written, by way of [`bytes_mut`](Self::bytes_mut).
+    /// Claims that all bytes were written, by way of [`bytes_mut`](Self::bytes_mut). IRQL: any.
     ///
     /// # Safety
     ///
-    /// They were.
+    /// Every byte of the memory must have been initialised.
     pub unsafe fn assume_init(self) -> Memory<P> {
-        // SAFETY: The invariant of `Memory` is that of this type and, by the contract of this
-        // function, that the bytes are initialised.
+        // SAFETY: The buffer is that of the object by the type invariant, and the caller has initialised it.
         unsafe {
             Memory::from_parts(
                 self.object,

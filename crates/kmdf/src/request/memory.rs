@@ -24,19 +24,19 @@ pub struct RequestMemory<'a, P: PoolKind> {
 }
 
 impl<P: NonPageable> RequestMemory<'_, P> {
-    /// `WdfMemoryCreate`.
+    /// `WdfMemoryCreate`: allocates zeroed memory with the request as its parent.
     ///
     /// # Safety
     ///
     /// The driver owns the request and does not complete it for the lifetime of the result.
     pub(super) unsafe fn new(request: WDFREQUEST, tag: Tag, length: usize) -> Result<Self> {
         let mut attributes = object::attributes(request.cast());
-        // SAFETY: By the contract of this function; nonpaged memory may be allocated wherever this
-        // crate runs.
+        // SAFETY: The request, which is the parent, is alive, as the caller guarantees; nonpaged memory may be
+        // allocated at any level of this crate.
         let (_, start) = unsafe { memory::create_raw::<P>(&mut attributes, tag, length) }?;
-        // SAFETY: The buffer has `length` bytes of nonpaged memory.
+        // SAFETY: The buffer has `length` bytes of nonpaged memory, just allocated.
         unsafe { start.write_bytes(0, length) };
-        // INVARIANT: Made and initialised above; the object's handle is dropped.
+        // INVARIANT: The buffer was allocated and zeroed above; no other copy of its address is left.
         Ok(Self {
             start,
             length,
@@ -44,15 +44,17 @@ impl<P: NonPageable> RequestMemory<'_, P> {
         })
     }
 
-    /// The bytes.
+    /// Borrows the bytes. IRQL: <= DISPATCH_LEVEL.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: By the type invariant; nonpaged memory may be touched wherever this crate runs.
+        // SAFETY: The bytes are initialised and this value's alone by the type invariant; nonpaged memory may
+        // be touched at any level.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 
-    /// The bytes, for writing.
+    /// Borrows the bytes for writing. IRQL: <= DISPATCH_LEVEL.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: As in `bytes`; the exclusive borrow makes this the only access.
+        // SAFETY: The bytes are initialised and this value's alone by the type invariant; the exclusive borrow
+        // makes this the only access, and nonpaged memory may be touched at any level.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
     }
 }
@@ -62,7 +64,7 @@ impl<P: NonPageable> RequestMemory<'_, P> {
 /// # Invariants
 ///
 /// `handle` is a preallocated memory object that lives for `'a`, over an initialised buffer that
-/// nobody else uses for `'a`.
+/// no other code uses for `'a`.
 #[derive(Debug)]
 pub struct WrappedInput<'a> {
     handle: WDFMEMORY,
@@ -70,42 +72,44 @@ pub struct WrappedInput<'a> {
 }
 
 impl WrappedInput<'_> {
-    /// `WdfMemoryCreatePreallocated`.
+    /// `WdfMemoryCreatePreallocated`: puts a memory object, with the request as its parent, over a buffer of
+    /// the request.
     ///
     /// # Safety
     ///
     /// The driver owns the request and does not complete it for the lifetime of the result; for as
-    /// long nobody else uses the `length` initialised bytes at `start`.
+    /// long no other code uses the `length` initialised bytes at `start`.
     pub(super) unsafe fn new(
         request: WDFREQUEST,
         start: NonNull<u8>,
         length: usize,
     ) -> Result<Self> {
         let mut attributes = object::attributes(request.cast());
-        // SAFETY: By the contract of this function.
+        // SAFETY: The request, which is the parent, is alive, and its buffer valid for as long as the result.
         let handle = unsafe { memory::create_preallocated_raw(&mut attributes, start, length) }?;
-        // INVARIANT: By the contract of this function.
+        // INVARIANT: The object was created above; the caller guarantees the rest.
         Ok(Self {
             handle,
             buffer: PhantomData,
         })
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes. IRQL: <= DISPATCH_LEVEL.
+    /// `WdfMemoryGetBuffer`: borrows the bytes. IRQL: <= DISPATCH_LEVEL.
     ///
     /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes(&self) -> &[u8] {
         let (start, length) = self.buffer();
-        // SAFETY: By the type invariant.
+        // SAFETY: The buffer is initialised and used by no other code for `'a`, by the type invariant.
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }
 
-    /// `WdfMemoryGetBuffer`: the bytes, for writing. IRQL: <= DISPATCH_LEVEL.
+    /// `WdfMemoryGetBuffer`: borrows the bytes for writing. IRQL: <= DISPATCH_LEVEL.
     ///
     /// Source: "WdfMemoryGetBuffer function (wdfmemory.h)".
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let (start, length) = self.buffer();
-        // SAFETY: By the type invariant; the exclusive borrow makes this the only access.
+        // SAFETY: The buffer is initialised and used by no other code for `'a`, by the type invariant; the
+        // exclusive borrow makes this the only access.
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), length) }
     }
 
@@ -117,7 +121,8 @@ impl WrappedInput<'_> {
     ///
     /// Source: "WdfMemoryCopyToBuffer function (wdfmemory.h)".
     pub fn copy_to(&self, offset: usize, target: &mut [u8]) -> Result<()> {
-        // SAFETY: By the type invariant the object is alive and its buffer resident.
+        // SAFETY: The object is alive over an initialised buffer by the type invariant; system buffers are
+        // nonpaged.
         unsafe { memory::copy_to_raw(self.handle, offset, target) }
     }
 
@@ -129,12 +134,13 @@ impl WrappedInput<'_> {
     ///
     /// Source: "WdfMemoryCopyFromBuffer function (wdfmemory.h)".
     pub fn copy_from(&mut self, offset: usize, source: &[u8]) -> Result<()> {
-        // SAFETY: As in `copy_to`, and the exclusive borrow makes this the only access.
+        // SAFETY: The object is alive by the type invariant; the exclusive borrow makes this the only access
+        // to its buffer, which is nonpaged.
         unsafe { memory::copy_from_raw(self.handle, offset, source) }
     }
 
     fn buffer(&self) -> (NonNull<u8>, usize) {
-        // SAFETY: By the type invariant the object is alive.
+        // SAFETY: The object is alive and has a buffer by the type invariant.
         unsafe { memory::buffer_raw(self.handle) }
     }
 }

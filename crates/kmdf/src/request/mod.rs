@@ -1,4 +1,4 @@
-//! I/O requests: values that completing consumes.
+//! I/O requests as values, which completing or forwarding consumes.
 
 mod memory;
 mod transfer;
@@ -38,7 +38,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// `WdfRequestGetParameters`: what a request is that was not just presented.
+    /// `WdfRequestGetParameters`: the kind of a request that a queue callback did not name.
     ///
     /// # Safety
     ///
@@ -48,28 +48,29 @@ impl Kind {
             Size: size_of::<WDF_REQUEST_PARAMETERS>() as u16,
             ..WDF_REQUEST_PARAMETERS::default()
         };
-        // SAFETY: By the contract of this function; the structure is set up as its `INIT` function
-        // does.
+        // SAFETY: The driver owns the request, as the caller guarantees; the structure is set up as its
+        // `INIT` function does.
         unsafe {
             call_unsafe_wdf_function_binding!(WdfRequestGetParameters, request, &mut parameters)
         };
         match parameters.Type {
             _WDF_REQUEST_TYPE::WdfRequestTypeRead => {
-                // SAFETY: The member of this type; without one, the zeroes from above.
+                // SAFETY: The framework wrote the member of this type into the union of plain numbers.
                 let read = unsafe { parameters.Parameters.Read };
                 Self::Read {
                     length: read.Length,
                 }
             }
             _WDF_REQUEST_TYPE::WdfRequestTypeWrite => {
-                // SAFETY: As above.
+                // SAFETY: The framework wrote the member of this type into the union of plain numbers.
                 let write = unsafe { parameters.Parameters.Write };
                 Self::Write {
                     length: write.Length,
                 }
             }
             _ => {
-                // SAFETY: As above.
+                // SAFETY: Any other request is a device control, whose member the framework wrote; without
+                // one the union holds the zeroes from above.
                 let control = unsafe { parameters.Parameters.DeviceIoControl };
                 Self::Control {
                     code: control.IoControlCode,
@@ -121,7 +122,7 @@ impl Kind {
 /// place.
 type Brand<'r> = PhantomData<fn(&'r ()) -> &'r ()>;
 
-/// Proof that a request was answered; a handler must return its own request's.
+/// Proof that a request was completed or forwarded; a handler must return that of its own request.
 #[derive(Debug)]
 #[must_use = "the handler returns it"]
 pub struct Handled<'r>(Brand<'r>);
@@ -146,15 +147,18 @@ pub struct Request<'r> {
 
 // SAFETY: A request belongs to no thread; this value is its only owner.
 unsafe impl Send for Request<'_> {}
-// SAFETY: Shared access reads the input and makes calls that are thread-safe: a slot is filled once.
+// SAFETY: Shared access reads the input and makes calls that are thread-safe: a context is filled once.
 unsafe impl Sync for Request<'_> {}
 
 impl<'r> Request<'r> {
+    /// Takes a request that the framework gave to the driver.
+    ///
     /// # Safety
     ///
-    /// `handle` was just presented to the driver as `kind`, and `'r` is fresh.
+    /// `handle` was just presented to the driver as `kind`, and `'r` is the lifetime of this presentation
+    /// alone.
     pub(crate) const unsafe fn new(handle: WDFREQUEST, kind: Kind) -> Self {
-        // INVARIANT: By the contract of this function.
+        // INVARIANT: The caller guarantees that the driver owns the request, for this value alone.
         Self {
             handle,
             kind,
@@ -172,7 +176,7 @@ impl<'r> Request<'r> {
         self.kind.output_length()
     }
 
-    /// How the request's buffers are passed.
+    /// How the I/O manager passes the request's buffers.
     pub const fn method(&self) -> Method {
         self.kind.method()
     }
@@ -187,8 +191,7 @@ impl<'r> Request<'r> {
     ///
     /// Source: "WdfRequestRetrieveInputBuffer function (wdfrequest.h)".
     pub fn input(&self, minimum: usize) -> Result<&[u8]> {
-        // SAFETY: By the type invariant.
-        let (start, length) = unsafe { retrieve_input(self.handle, self.kind, minimum) }?;
+        let (start, length) = self.borrowed().retrieve_input(minimum)?;
         // SAFETY: The I/O manager filled the buffer, which lives until the completion; that, and
         // all writing to it, consumes `self`.
         Ok(unsafe { slice::from_raw_parts(start.as_ptr(), length) })
@@ -206,8 +209,7 @@ impl<'r> Request<'r> {
     ///
     /// Source: "WdfRequestGetFileObject function (wdfrequest.h)".
     pub fn file_object(&self) -> Result<FileObject<'_>> {
-        // SAFETY: By the type invariant; the borrow ends before the completion.
-        unsafe { file_object(self.handle) }
+        self.borrowed().file_object()
     }
 
     /// `WdfObjectGetTypedContext`: what was attached to the request, for instance before it was
@@ -219,13 +221,13 @@ impl<'r> Request<'r> {
     ///
     /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(&self) -> Result<&T> {
-        // SAFETY: By the type invariant; the borrow ends before the completion, before which the
-        // value is not dropped.
+        // SAFETY: The driver owns the request by the type invariant; the borrow ends before the completion,
+        // before which the value is not dropped.
         unsafe { context::get(self.handle.cast()) }
     }
 
-    /// Attaches a value to the request, which is dropped when the request is completed, whoever completes
-    /// it, before its sender learns of that. IRQL: <= DISPATCH_LEVEL.
+    /// Attaches a value to the request. It is dropped when the request is completed, by the driver or by
+    /// the framework, before the sender is notified. IRQL: <= DISPATCH_LEVEL.
     ///
     /// The value goes into the room that
     /// [`DeviceInit::set_request_context`](crate::DeviceInit::set_request_context) made for its
@@ -238,16 +240,16 @@ impl<'r> Request<'r> {
     ///
     /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
     pub fn attach<T: Context>(&self, value: T) -> Result<&T> {
-        // SAFETY: By the type invariant; the borrow ends before the completion.
+        // SAFETY: The driver owns the request by the type invariant; the borrow ends before the completion.
         unsafe { context::attach_to_request(self.handle, value) }
     }
 
-    /// `WdfRequestIsCanceled`: whether the sender has given up on the request.
+    /// `WdfRequestIsCanceled`: whether the sender has cancelled the request.
     /// IRQL: <= DISPATCH_LEVEL.
     ///
     /// Source: "WdfRequestIsCanceled function (wdfrequest.h)".
     pub fn is_canceled(&self) -> bool {
-        // SAFETY: By the type invariant; the request is not marked cancelable.
+        // SAFETY: The driver owns the request by the type invariant, and has not marked it cancelable.
         (unsafe { call_unsafe_wdf_function_binding!(WdfRequestIsCanceled, self.handle) }) != 0
     }
 
@@ -259,7 +261,8 @@ impl<'r> Request<'r> {
     /// Source: "WdfRequestCompleteWithInformation function (wdfrequest.h)".
     pub fn complete(self, result: Result<usize>) -> Handled<'r> {
         let request = ManuallyDrop::new(self);
-        // SAFETY: By the type invariant; the value is not used again, and nothing was written.
+        // SAFETY: The driver owns the request by the type invariant; the value is not used again, and nothing
+        // was written to its output.
         unsafe { complete(request.handle, request.kind, result, 0) };
         Handled(PhantomData)
     }
@@ -292,7 +295,7 @@ impl<'r> Request<'r> {
     ///
     /// Source: "WdfRequestForwardToIoQueue function (wdfrequest.h)".
     pub fn forward(self, to: WaitingRequests<'_>) -> Result<Handled<'r>, (Error, Self)> {
-        // SAFETY: By the type invariant.
+        // SAFETY: The driver owns the request by the type invariant.
         let from = unsafe { call_unsafe_wdf_function_binding!(WdfRequestGetIoQueue, self.handle) };
         let to = to.queue();
         // The framework checks neither unless it is being verified (REQ-56).
@@ -304,7 +307,8 @@ impl<'r> Request<'r> {
         if device != to.device().handle() {
             return Err((Error::INVALID_DEVICE_REQUEST, self));
         }
-        // SAFETY: By the type invariant; the queue is alive and of the same device.
+        // SAFETY: The driver owns the request by the type invariant; the queue is borrowed, so alive, and of
+        // the same device.
         let forwarded = check(unsafe {
             call_unsafe_wdf_function_binding!(WdfRequestForwardToIoQueue, self.handle, to.handle())
         });
@@ -346,8 +350,8 @@ impl<'r> Request<'r> {
     /// ```
     ///
     /// An error is completed with information 0; a warning such as [`Error::BUFFER_OVERFLOW`] with the
-    /// number of bytes written to the output. An information value above what the table allows is a
-    /// mistake of the driver's: the request is completed with [`Error::INTERNAL_ERROR`] instead.
+    /// number of bytes written to the output. An information value above what the table allows is an
+    /// error in the driver: the request is completed with [`Error::INTERNAL_ERROR`] instead.
     ///
     /// Everything that `transact` makes from the [`Transfer`] ends with it, before the completion.
     ///
@@ -367,20 +371,29 @@ impl<'r> Request<'r> {
         transact: impl FnOnce(Transfer<'_>) -> Result<usize>,
     ) -> Handled<'r> {
         let written = Cell::new(0);
-        // SAFETY: By the type invariant; the transfer cannot outlive the call of the closure.
-        let transfer = unsafe { Transfer::new(self.handle, self.kind, &written) };
+        let transfer = Transfer::new(self.borrowed(), &written);
         let result = transact(transfer);
         let request = ManuallyDrop::new(self);
-        // SAFETY: By the type invariant; the value is not used again, and that many bytes of the
-        // output were written.
+        // SAFETY: The driver owns the request by the type invariant; the value is not used again, and that
+        // many bytes of the output were written.
         unsafe { complete(request.handle, request.kind, result, written.get()) };
         Handled(PhantomData)
+    }
+
+    /// The request, for the time of a borrow.
+    const fn borrowed(&self) -> RequestRef<'_> {
+        // INVARIANT: The driver owns the request by the type invariant, and completing it ends the borrow.
+        RequestRef {
+            handle: self.handle,
+            kind: self.kind,
+            brand: PhantomData,
+        }
     }
 }
 
 impl Drop for Request<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant, and this is the end of the value.
+        // SAFETY: The driver owns the request by the type invariant, and this is the end of the value.
         unsafe { complete(self.handle, self.kind, Err(Error::UNSUCCESSFUL), 0) };
     }
 }
@@ -389,8 +402,8 @@ impl Drop for Request<'_> {
 ///
 /// # Safety
 ///
-/// The driver owns the request, which is of this kind, nobody uses it any more, and its first
-/// `written` output bytes were written.
+/// The driver owns the request, which is of this kind. No code uses it any more, and its first `written`
+/// output bytes were written.
 unsafe fn complete(request: WDFREQUEST, kind: Kind, result: Result<usize>, written: usize) {
     let (status, information): (NTSTATUS, usize) = match result {
         Ok(information) if information <= kind.most_information(written) => {
@@ -400,7 +413,7 @@ unsafe fn complete(request: WDFREQUEST, kind: Kind, result: Result<usize>, writt
         Err(error) if error.withholds_output() => (error.status(), 0),
         Err(warning) => (warning.status(), written),
     };
-    // SAFETY: By the contract of this function.
+    // SAFETY: The caller gives up a request that the driver owns.
     unsafe {
         call_unsafe_wdf_function_binding!(
             WdfRequestCompleteWithInformation,
@@ -411,49 +424,71 @@ unsafe fn complete(request: WDFREQUEST, kind: Kind, result: Result<usize>, writt
     };
 }
 
-/// `WdfRequestGetFileObject`.
+/// A request that the driver owns, borrowed.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// The driver owns the request, and it is not completed for `'a`.
-unsafe fn file_object<'a>(request: WDFREQUEST) -> Result<FileObject<'a>> {
-    // SAFETY: By the contract of this function.
-    let file = unsafe { call_unsafe_wdf_function_binding!(WdfRequestGetFileObject, request) };
-    if file.is_null() {
-        return Err(Error::INVALID_DEVICE_REQUEST);
-    }
-    // SAFETY: A file object is closed only after its last request was completed.
-    Ok(unsafe { FileObject::new(file) })
+/// The driver owns the request `handle`, which is of this `kind`, and does not complete it for `'a`.
+#[derive(Clone, Copy, Debug)]
+struct RequestRef<'a> {
+    handle: WDFREQUEST,
+    kind: Kind,
+    brand: Brand<'a>,
 }
 
-/// `WdfRequestRetrieveInputBuffer`: where the input starts, and how long it is.
-///
-/// # Safety
-///
-/// The driver owns the request, which is of this kind. The result is a buffer of initialised bytes
-/// until the request is completed.
-unsafe fn retrieve_input(
-    request: WDFREQUEST,
-    kind: Kind,
-    minimum: usize,
-) -> Result<(NonNull<u8>, usize)> {
-    // The pointers of a kernel-mode caller of `METHOD_NEITHER`, which the framework would hand out,
-    // are that caller's affair.
-    if kind.method() == Method::Neither {
-        return Err(Error::INVALID_DEVICE_REQUEST);
+impl<'a> RequestRef<'a> {
+    /// `WdfRequestGetFileObject`: the open of the device through which the request came.
+    fn file_object(self) -> Result<FileObject<'a>> {
+        // SAFETY: The driver owns the request by the type invariant.
+        let file =
+            unsafe { call_unsafe_wdf_function_binding!(WdfRequestGetFileObject, self.handle) };
+        if file.is_null() {
+            return Err(Error::INVALID_DEVICE_REQUEST);
+        }
+        // SAFETY: A file object is closed only after its last request was completed, so not for `'a`.
+        Ok(unsafe { FileObject::new(file) })
     }
-    let mut buffer = null_mut();
-    let mut length = 0;
-    // SAFETY: By the contract of this function.
-    check(unsafe {
-        call_unsafe_wdf_function_binding!(
-            WdfRequestRetrieveInputBuffer,
-            request,
-            minimum,
-            &mut buffer,
-            &mut length
-        )
-    })?;
-    let buffer = NonNull::new(buffer.cast()).ok_or(Error::INTERNAL_ERROR)?;
-    Ok((buffer, length))
+
+    /// `WdfRequestRetrieveInputBuffer`: where the input starts, and how long it is. The bytes are
+    /// initialised, and valid for `'a`.
+    fn retrieve_input(self, minimum: usize) -> Result<(NonNull<u8>, usize)> {
+        // For a kernel-mode sender the framework would return the sender's own bare pointers, which only
+        // that sender can vouch for.
+        if self.kind.method() == Method::Neither {
+            return Err(Error::INVALID_DEVICE_REQUEST);
+        }
+        let mut buffer = null_mut();
+        let mut length = 0;
+        // SAFETY: The driver owns the request by the type invariant; the pointers are output parameters.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfRequestRetrieveInputBuffer,
+                self.handle,
+                minimum,
+                &mut buffer,
+                &mut length
+            )
+        })?;
+        let buffer = NonNull::new(buffer.cast()).ok_or(Error::INTERNAL_ERROR)?;
+        Ok((buffer, length))
+    }
+
+    /// `WdfRequestRetrieveOutputBuffer`: where the output, or the second input of `METHOD_IN_DIRECT`,
+    /// starts, and how long it is. The bytes are valid for `'a`.
+    fn retrieve_output(self) -> Result<(NonNull<u8>, usize)> {
+        let mut buffer = null_mut();
+        let mut length = 0;
+        // SAFETY: The driver owns the request by the type invariant; the pointers are output parameters.
+        check(unsafe {
+            call_unsafe_wdf_function_binding!(
+                WdfRequestRetrieveOutputBuffer,
+                self.handle,
+                0,
+                &mut buffer,
+                &mut length
+            )
+        })?;
+        let buffer = NonNull::new(buffer.cast()).ok_or(Error::INTERNAL_ERROR)?;
+        Ok((buffer, length))
+    }
 }

@@ -1,17 +1,15 @@
-//! The buffers of a request while it is being answered.
+//! The buffers of a request while its handler runs.
 
 use super::memory::{RequestMemory, WrappedInput};
-use super::{Kind, Method, retrieve_input};
+use super::{Method, RequestRef};
 use crate::file::FileObject;
 use crate::pool::NonPageable;
-use crate::status::{Error, Result, check};
+use crate::status::{Error, Result};
 use crate::tag::Tag;
 use core::cell::Cell;
-use core::marker::PhantomData;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::NonNull;
 use core::slice;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 
 /// A request's buffers while [`Request::complete_with`](crate::Request::complete_with) runs: first the input,
 /// then, by [`Transfer::into_output`], the output.
@@ -29,42 +27,27 @@ use kmdf_sys::{WDFREQUEST, call_unsafe_wdf_function_binding};
 ///
 /// # Invariants
 ///
-/// The driver owns the request `handle`, which is of this `kind`, and does not complete it for
-/// `'a`. Nothing was written to its output yet. `'a` is invariant and ends with the closure.
+/// Nothing was written to the request's output yet. `'a` is invariant and ends with the closure.
 #[derive(Debug)]
 pub struct Transfer<'a> {
-    handle: WDFREQUEST,
-    kind: Kind,
+    request: RequestRef<'a>,
     written: &'a Cell<usize>,
-    brand: PhantomData<fn(&'a ()) -> &'a ()>,
 }
 
 impl<'a> Transfer<'a> {
-    /// # Safety
-    ///
-    /// The driver owns the request, which is of this kind, and does not complete it for `'a`.
-    pub(super) const unsafe fn new(
-        handle: WDFREQUEST,
-        kind: Kind,
-        written: &'a Cell<usize>,
-    ) -> Self {
-        // INVARIANT: By the contract of this function.
-        Self {
-            handle,
-            kind,
-            written,
-            brand: PhantomData,
-        }
+    /// The buffers of a request to whose output nothing was written.
+    pub(super) const fn new(request: RequestRef<'a>, written: &'a Cell<usize>) -> Self {
+        Self { request, written }
     }
 
     /// The number of input bytes.
     pub const fn input_length(&self) -> usize {
-        self.kind.input_length()
+        self.request.kind.input_length()
     }
 
     /// The number of bytes that the output has room for.
     pub const fn output_length(&self) -> usize {
-        self.kind.output_length()
+        self.request.kind.output_length()
     }
 
     /// As [`Request::file_object`](crate::Request::file_object).
@@ -73,8 +56,7 @@ impl<'a> Transfer<'a> {
     ///
     /// As [`Request::file_object`](crate::Request::file_object).
     pub fn file_object(&self) -> Result<FileObject<'a>> {
-        // SAFETY: By the type invariant.
-        unsafe { super::file_object(self.handle) }
+        self.request.file_object()
     }
 
     /// As [`Request::input`](crate::Request::input).
@@ -83,8 +65,7 @@ impl<'a> Transfer<'a> {
     ///
     /// As [`Request::input`](crate::Request::input).
     pub fn input(&self, minimum: usize) -> Result<&[u8]> {
-        // SAFETY: By the type invariant.
-        let (start, length) = unsafe { retrieve_input(self.handle, self.kind, minimum) }?;
+        let (start, length) = self.request.retrieve_input(minimum)?;
         // SAFETY: The I/O manager filled the buffer, which lives for `'a`; `wrap_input` and
         // `into_output`, which lead to writing, need the transfer exclusively.
         Ok(unsafe { slice::from_raw_parts(start.as_ptr(), length) })
@@ -100,13 +81,13 @@ impl<'a> Transfer<'a> {
     ///
     /// Source: "WdfRequestRetrieveOutputBuffer function (wdfrequest.h)".
     pub fn direct_input(&self) -> Result<DirectInput<'_>> {
-        if self.kind.method() != Method::InDirect {
+        if self.request.kind.method() != Method::InDirect {
             return Err(Error::INVALID_DEVICE_REQUEST);
         }
-        let (start, length) = self.retrieve_output()?;
+        let (start, length) = self.request.retrieve_output()?;
         let bytes = NonNull::slice_from_raw_parts(start.cast::<AtomicU8>(), length);
-        // SAFETY: The pages stay mapped until the completion, before which `'a` ends. They may
-        // change meanwhile, as what is atomic may.
+        // SAFETY: The pages stay mapped until the completion, before which `'a` ends. User mode may change
+        // them meanwhile, as atomics may behind a shared reference.
         let bytes = unsafe { bytes.as_ref() };
         Ok(DirectInput { bytes })
     }
@@ -127,8 +108,8 @@ impl<'a> Transfer<'a> {
         tag: Tag,
         length: usize,
     ) -> Result<RequestMemory<'a, P>> {
-        // SAFETY: By the type invariant the request is alive for `'a`.
-        unsafe { RequestMemory::new(self.handle, tag, length) }
+        // SAFETY: The request is not completed for `'a` by the invariant of `RequestRef`.
+        unsafe { RequestMemory::new(self.request.handle, tag, length) }
     }
 
     /// `WdfMemoryCreatePreallocated` over the request's own input, with the request as parent:
@@ -141,16 +122,15 @@ impl<'a> Transfer<'a> {
     ///
     /// Source: "WdfMemoryCreatePreallocated function (wdfmemory.h)".
     pub fn wrap_input(&mut self) -> Result<WrappedInput<'_>> {
-        // SAFETY: By the type invariant.
-        let (start, length) = unsafe { retrieve_input(self.handle, self.kind, 0) }?;
+        let (start, length) = self.request.retrieve_input(0)?;
         // SAFETY: The system buffer is alive for `'a`, and the exclusive borrow makes the wrapped
         // memory its only user.
-        unsafe { WrappedInput::new(self.handle, start, length) }
+        unsafe { WrappedInput::new(self.request.handle, start, length) }
     }
 
-    /// `WdfRequestRetrieveOutputBuffer`: turns to the output. IRQL: <= DISPATCH_LEVEL.
+    /// `WdfRequestRetrieveOutputBuffer`: gives up the input and returns the output. IRQL: <= DISPATCH_LEVEL.
     ///
-    /// A request without room for output gives an output without room.
+    /// For a request without room for output, the output has no room.
     ///
     /// # Errors
     ///
@@ -159,12 +139,12 @@ impl<'a> Transfer<'a> {
     ///
     /// Source: "WdfRequestRetrieveOutputBuffer function (wdfrequest.h)".
     pub fn into_output(self) -> Result<Output<'a>> {
-        let (start, length) = match self.kind.method() {
+        let (start, length) = match self.request.kind.method() {
             _ if self.output_length() == 0 => (NonNull::dangling(), 0),
-            Method::Buffered | Method::OutDirect => self.retrieve_output()?,
+            Method::Buffered | Method::OutDirect => self.request.retrieve_output()?,
             Method::InDirect | Method::Neither => return Err(Error::INVALID_DEVICE_REQUEST),
         };
-        // INVARIANT: The buffer lives until the completion, which `'a` outlasts, and nobody reads
+        // INVARIANT: The buffer lives until the completion, before which `'a` ends, and no code reads
         // it: the transfer, which all access to the input borrows from, is consumed here.
         Ok(Output {
             start,
@@ -172,28 +152,10 @@ impl<'a> Transfer<'a> {
             written: self.written,
         })
     }
-
-    /// `WdfRequestRetrieveOutputBuffer`.
-    fn retrieve_output(&self) -> Result<(NonNull<u8>, usize)> {
-        let mut buffer = null_mut();
-        let mut length = 0;
-        // SAFETY: By the type invariant.
-        check(unsafe {
-            call_unsafe_wdf_function_binding!(
-                WdfRequestRetrieveOutputBuffer,
-                self.handle,
-                0,
-                &mut buffer,
-                &mut length
-            )
-        })?;
-        let buffer = NonNull::new(buffer.cast()).ok_or(Error::INTERNAL_ERROR)?;
-        Ok((buffer, length))
-    }
 }
 
-/// Input in the caller's own pages, which user mode may change at any time: it can be copied, never
-/// referred to.
+/// Input in the caller's own pages, which user mode may change at any time: it can be copied, not
+/// borrowed.
 ///
 /// The bytes are atomic, so that each is read once for each copy. Of a plain copy the compiler may
 /// leave out the target and read the source again where the target is used, after it was checked.
@@ -224,7 +186,7 @@ impl DirectInput<'_> {
             .get(offset..)
             .and_then(|bytes| bytes.get(..target.len()))
             .ok_or(Error::BUFFER_TOO_SMALL)?;
-        // SAFETY: Any bytes are a value of either type, and both may change behind a reference.
+        // SAFETY: All bytes are values of both types, and atomics may change behind a shared reference.
         let (head, words, tail) = unsafe { source.align_to::<AtomicU64>() };
         let parts = target
             .split_at_mut_checked(head.len())
@@ -248,7 +210,7 @@ impl DirectInput<'_> {
 ///
 /// # Invariants
 ///
-/// `start` is writable for `length` bytes for `'a` and nobody refers to those bytes. The first
+/// `start` is writable for `length` bytes for `'a`, and no reference to those bytes exists. The first
 /// `written` of them were written, and `written <= length`.
 #[derive(Debug)]
 pub struct Output<'a> {
@@ -279,10 +241,10 @@ impl Output<'_> {
         if bytes.len() > self.remaining() {
             return Err(Error::BUFFER_TOO_SMALL);
         }
-        // SAFETY: By the type invariant the offset lies in the buffer.
+        // SAFETY: The offset is at most the length by the type invariant, so in the buffer or at its end.
         let target = unsafe { self.start.add(before) };
-        // SAFETY: By the check above there is room; by the type invariant nobody refers to the
-        // target, so that it does not overlap the slice.
+        // SAFETY: There is room, as checked above. No reference to the buffer exists by the type invariant,
+        // so that it does not overlap the slice.
         unsafe { target.copy_from_nonoverlapping(NonNull::from_ref(bytes).cast(), bytes.len()) };
         let written = before.wrapping_add(bytes.len());
         self.written.set(written);

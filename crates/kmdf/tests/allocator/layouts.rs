@@ -16,7 +16,7 @@ struct Block {
 impl Block {
     fn new(size: usize, alignment: usize) -> Self {
         let layout = Layout::from_size_align(size, alignment).expect("a layout");
-        // SAFETY: No test asks for an empty block.
+        // SAFETY: The layout is not empty: every test passes a size above zero.
         let start = unsafe { ALLOCATOR.alloc(layout) };
         assert!(!start.is_null());
         assert_eq!(start.addr() % alignment, 0, "{layout:?}");
@@ -27,7 +27,7 @@ impl Block {
 
     /// Fails if the pool cannot give the new size.
     fn resize(&mut self, size: usize) -> bool {
-        // SAFETY: The block is its own, and no test asks for nothing.
+        // SAFETY: The block is this allocator's, and every test passes a size above zero.
         let start = unsafe { ALLOCATOR.realloc(self.start, self.layout, size) };
         if start.is_null() {
             return false;
@@ -48,9 +48,9 @@ impl Block {
 
     fn fill(&mut self) {
         for offset in 0..self.layout.size() {
-            // SAFETY: In the block.
+            // SAFETY: The index is below the size of the block.
             let byte = unsafe { self.start.add(offset) };
-            // SAFETY: In the block, which is its own.
+            // SAFETY: The index is below the size of the block, which this value owns.
             unsafe { byte.write(offset as u8 ^ 0x5A) };
         }
     }
@@ -64,7 +64,7 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         self.check(self.layout.size());
-        // SAFETY: Not used any more.
+        // SAFETY: The block came from this allocator with this layout, and is not used any more.
         unsafe { ALLOCATOR.dealloc(self.start, self.layout) };
     }
 }
@@ -117,7 +117,7 @@ fn zeroed_memory_is_zero_where_freed_memory_was_not() {
         for (size, alignment) in [(100, 1), (4096, 64), (9000, 8192)] {
             drop(Block::new(size, alignment));
             let layout = Layout::from_size_align(size, alignment).expect("a layout");
-            // SAFETY: Not empty.
+            // SAFETY: The layout is not empty.
             let start = unsafe { ALLOCATOR.alloc_zeroed(layout) };
             assert_eq!(start.addr() % alignment, 0);
             let mut block = Block { start, layout };
@@ -146,11 +146,11 @@ fn an_exhausted_pool_gives_null_and_what_was_there_stays() {
     inside(|kernel, _, _| {
         let layout = Layout::from_size_align(64, 64).expect("a layout");
         kernel.fail_nth_allocation(1);
-        // SAFETY: Not empty.
+        // SAFETY: The layout is not empty.
         let start = unsafe { ALLOCATOR.alloc(layout) };
         assert_eq!(start, null_mut());
         kernel.fail_nth_allocation(1);
-        // SAFETY: Not empty.
+        // SAFETY: The layout is not empty.
         let start = unsafe { ALLOCATOR.alloc_zeroed(layout) };
         assert_eq!(start, null_mut());
         let mut block = Block::new(100, 32);
@@ -185,7 +185,7 @@ fn layouts_that_no_pool_can_hold_give_null() {
             (isize::MAX as usize - 15, 16),
         ] {
             let layout = Layout::from_size_align(size, alignment).expect("a layout");
-            // SAFETY: Not empty.
+            // SAFETY: The layout is not empty.
             let start = unsafe { ALLOCATOR.alloc(layout) };
             assert_eq!(start, null_mut(), "{layout:?}");
         }

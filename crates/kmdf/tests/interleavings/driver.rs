@@ -74,7 +74,7 @@ pub(crate) fn fill(bytes: &mut [u8], value: u8) {
 
 /// Claims PASSIVE_LEVEL, where threads run unless they are `at_dispatch`.
 pub(crate) fn passive() -> Passive {
-    // SAFETY: No test uses one at another level.
+    // SAFETY: Tests use the witness at PASSIVE_LEVEL only, which this kernel runs threads at unless they raise it.
     unsafe { Passive::assume() }
 }
 

@@ -122,11 +122,9 @@ fn driver() -> Driver {
 }
 
 impl Attributes {
-    /// # Safety
-    ///
-    /// The attributes are valid, or NULL.
-    unsafe fn read(attributes: *const WDF_OBJECT_ATTRIBUTES) -> Self {
-        // SAFETY: By the contract of this function.
+    /// Reads an argument of a function of the table.
+    fn read(attributes: *const WDF_OBJECT_ATTRIBUTES) -> Self {
+        // SAFETY: Only the wrappers call the functions of the table, with a structure of their own or NULL.
         let Some(attributes) = (unsafe { attributes.as_ref() }) else {
             return Self::default();
         };
@@ -191,10 +189,10 @@ impl Object {
         let size = unsafe { info.as_ref() }.map_or(0, |info| info.ContextSize);
         let handle = kernel::allocate(_POOL_TYPE::NonPagedPoolNx, CONTEXT + size, TAG);
         let context = with_exposed_provenance_mut::<u8>(handle + CONTEXT);
-        // SAFETY: Allocated above with this size.
+        // SAFETY: The memory was allocated above with this size.
         unsafe { context.write_bytes(0, size) };
         if has_control(context_type) {
-            // SAFETY: The context is one, and new.
+            // SAFETY: Objects with this context type have a control there, which was allocated above.
             unsafe { context.cast::<Control>().write(Control::default()) };
         }
         handle
@@ -250,7 +248,7 @@ impl Object {
 
     fn call(&self, callback: PFN_WDF_OBJECT_CONTEXT_CLEANUP) {
         if let Some(callback) = callback {
-            // SAFETY: The driver's callback, for its object.
+            // SAFETY: The driver gave this callback for the object, which is alive.
             unsafe { callback(with_exposed_provenance_mut(self.handle)) };
         }
     }
@@ -259,7 +257,7 @@ impl Object {
     fn free(&self) {
         if has_control(self.context_type) {
             let context = with_exposed_provenance_mut::<Control>(self.handle + CONTEXT);
-            // SAFETY: Made by `allocate`; the object is not used any more.
+            // SAFETY: `allocate` wrote the control, and the object is not used any more.
             unsafe { context.drop_in_place() };
         }
         if let Some((_, added)) = self.state().added {
@@ -278,7 +276,7 @@ impl Object {
         kernel::free(self.handle, Some(TAG));
     }
 
-    /// `WdfObjectDelete` (OBJ-56).
+    /// `WdfObjectDelete`, which has no effect while the object is deleted or disposed of already (OBJ-56).
     fn delete(self: &Arc<Self>) {
         let mut state = self.state();
         if state.deleted || state.disposing {
@@ -348,7 +346,8 @@ pub(crate) fn load(entry: unsafe extern "C" fn(PDRIVER_OBJECT, PUNICODE_STRING) 
         ..DRIVER_OBJECT::default()
     };
     let mut path = UNICODE_STRING::default();
-    // SAFETY: Called once in this execution.
+    // SAFETY: The entry point is called once in this execution, with a driver object and a path that live
+    // during the call.
     let status = unsafe { entry(&mut object, &mut path) };
     assert_eq!(status, STATUS_SUCCESS, "the driver loads");
 }
@@ -390,7 +389,7 @@ pub(crate) fn send() -> Arc<Waiting> {
         with_exposed_provenance_mut(queue),
         with_exposed_provenance_mut(request.handle),
     );
-    // SAFETY: The driver's callback, with live handles.
+    // SAFETY: The driver gave this callback for the queue; both handles are alive.
     unsafe { control(queue, handle, 0, 0, 0) };
     Arc::new(Waiting {
         request,
@@ -426,7 +425,7 @@ pub(crate) fn assert_objects_destroyed() {
 pub(crate) fn unload() {
     let Driver { handle, unload, .. } = driver();
     if let Some(unload) = unload {
-        // SAFETY: The driver's callback.
+        // SAFETY: The driver gave this callback for its driver object, which is alive.
         unsafe { unload(with_exposed_provenance_mut(handle)) };
     }
     object(handle).delete_tree();
@@ -476,6 +475,8 @@ static TABLE: [WDFFUNC; FUNCTION_COUNT] = {
     table
 };
 
+/// Binds a driver to this framework.
+///
 /// # Safety
 ///
 /// Called by the entry point of a driver.
@@ -489,15 +490,16 @@ unsafe extern "C" fn WdfVersionBind(
     /// All zero: the driver's unload routine is not displaced.
     static GLOBALS: [u64; size_of::<WDF_DRIVER_GLOBALS>() / 8] =
         [0; size_of::<WDF_DRIVER_GLOBALS>() / 8];
-    // SAFETY: By the contract of this function.
+    // SAFETY: The entry point of a driver passes a valid structure.
     let table = unsafe { (*info).FuncTable }.cast::<*const WDFFUNC>();
-    // SAFETY: With this many functions, the address of the driver's pointer to the table.
-    unsafe { table.write((&raw const TABLE).cast()) };
-    // SAFETY: By the contract of this function. Nobody writes to the globals.
-    unsafe { globals.write((&raw const GLOBALS).cast_mut().cast()) };
+    // A client with this many functions passes the address of its pointer to the table.
+    put(table, (&raw const TABLE).cast());
+    put(globals, (&raw const GLOBALS).cast_mut().cast());
     STATUS_SUCCESS
 }
 
+/// Ends the binding, of which nothing is kept.
+///
 /// # Safety
 ///
 /// Called by the entry point of a driver.
@@ -510,23 +512,24 @@ unsafe extern "C" fn WdfVersionUnbind(
     STATUS_SUCCESS
 }
 
-/// The end of a call that creates an object: its handle, or why there is none.
-///
-/// # Safety
-///
-/// `handle` may be written to.
-unsafe fn created<H>(object: Result<Arc<Object>, NTSTATUS>, handle: *mut *mut H) -> NTSTATUS {
+/// Writes an output parameter of a function of the table.
+fn put<T>(parameter: *mut T, value: T) {
+    // SAFETY: Only the wrappers call the functions of the table, with the address of a variable of theirs.
+    unsafe { parameter.write(value) };
+}
+
+/// The end of a call that creates an object: writes its handle, or returns why there is none.
+fn created<H>(object: Result<Arc<Object>, NTSTATUS>, handle: *mut *mut H) -> NTSTATUS {
     match object {
         Ok(object) => {
-            // SAFETY: By the contract of this function.
-            unsafe { handle.write(with_exposed_provenance_mut(object.handle)) };
+            put(handle, with_exposed_provenance_mut(object.handle));
             STATUS_SUCCESS
         }
         Err(status) => status,
     }
 }
 
-// The functions of the table. Their contract is that of the framework's: arguments are valid.
+// The functions of the table. Only the wrappers call them, so that all arguments are valid.
 
 unsafe extern "C" fn driver_create(
     _: PWDF_DRIVER_GLOBALS,
@@ -536,18 +539,16 @@ unsafe extern "C" fn driver_create(
     config: PWDF_DRIVER_CONFIG,
     handle: *mut WDFDRIVER,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of the table.
-    let attributes = unsafe { Attributes::read(attributes) };
+    let attributes = Attributes::read(attributes);
     let object = Object::create(attributes, Kind::Plain);
-    // SAFETY: By the contract of the table.
+    // SAFETY: The wrappers pass a structure of their own.
     let config = unsafe { &*config };
     *own(&FRAMEWORK.driver) = object.as_ref().ok().map(|object| Driver {
         handle: object.handle,
         add_device: config.EvtDriverDeviceAdd,
         unload: config.EvtDriverUnload,
     });
-    // SAFETY: By the contract of the table.
-    unsafe { created(object, handle) }
+    created(object, handle)
 }
 
 unsafe extern "C" fn device_create(
@@ -556,12 +557,10 @@ unsafe extern "C" fn device_create(
     attributes: PWDF_OBJECT_ATTRIBUTES,
     handle: *mut WDFDEVICE,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of the table.
-    let attributes = unsafe { Attributes::read(attributes) };
+    let attributes = Attributes::read(attributes);
     let object = Object::create(attributes, Kind::Plain);
     *own(&FRAMEWORK.device) = object.as_ref().map_or(0, |object| object.handle);
-    // SAFETY: By the contract of the table.
-    unsafe { created(object, handle) }
+    created(object, handle)
 }
 
 unsafe extern "C" fn object_create(
@@ -569,10 +568,8 @@ unsafe extern "C" fn object_create(
     attributes: PWDF_OBJECT_ATTRIBUTES,
     handle: *mut WDFOBJECT,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of the table.
-    let attributes = unsafe { Attributes::read(attributes) };
-    // SAFETY: By the contract of the table.
-    unsafe { created(Object::create(attributes, Kind::Plain), handle) }
+    let attributes = Attributes::read(attributes);
+    created(Object::create(attributes, Kind::Plain), handle)
 }
 
 unsafe extern "C" fn object_delete(_: PWDF_DRIVER_GLOBALS, handle: WDFOBJECT) {
@@ -622,13 +619,12 @@ unsafe extern "C" fn allocate_context(
     attributes: PWDF_OBJECT_ATTRIBUTES,
     _: *mut PVOID,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of the table.
-    let attributes = unsafe { Attributes::read(attributes) };
+    let attributes = Attributes::read(attributes);
     let info = with_exposed_provenance_mut::<WDF_OBJECT_CONTEXT_TYPE_INFO>(attributes.context_type);
     // SAFETY: A driver's context types are in statics.
     let size = unsafe { (*info).ContextSize };
     let address = kernel::allocate(_POOL_TYPE::NonPagedPoolNx, size, TAG);
-    // SAFETY: Allocated above with this size.
+    // SAFETY: The memory was allocated above with this size.
     unsafe { with_exposed_provenance_mut::<u8>(address).write_bytes(0, size) };
     let object = object(handle.addr());
     let mut state = object.state();
@@ -647,17 +643,15 @@ unsafe extern "C" fn queue_create(
 ) -> NTSTATUS {
     let attributes = Attributes {
         parent: device.addr(),
-        // SAFETY: By the contract of the table.
-        ..unsafe { Attributes::read(attributes) }
+        ..Attributes::read(attributes)
     };
-    // SAFETY: By the contract of the table.
+    // SAFETY: The wrappers pass a structure of their own.
     let control = unsafe { (*config).EvtIoDeviceControl };
     let object = Object::create(attributes, Kind::Queue { control });
     if let (Ok(object), Some(_)) = (&object, control) {
         *own(&FRAMEWORK.queue) = object.handle;
     }
-    // SAFETY: By the contract of the table.
-    unsafe { created(object, handle) }
+    created(object, handle)
 }
 
 unsafe extern "C" fn queue_device(_: PWDF_DRIVER_GLOBALS, handle: WDFQUEUE) -> WDFDEVICE {
@@ -690,8 +684,7 @@ unsafe extern "C" fn memory_create(
     handle: *mut WDFMEMORY,
     start: *mut PVOID,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of the table.
-    let attributes = unsafe { Attributes::read(attributes) };
+    let attributes = Attributes::read(attributes);
     let buffer = kernel::allocate(pool, length, tag);
     let kind = Kind::Memory {
         buffer,
@@ -699,10 +692,8 @@ unsafe extern "C" fn memory_create(
         pool,
         list: None,
     };
-    // SAFETY: By the contract of the table.
-    unsafe { start.write(with_exposed_provenance_mut(buffer)) };
-    // SAFETY: By the contract of the table.
-    unsafe { created(Object::create(attributes, kind), handle) }
+    put(start, with_exposed_provenance_mut(buffer));
+    created(Object::create(attributes, kind), handle)
 }
 
 unsafe extern "C" fn memory_buffer(
@@ -713,8 +704,7 @@ unsafe extern "C" fn memory_buffer(
     let Kind::Memory { buffer, length, .. } = object(handle.addr()).kind else {
         panic!("a handle of other than memory");
     };
-    // SAFETY: By the contract of the table.
-    unsafe { size.write(length) };
+    put(size, length);
     with_exposed_provenance_mut(buffer)
 }
 
@@ -727,18 +717,15 @@ unsafe extern "C" fn list_create(
     tag: ULONG,
     handle: *mut WDFLOOKASIDE,
 ) -> NTSTATUS {
-    // SAFETY: By the contract of the table.
-    let attributes = unsafe { Attributes::read(attributes) };
-    // SAFETY: By the contract of the table.
-    let memory = unsafe { Attributes::read(memory) };
+    let attributes = Attributes::read(attributes);
+    let memory = Attributes::read(memory);
     let kind = Kind::List {
         length,
         pool,
         tag,
         memory,
     };
-    // SAFETY: By the contract of the table.
-    unsafe { created(Object::create(attributes, kind), handle) }
+    created(Object::create(attributes, kind), handle)
 }
 
 unsafe extern "C" fn memory_from_list(
@@ -764,6 +751,5 @@ unsafe extern "C" fn memory_from_list(
         pool,
         list: Some(list),
     };
-    // SAFETY: By the contract of the table.
-    unsafe { created(Object::create(attributes, kind), memory) }
+    created(Object::create(attributes, kind), memory)
 }

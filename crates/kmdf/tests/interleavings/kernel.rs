@@ -49,7 +49,7 @@ struct Kernel {
     headers: Mutex<HashMap<usize, Arc<Header>>>,
     /// Made by the first thread, for headers that are met later.
     spare_turns: Mutex<Vec<AtomicUsize>>,
-    /// That of the registry: the wrappers have no other.
+    /// That of the unload list: the wrappers have no other.
     spin_lock: loom::sync::Mutex<()>,
     lookaside_lists: Mutex<BTreeSet<usize>>,
     /// The work items that wait in the kernel's queue.
@@ -71,7 +71,7 @@ struct Block {
 #[derive(Default)]
 struct Uses(UnsafeCell<()>);
 
-// SAFETY: There is nothing in it.
+// SAFETY: The cell holds nothing; loom reports threads that do not take turns.
 unsafe impl Sync for Uses {}
 
 /// An interlocked list. Its operations are full barriers, which the turns are for loom.
@@ -171,7 +171,7 @@ pub(crate) fn allocate(pool: POOL_TYPE, size: usize, tag: ULONG) -> usize {
     let layout = Layout::from_size_align(size, 16).expect("a small size");
     // SAFETY: The size is not zero.
     let memory = unsafe { alloc(layout) };
-    // SAFETY: Allocated above with this size.
+    // SAFETY: The memory was allocated above with this size.
     unsafe { memory.write_bytes(NEW, size) };
     let block = Block {
         layout,
@@ -300,7 +300,7 @@ extern "C" fn ExpInterlockedFlushSList(header: PSLIST_HEADER) -> PSLIST_ENTRY {
     for entry in entries {
         use_memory(entry);
         let entry: PSLIST_ENTRY = with_exposed_provenance_mut(entry);
-        // SAFETY: An entry that is in no list any more, and in nobody else's hands.
+        // SAFETY: The entry was taken off its list above, so this thread alone has it.
         unsafe { entry.write(SLIST_ENTRY { Next: first }) };
         first = entry;
     }
@@ -333,7 +333,7 @@ extern "C" fn IoQueueWorkItem(
     assert!(new, "a work item is queued twice");
     on_worker(move || {
         lock(&KERNEL.queued).remove(&item);
-        // SAFETY: The driver's routine, with the context that it gave.
+        // SAFETY: The driver queued this routine with this context.
         unsafe { routine(null_mut(), with_exposed_provenance_mut(context)) };
     });
 }
@@ -369,7 +369,7 @@ fn initialize_lookaside_list(
     value.__bindgen_anon_4.Allocate = Some(ExAllocatePoolWithTag);
     value.__bindgen_anon_5.Free = Some(ExFreePool);
     own_memory(list.addr());
-    // SAFETY: The caller's storage for a list.
+    // SAFETY: The caller passes storage for a list.
     unsafe { list.write(value) };
     InitializeSListHead(list.cast());
     let new = lock(&KERNEL.lookaside_lists).insert(list.addr());
@@ -378,7 +378,7 @@ fn initialize_lookaside_list(
 
 fn delete_lookaside_list(list: *mut GENERAL_LOOKASIDE) {
     own_memory(list.addr());
-    // SAFETY: Alive, as checked above, and nobody else uses it.
+    // SAFETY: The list is alive, as checked above, and used by no other thread.
     let counted = unsafe { &*list };
     assert_eq!(
         counted.TotalAllocates, counted.TotalFrees,

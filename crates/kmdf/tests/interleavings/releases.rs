@@ -1,4 +1,4 @@
-//! Releases that are put off, and the registry of what is to be released at the end.
+//! Deferred releases, and the unload list of what is released at the end.
 
 use crate::driver::{LENGTH, TAG, explore, fill, passive};
 use crate::kernel::at_dispatch;
@@ -27,7 +27,7 @@ fn a_buffer_dropped_at_dispatch_is_freed_by_the_work_item() {
 }
 
 #[test]
-fn two_threads_put_releases_off_and_the_work_item_is_queued_once_at_a_time() {
+fn two_threads_defer_releases_and_the_work_item_is_queued_once_at_a_time() {
     explore(|| {
         let (one, another) = (new_buffer::<Paged>(), new_buffer::<Paged>());
         let other = thread::spawn(move || at_dispatch(|| drop(one)));
@@ -37,7 +37,7 @@ fn two_threads_put_releases_off_and_the_work_item_is_queued_once_at_a_time() {
 }
 
 #[test]
-fn a_release_put_off_while_the_work_item_runs_is_done_by_its_next_run() {
+fn a_release_deferred_while_the_work_item_runs_is_done_by_its_next_run() {
     explore(|| {
         let (one, another) = (new_buffer::<Paged>(), new_buffer::<Paged>());
         at_dispatch(|| drop(one));
@@ -57,7 +57,7 @@ fn a_pageable_list_dropped_at_dispatch_is_deleted_after_its_entry_came_back() {
 }
 
 #[test]
-fn two_threads_enter_and_remove_and_what_is_forgotten_stays_in_the_registry() {
+fn two_threads_insert_and_remove_and_what_is_forgotten_stays_in_the_unload_list() {
     explore(|| {
         let between = new_buffer::<NonPagedNx>();
         forget(new_buffer::<NonPagedNx>());

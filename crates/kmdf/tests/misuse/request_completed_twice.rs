@@ -1,4 +1,4 @@
-//! A request is answered once.
+//! A request is completed once.
 
 use kmdf::{Handled, Request};
 

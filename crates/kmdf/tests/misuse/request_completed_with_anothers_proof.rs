@@ -1,4 +1,4 @@
-//! The proof that one request was answered does not stand for another.
+//! The proof that one request was completed does not stand for another.
 
 use kmdf::{Error, Handled, Request, WaitingRequests};
 

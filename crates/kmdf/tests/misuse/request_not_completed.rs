@@ -1,4 +1,4 @@
-//! A handler must answer: only completing or forwarding gives the proof it returns.
+//! A handler must complete or forward: only these give the proof that it returns.
 
 use kmdf::{Handled, Request};
 

@@ -1,4 +1,4 @@
-//! Two requests are of different types, by their lifetimes: neither is answered in the other's name.
+//! Two requests are of different types, by their lifetimes: neither is completed in place of the other.
 
 use kmdf::{Dispatch, Handled, Request, WaitingRequests};
 use std::mem::swap;
