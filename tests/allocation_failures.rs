@@ -85,7 +85,7 @@ fn sweep_call(
     refusals
 }
 
-/// C7, P4, L3, E2
+/// Calls that allocate report STATUS_INSUFFICIENT_RESOURCES when the pool is exhausted (C7, P4, L3, E2).
 #[test]
 fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
     scenario().run(|test| {
@@ -149,7 +149,7 @@ fn every_call_that_allocates_is_refused_when_it_cannot_and_changes_nothing() {
     });
 }
 
-/// L3, E2, E3
+/// Taking from a list that is empty allocates, which may fail (L3, E2, E3).
 #[test]
 fn taking_from_a_list_is_refused_when_the_pool_is_out_of_memory() {
     scenario().run(|test| {

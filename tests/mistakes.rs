@@ -57,7 +57,7 @@ macro_rules! wrong_driver {
 
 wrong_driver!(forgets_a_reference, |_irql| {
     let (mut memory, mut buffer) = (null_mut(), null_mut());
-    // SAFETY: At PASSIVE_LEVEL, without attributes.
+    // SAFETY: The driver runs at PASSIVE_LEVEL here; attributes are optional.
     let status = unsafe {
         call_unsafe_wdf_function_binding!(
             WdfMemoryCreate,
@@ -70,7 +70,7 @@ wrong_driver!(forgets_a_reference, |_irql| {
         )
     };
     assert_eq!(status, 0);
-    // SAFETY: Just created. Nobody ever gives this reference back.
+    // SAFETY: The object was created above. The reference is never given back, which is the defect.
     unsafe {
         call_unsafe_wdf_function_binding!(
             WdfObjectReferenceActual,
@@ -84,7 +84,7 @@ wrong_driver!(forgets_a_reference, |_irql| {
 });
 
 wrong_driver!(forgets_pool, |_irql| {
-    // SAFETY: At PASSIVE_LEVEL any pool may be allocated from.
+    // SAFETY: The driver runs at PASSIVE_LEVEL here, where any pool may be allocated from.
     let block =
         unsafe { ntddk::ExAllocatePoolWithTag(kmdf_sys::_POOL_TYPE::PagedPool, 100, TAG.value()) };
     assert!(!block.is_null());
@@ -123,10 +123,11 @@ fn memory_never_given_back_is_0xc4_62_at_unload() {
 fn raw_list() -> *mut kmdf_sys::PAGED_LOOKASIDE_LIST {
     let size = size_of::<kmdf_sys::PAGED_LOOKASIDE_LIST>() as u64;
     let nonpaged = kmdf_sys::_POOL_TYPE::NonPagedPoolNx;
-    // SAFETY: At PASSIVE_LEVEL any pool may be allocated from; a whole page is aligned as the list needs.
+    // SAFETY: The driver runs at PASSIVE_LEVEL here, where any pool may be allocated from; a page is aligned as
+    // the list needs.
     let list = unsafe { ntddk::ExAllocatePoolWithTag(nonpaged, size.max(4096), TAG.value()) };
     let list = list.cast::<kmdf_sys::PAGED_LOOKASIDE_LIST>();
-    // SAFETY: Nonpaged, aligned and large enough.
+    // SAFETY: The storage is nonpaged, aligned and large enough for a list.
     unsafe { ntddk::ExInitializePagedLookasideList(list, None, None, 0, 64, TAG.value(), 0) };
     list
 }
@@ -156,7 +157,7 @@ fn exports() -> (
     // SAFETY: The kernel's function of this name has this type.
     let allocate =
         unsafe { mem::transmute::<kmdf_sys::PVOID, unsafe extern "C" fn(_) -> _>(allocate) };
-    // SAFETY: As above.
+    // SAFETY: The kernel's function of this name has this type.
     let free = unsafe { mem::transmute::<kmdf_sys::PVOID, unsafe extern "C" fn(_, _)>(free) };
     (allocate, free)
 }
@@ -168,12 +169,12 @@ wrong_driver!(frees_twice, |_irql| {
     let entry = unsafe { allocate(list) };
     // SAFETY: The entry is of this list.
     unsafe { free(list, entry) };
-    // SAFETY: None: this is the mistake.
+    // SAFETY: There is none: this call is the defect that the test is about.
     unsafe { free(list, entry) };
     Ok(())
 });
 
-/// E4
+/// An entry must be given back once (E4).
 #[test]
 fn an_ex_entry_freed_twice_is_0xc4_13_or_without_the_verifier_0xc2_7() {
     let stop = stopped(Config::default(), frees_twice::fx_driver_entry);
@@ -189,14 +190,14 @@ wrong_driver!(touches_at_dispatch, |_irql| {
     let entry = unsafe { allocate(list) }.cast::<u8>();
     // SAFETY: This is PASSIVE_LEVEL.
     let before = unsafe { ntddk::KfRaiseIrql(kmdf_sys::DISPATCH_LEVEL as u8) };
-    // SAFETY: None: this is the mistake.
+    // SAFETY: There is none: this call is the defect that the test is about.
     unsafe { entry.write_volatile(1) };
     // SAFETY: The level was raised from this one.
     unsafe { ntddk::KeLowerIrql(before) };
     Ok(())
 });
 
-/// E5
+/// A paged entry must not be touched above APC_LEVEL (E5).
 #[test]
 fn a_paged_entry_touched_at_dispatch_level_is_0xd1() {
     let stop = stopped(Config::default(), touches_at_dispatch::fx_driver_entry);
@@ -208,14 +209,14 @@ wrong_driver!(allocates_at_dispatch, |_irql| {
     let (allocate, _) = exports();
     // SAFETY: This is PASSIVE_LEVEL.
     let before = unsafe { ntddk::KfRaiseIrql(kmdf_sys::DISPATCH_LEVEL as u8) };
-    // SAFETY: None: this is the mistake.
+    // SAFETY: There is none: this call is the defect that the test is about.
     unsafe { allocate(list) };
     // SAFETY: The level was raised from this one.
     unsafe { ntddk::KeLowerIrql(before) };
     Ok(())
 });
 
-/// E6
+/// Taking a paged entry needs IRQL <= APC_LEVEL (E6).
 #[test]
 fn an_entry_allocated_at_dispatch_level_is_0xc4_20006() {
     let stop = stopped(Config::default(), allocates_at_dispatch::fx_driver_entry);
@@ -227,7 +228,7 @@ wrong_driver!(keeps_a_list, |_irql| {
     Ok(())
 });
 
-/// E1
+/// A list must be deleted before the driver is unloaded (E1).
 #[test]
 fn a_list_left_undeleted_is_0xc7_at_unload() {
     let stop = stopped(Config::default(), keeps_a_list::fx_driver_entry);

@@ -69,7 +69,7 @@ fn an_address_that_the_caller_cannot_use_is_an_access_violation() {
             if output.is_empty() {
                 continue;
             }
-            // SAFETY: As above.
+            // SAFETY: The model refuses these addresses; the other range is a live buffer.
             let outcome = unsafe {
                 file.as_model().ioctl_raw(
                     code.number(),

@@ -53,7 +53,7 @@ fn naming(handle: Handle, world: &World) -> Vec<Message<'static>> {
     calls
 }
 
-/// L4, E1, E4
+/// The driver checks a caller's handles, where an invalid one would stop the system (L4, E1, E4).
 #[test]
 fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
     scenario().run(|test| {
@@ -96,7 +96,7 @@ fn a_handle_that_is_none_of_this_file_objects_is_invalid() {
     });
 }
 
-/// L4, P5
+/// A call that gets an object of the wrong type would stop the system (L4, P5).
 #[test]
 fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
     scenario().run(|test| {
@@ -178,9 +178,9 @@ fn a_call_refuses_an_object_of_a_kind_that_it_does_not_work_on() {
     });
 }
 
-/// L5, E4
+/// Memory goes back to its own list, which outlives it (L5, E4).
 #[test]
-fn a_list_is_not_deleted_while_something_of_it_is_out_nor_is_an_entry_freed_to_another() {
+fn a_list_is_not_deleted_while_its_memory_is_in_use_nor_is_an_entry_freed_to_another_list() {
     scenario().run(|test| {
         let file = open(test);
         let world = World::new(&file);

@@ -110,7 +110,7 @@ fn a_value_that_its_field_cannot_have_is_refused() {
     });
 }
 
-/// C3
+/// A pool tag is up to four ASCII characters (C3).
 #[test]
 fn c3_a_tag_that_the_pool_does_not_take_is_refused() {
     for_every_call(|file, world, sample| {
@@ -154,7 +154,7 @@ fn an_output_buffer_that_is_absent_or_short_is_too_small() {
 }
 
 #[test]
-fn a_longer_output_buffer_is_fine_and_left_alone_beyond_the_reply() {
+fn a_longer_output_buffer_is_not_written_beyond_the_reply() {
     scenario().run(|test| {
         for row in CALLS {
             let file = open(test);

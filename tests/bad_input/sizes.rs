@@ -46,7 +46,7 @@ fn sized(size: u64, world: &World) -> Vec<Message<'static>> {
     calls
 }
 
-/// C5, P3, L3, E1
+/// A size of zero is an error, and so is one that a list cannot have (C5, P3, L3, E1).
 #[test]
 fn a_size_of_zero_or_above_the_greatest_is_refused() {
     scenario().run(|test| {
@@ -165,7 +165,7 @@ fn a_transformation_of_nothing_or_with_a_key_that_means_nothing_is_refused() {
 
 /// The contract's table: the upper of two faults is reported, and the first object's before the second's.
 #[test]
-fn of_two_faults_the_one_that_stands_first_in_the_contract_is_reported() {
+fn of_two_faults_the_first_one_in_the_contract_is_reported() {
     scenario().run(|test| {
         let file = open(test);
         let world = World::new(&file);

@@ -5,7 +5,7 @@ use wdfmem_ioctl::*;
 use crate::POOLS;
 use crate::common::*;
 
-/// C2, L6, E5, P9
+/// Paged memory is touched at IRQL <= APC_LEVEL only, nonpaged memory at DISPATCH_LEVEL too (C2, L6, E5, P9).
 #[test]
 fn only_nonpaged_memory_is_touched_at_dispatch_level() {
     scenario().run(|test| {

@@ -67,7 +67,8 @@ fn statistics_count_the_objects_of_each_kind() {
     });
 }
 
-/// C9, P6, L5, E4
+/// The close of a file object deletes the objects that have it as their parent (C9, P6), and gives lists their memory
+/// and entries back (L5, E4).
 #[test]
 fn what_a_file_object_leaves_behind_is_deleted_when_it_is_closed() {
     scenario().run(|test| {

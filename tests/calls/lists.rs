@@ -6,7 +6,7 @@ use wdfmem_ioctl::*;
 use crate::common::*;
 use crate::{POOLS, created};
 
-/// L1, L2, L5
+/// Memory of a list has the list's size and attributes (L1, L2), and goes back to it (L5).
 #[test]
 fn memory_from_a_lookaside_list_is_zero_whatever_its_former_owner_left() {
     scenario().run(|test| {
@@ -29,7 +29,7 @@ fn memory_from_a_lookaside_list_is_zero_whatever_its_former_owner_left() {
     });
 }
 
-/// E1, E2, E3, E4
+/// An Ex list is initialised, gives entries, allocates when it is empty, and gets its entries back (E1 and E2, E3 and E4).
 #[test]
 fn entries_of_an_ex_list_are_zero_and_go_back_to_their_own_list() {
     scenario().run(|test| {
@@ -54,7 +54,7 @@ fn entries_of_an_ex_list_are_zero_and_go_back_to_their_own_list() {
     });
 }
 
-/// E7
+/// Windows exports the calls on entries from Windows 11 22H2 on only (E7).
 #[test]
 fn one_driver_loads_on_every_windows_and_uses_the_exports_only_where_they_are() {
     for (windows, exported) in [

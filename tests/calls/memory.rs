@@ -5,7 +5,7 @@ use wdfmem_ioctl::*;
 use crate::common::*;
 use crate::{POOLS, created};
 
-/// C1, C2, C6, C8, C9, C10
+/// Memory has a pool, a parent, a buffer and an end (C1, C2, C6, C8, C9, C10).
 #[test]
 fn memory_of_either_pool_and_any_parent_holds_what_is_written_to_it() {
     scenario().run(|test| {
@@ -37,7 +37,7 @@ fn memory_of_either_pool_and_any_parent_holds_what_is_written_to_it() {
     });
 }
 
-/// C11, C12
+/// Buffers below a page are aligned to 16 bytes, larger ones to a page (C11, C12).
 #[test]
 fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
     scenario().run(|test| {
@@ -62,7 +62,7 @@ fn memory_below_a_page_is_aligned_to_16_bytes_and_above_to_a_page() {
     });
 }
 
-/// C8
+/// WdfMemoryCreate does not initialise the buffer (C8).
 #[test]
 fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
     scenario().run(|test| {
@@ -104,7 +104,7 @@ fn memory_that_is_not_initialised_is_not_read_before_it_was_written() {
     });
 }
 
-/// P2, P5, P8
+/// The framework neither allocates nor frees a preallocated buffer, and takes another one (P2, P5, P8).
 #[test]
 fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one() {
     scenario().run(|test| {
@@ -151,7 +151,7 @@ fn preallocated_memory_gets_another_buffer_and_the_driver_frees_the_former_one()
     });
 }
 
-/// C9, P2, P6, P10
+/// A request may be the parent of memory, which is deleted when the request is completed (C9, P2, P6, P10).
 #[test]
 fn a_request_has_its_data_transformed_in_memory_of_its_own_that_goes_with_it() {
     scenario().run(|test| {

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How long a request may take that is to be completed by now.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// STATUS_NO_MORE_ENTRIES.
+/// STATUS_NO_MORE_ENTRIES: the manual queue has no request.
 const NO_MORE_ENTRIES: i32 = 0x8000_001A_u32 as i32;
 
 struct Opened {
@@ -82,7 +82,7 @@ impl<'k> Machine<'k> {
         self.next
     }
 
-    /// Does one step.
+    /// Does one step and checks what the driver reports.
     pub fn step(&mut self, step: &Step) -> Result<(), Fault> {
         match *step {
             Step::AddDevice if self.devices.len() < 3 => self.add_device(),

@@ -2,7 +2,7 @@
 //!
 //! A sequence makes, uses and drops values of every kind in the handlers of a small driver, at
 //! PASSIVE_LEVEL and under a spin lock, on other threads and in the contexts of file objects, while
-//! devices and file objects come and go. Each call must answer as documented, every byte must be
+//! devices and file objects come and go. Each call must return what is documented, every byte must be
 //! what was last written, no check of the models may fire, and at the end nothing may be left.
 //!
 //! `PROPTEST_CASES` sets the number of sequences.

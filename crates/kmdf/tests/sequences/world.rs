@@ -96,7 +96,7 @@ impl World {
         (count > 0).then(|| usize::from(pick) % count)
     }
 
-    /// Compares what a call answered with what it had to.
+    /// Compares the result of a call with the expected one.
     fn judge<T>(
         &self,
         what: &str,

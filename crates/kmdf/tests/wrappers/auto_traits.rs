@@ -54,7 +54,7 @@ fn witnesses_are_neither_sent_nor_copied() {
 }
 
 /// What a value holds decides on which threads it may be used and dropped; a lock shares what may
-/// be sent. What a request lends stays on the thread that answers it.
+/// be sent. What a request lends stays on the thread that handles it.
 #[test]
 fn values_go_where_their_content_may() {
     fn shared<T: Sync>() {}
@@ -90,7 +90,7 @@ fn owners_are_not_duplicated() {
     }
 }
 
-/// P10: answering takes the request, which exists once, and its buffers are borrowed from it.
+/// P10: completing takes the request, which exists once, and its buffers are borrowed from it.
 #[test]
 fn a_request_is_consumed_by_its_completion() {
     let _: fn(Request<'static>, Result<usize>) -> Handled<'static> = Request::complete;

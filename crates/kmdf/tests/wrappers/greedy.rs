@@ -121,8 +121,8 @@ impl IoHandler for Requests {
         irql: &mut Passive,
     ) -> Handled<'r> {
         let handled = thread::scope(|scope| {
-            let answering = scope.spawn(|| request.complete(Ok(0)));
-            answering.join().expect("completing does not panic")
+            let completing = scope.spawn(|| request.complete(Ok(0)));
+            completing.join().expect("completing does not panic")
         });
         let device = queue.device();
         make_everything(device, &device, irql).expect("the callback holds the removal up");

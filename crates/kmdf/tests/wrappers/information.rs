@@ -180,13 +180,13 @@ fn reports_what_was_consumed(send: impl Fn() -> IoStatus) {
     ];
     for (result, status) in cases {
         on_requests(move |_, request, _| request.complete_with(|_| result));
-        assert_eq!(send(), status, "answered with {result:?}");
+        assert_eq!(send(), status, "completed with {result:?}");
         on_requests(move |_, request, _| request.complete(result));
         assert_eq!(send(), status, "completed with {result:?}");
     }
 }
 
-/// REQ-33, REQ-36.
+/// The information of a completed request is limited by its buffer (REQ-33) and is what the driver set (REQ-36).
 #[test]
 fn a_read_reports_the_bytes_that_were_written_to_its_output() {
     using(|_, file| {
@@ -197,13 +197,13 @@ fn a_read_reports_the_bytes_that_were_written_to_its_output() {
     });
 }
 
-/// REQ-33, REQ-36.
+/// The information of a completed request is limited by its buffer (REQ-33) and is what the driver set (REQ-36).
 #[test]
 fn a_write_reports_the_bytes_that_the_driver_consumed() {
     using(|_, file| reports_what_was_consumed(|| file.write(&[1; 10], 0)));
 }
 
-/// REQ-33, REQ-34.
+/// The information of a completed control is limited by its output (REQ-33), none without output (REQ-34).
 #[test]
 fn a_buffered_control_reports_the_bytes_that_were_written_to_its_output() {
     using(|_, file| {
@@ -219,7 +219,7 @@ fn a_buffered_control_reports_the_bytes_that_were_written_to_its_output() {
     });
 }
 
-/// REQ-33.
+/// The information of a completed control is limited by its output (REQ-33).
 #[test]
 fn an_out_direct_control_reports_the_bytes_that_were_written_to_its_output() {
     using(|_, file| {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
-fn a_lock_held_by_this_thread_is_refused() {
+fn acquiring_a_lock_that_this_thread_holds_is_an_error() {
     inside(|device, irql| {
         let spin = SpinLock::new(&device, 1).expect("lock");
         let nested = spin.with(irql, |_, irql| spin.with(irql, |value, _| *value));
@@ -47,7 +47,7 @@ fn a_wait_lock_guards_pageable_memory() {
 
 /// C2: nonpaged bytes of every kind stay borrowed while the level is raised, and are used there.
 #[test]
-fn nonpaged_bytes_are_held_across_a_spin_lock() {
+fn nonpaged_bytes_stay_borrowed_across_a_spin_lock() {
     inside(|device, irql| {
         const TAG: Tag = Tag::new(b"Held");
         let lock = SpinLock::new(&device, 0_usize).expect("lock");
@@ -100,7 +100,7 @@ fn nonpaged_bytes_are_held_across_a_spin_lock() {
 
 /// C2: a wait lock leaves the level where it is, so that pageable bytes stay borrowed.
 #[test]
-fn pageable_bytes_are_held_across_a_wait_lock() {
+fn pageable_bytes_stay_borrowed_across_a_wait_lock() {
     inside(|device, irql| {
         const TAG: Tag = Tag::new(b"Held");
         let guarded = Memory::<Paged>::new(&device, TAG, 16, irql).expect("memory");

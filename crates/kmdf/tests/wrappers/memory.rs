@@ -247,7 +247,7 @@ fn nonpaged_memory_works_at_dispatch_level() {
     });
 }
 
-/// C10: dropping pageable memory under a spin lock is put off by this crate.
+/// C10: the release of pageable memory that is dropped under a spin lock is deferred.
 #[test]
 fn pageable_memory_may_be_dropped_at_dispatch_level() {
     inside(|device, irql| {

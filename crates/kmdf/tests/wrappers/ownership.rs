@@ -216,7 +216,7 @@ fn create_children(device: Device<'_>, irql: &mut Passive) -> [Option<Error>; 6]
     ]
 }
 
-/// QUE-57, DEV-58: what is left of a handler after it answered its request holds the removal of its
+/// QUE-57, DEV-58: what is left of a handler after it completed its request holds the removal of its
 /// device up, so that the device takes children until the handler returns; C9, P6: they go with it.
 #[test]
 fn a_removal_waits_for_handlers_before_it_disposes_of_the_device() {

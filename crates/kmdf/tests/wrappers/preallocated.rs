@@ -132,7 +132,7 @@ fn assigning_gives_the_former_buffer_back() {
     });
 }
 
-/// P9: at DISPATCH_LEVEL.
+/// WdfMemoryCreatePreallocated may be called at DISPATCH_LEVEL (P9).
 #[test]
 fn memory_objects_are_put_over_buffers_at_dispatch_level() {
     inside(|device, irql| {

@@ -245,7 +245,7 @@ fn what_is_attached_is_dropped_before_a_cancelled_request_completes() {
     });
 }
 
-/// REQ-55, QUE-51: a forwarded request waits and is answered by who takes it.
+/// REQ-55, QUE-51: a forwarded request waits, and is completed by the code that takes it.
 #[test]
 fn a_request_waits_in_a_manual_queue() {
     using(|file| {

@@ -1,4 +1,4 @@
-//! Requests: values that are answered once, with what was written and nothing else.
+//! Requests: values that are completed once, with what was written and nothing else.
 
 use super::driver::{RUN, with_device};
 use super::on_requests;
@@ -114,7 +114,7 @@ fn short_buffers_have_the_documented_status() {
 /// C9, P2, P6, REQ-37: memory parented to the request and memory over its own buffer both die with
 /// it.
 #[test]
-fn memory_of_a_request_is_deleted_when_it_is_answered() {
+fn memory_of_a_request_is_deleted_when_it_is_completed() {
     with_device(Config::default(), |test, file| {
         let file = file.as_model();
         let before = test.kernel().verifier().live_blocks;
@@ -240,9 +240,9 @@ fn neither_method_is_refused() {
     });
 }
 
-/// P10: a request can be taken apart before it is answered.
+/// P10: a request can be taken apart before it is completed.
 #[test]
-fn a_request_can_be_read_before_it_is_answered() {
+fn a_request_can_be_read_before_it_is_completed() {
     using(|file| {
         on_requests(|_, request, _| match request.input(4) {
             Ok(b"deny") => request.complete(Err(Error::ACCESS_DENIED)),

@@ -2,7 +2,7 @@
 
 use kmdf::{Error, Tag};
 
-/// C3
+/// A pool tag is one to four ASCII characters (C3).
 #[test]
 fn a_tag_is_one_to_four_ascii_characters() {
     for tag in [&b"M"[..], b"Me", b"Mem", b"Mem1", b"-1-", b"BIG1"] {

@@ -49,7 +49,7 @@ fn defer(device: Device<'_>, irql: &mut Passive) -> Result<()> {
 
 /// E4, E5: releases that wait are done once each, by whichever thread finds them.
 #[test]
-fn threads_put_releases_off_and_do_them() {
+fn threads_defer_releases_and_do_them() {
     for config in configurations() {
         with_device(config, |test, _| {
             while_handling(
