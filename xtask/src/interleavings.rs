@@ -23,8 +23,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<String> {
     let root = project::root();
     process::run(&mut command(&root, options))
-        .context("an order did not hold; the mistake is above, before the last panic")?;
-    Ok("all orders held".to_owned())
+        .context("a test failed in one order; the cause is above, before the last panic")?;
+    Ok("every order passed".to_owned())
 }
 
 fn command(root: &Path, options: &Options) -> Command {

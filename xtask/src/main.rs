@@ -58,7 +58,7 @@ enum Task {
     ///
     /// `tests/interleavings` of the crate kmdf drops, allocates and deletes on two or three threads:
     /// kernel lookaside lists, deferred releases, the registry, objects whose parent goes. Loom runs
-    /// each test once for each order of the threads' steps, with atomics that may answer a read with
+    /// each test once for each order of the threads' steps, with atomics that may return from a read
     /// any value their memory ordering permits. Kernel and framework are small ones of these tests:
     /// they stop at a double free, a use after the end, a leak, or memory that ends without having to
     /// wait for its last use.

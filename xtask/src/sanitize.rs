@@ -71,7 +71,8 @@ fn ask(options: &[&str]) -> Result<String> {
                            --profile minimal --component rust-src` adds one";
     let output = program("rustc").args(options).output().context(MISSING)?;
     ensure!(output.status.success(), MISSING);
-    let text = String::from_utf8(output.stdout).context("the compiler did not answer in UTF-8")?;
+    let text =
+        String::from_utf8(output.stdout).context("the compiler printed text that is not UTF-8")?;
     Ok(text.trim_end().to_owned())
 }
 

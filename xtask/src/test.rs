@@ -211,7 +211,7 @@ fn self_test_as_json(root: &Path) -> Result<String> {
         for key in ["rule", "call", "status", "ok"] {
             ensure!(!row[key].is_null(), "a row has no `{key}`: {row}");
         }
-        ensure!(row["ok"] == true, "a row did not hold: {row}");
+        ensure!(row["ok"] == true, "a row failed: {row}");
     }
     ensure!(
         report["verifier"].is_object(),
@@ -222,7 +222,7 @@ fn self_test_as_json(root: &Path) -> Result<String> {
         "the self-test ended with {}",
         output.status
     );
-    Ok(format!("{} rows, all held", rows.len()))
+    Ok(format!("{} rows, all ok", rows.len()))
 }
 
 #[cfg(test)]

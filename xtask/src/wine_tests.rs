@@ -32,7 +32,7 @@ pub fn run() -> Result<String> {
         prefix.enter(&mut command);
         process::run(&mut command)?;
     }
-    Ok(format!("they hold as Windows programs in {version}"))
+    Ok(format!("they pass as Windows programs in {version}"))
 }
 
 /// Where cargo looks for what runs programs of the target.

@@ -1,4 +1,4 @@
-//! Facts about wdk-sys and the headers under it, as `crates/kmdf-sys/tests/facts` holds them.
+//! Facts about wdk-sys and the headers under it, from `crates/kmdf-sys/tests/facts`.
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};

@@ -10,7 +10,7 @@
 //! - its packaging tools, which check how they are called, see [`tools`];
 //! - the linker: that of LLVM.
 //!
-//! `cargo make` is told the target, because the host has another. Nothing that is built is run.
+//! `cargo make` is given the target, because the host has another. Nothing that is built is run.
 
 mod bindings;
 mod facts;

@@ -31,7 +31,7 @@ const DEVELOPMENT_CHECKS: [&str; 2] = ["imports", "stack"];
 /// What it asks of the example driver's image.
 const EXAMPLE_CHECKS: [&str; 3] = ["panic", "formatting", "stack"];
 
-/// What a driver package holds.
+/// What a driver package contains.
 const PACKAGED: [&str; 5] = [
     "WDRLocalTestCert.cer",
     "wdfmem.cat",
@@ -80,7 +80,7 @@ pub fn run() -> Result<String> {
     for minor in MINOR_VERSIONS {
         let packaged = route
             .build(minor)
-            .with_context(|| format!("the WDK route does not hold for KMDF 1.{minor}"))?;
+            .with_context(|| format!("the WDK route fails for KMDF 1.{minor}"))?;
         said.push(format!("KMDF 1.{minor}: {packaged}"));
     }
     Ok(format!(
@@ -168,7 +168,7 @@ impl Route {
         files.sort();
         ensure!(
             files == PACKAGED,
-            "the package holds {}, not {}",
+            "the package contains {}, not {}",
             files.join(", "),
             PACKAGED.join(", ")
         );
@@ -223,7 +223,7 @@ impl Route {
             .env("CARGO_INSTALL_ROOT", &self.programs)
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", &self.linker)
             .env(tools::STORE, &self.store);
-        // Of the cargo that runs this task, and of whoever calls it.
+        // Of the cargo that runs this task, and of its caller.
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();
             if matches!(

@@ -462,7 +462,7 @@ fn edited(edits: &[Edit], name: &str, mut text: String) -> Result<String> {
     Ok(text)
 }
 
-/// Makes `to` hold what `from` holds: files of text as `change` makes them, and nothing else.
+/// Makes `to` contain what `from` contains: files of text as `change` makes them, and nothing else.
 ///
 /// Files that are as they should be are left alone, so that cargo builds again only what is new.
 fn copy(

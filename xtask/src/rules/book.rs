@@ -30,25 +30,25 @@ pub struct Call {
     pub rule: Vec<Rule>,
 }
 
-/// One rule, and how it is held.
+/// One rule, and what enforces it.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub id: String,
     pub text: String,
     /// The best ways first.
-    pub held: Vec<Held>,
-    /// The items that hold it, in a sentence.
+    pub enforced: Vec<Way>,
+    /// The items that enforce it, in a sentence.
     pub by: String,
 }
 
-/// How a rule is held.
+/// How a rule is enforced.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Held {
+pub enum Way {
     /// Breaking it does not compile.
     #[serde(rename = "type")]
     Type,
-    /// Breaking it is refused with an error value.
+    /// Breaking it returns an error value.
     #[serde(rename = "error")]
     Error,
     /// The wrapper, or what is under it, sees to it.
@@ -56,7 +56,7 @@ pub enum Held {
     Guarantee,
 }
 
-impl Held {
+impl Way {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Type => "type",
@@ -89,12 +89,12 @@ impl Book {
             );
             ensure!(ids.insert(&rule.id), "{BOOK}: `{}` is there twice", rule.id);
             ensure!(
-                !rule.held.is_empty(),
-                "{BOOK}: `{}` is held by nothing",
+                !rule.enforced.is_empty(),
+                "{BOOK}: `{}` is enforced by nothing",
                 rule.id
             );
             ensure!(
-                rule.held.is_sorted(),
+                rule.enforced.is_sorted(),
                 "{BOOK}: `{}` names a lesser way first",
                 rule.id
             );
@@ -187,7 +187,7 @@ pub fn exceptions(root: &Path) -> Result<Vec<Exception>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BOOK, Book, EXCEPTIONS, Held, exceptions, framework_ids};
+    use super::{BOOK, Book, EXCEPTIONS, Way, exceptions, framework_ids};
     use crate::sources::Scratch;
 
     fn book(rules: &str) -> Result<Book, String> {
@@ -196,28 +196,28 @@ mod tests {
         Book::read(tree.root()).map_err(|error| format!("{error:#}"))
     }
 
-    fn rule(id: &str, held: &str) -> String {
+    fn rule(id: &str, ways: &str) -> String {
         format!(
-            "[[call.rule]]\nid = \"{id}\"\ntext = \"t\"\nheld = {held}\nby = \"`A::b` is `c d`\"\n"
+            "[[call.rule]]\nid = \"{id}\"\ntext = \"t\"\nenforced = {ways}\nby = \"`A::b` is `c d`\"\n"
         )
     }
 
     #[test]
-    fn rules_are_read_with_how_they_are_held() {
+    fn rules_are_read_with_what_enforces_them() {
         let book = book(&rule("C1", "[\"type\", \"guarantee\"]")).expect("reads");
         let rule = book.rules().next().expect("one");
         assert_eq!(
             (book.call[0].letter.as_str(), rule.id.as_str()),
             ("C", "C1")
         );
-        assert_eq!(rule.held, [Held::Type, Held::Guarantee]);
+        assert_eq!(rule.enforced, [Way::Type, Way::Guarantee]);
         assert_eq!(rule.items(), ["A", "b"]);
     }
 
     #[test]
     fn what_has_not_the_form_of_the_book_is_refused() {
         for (rules, says) in [
-            (rule("C1", "[]"), "held by nothing"),
+            (rule("C1", "[]"), "enforced by nothing"),
             (rule("C1", "[\"hope\"]"), "unknown variant `hope`"),
             (rule("C1", "[\"guarantee\", \"type\"]"), "lesser way first"),
             (rule("P1", "[\"type\"]"), "`P1` is no id of `C`"),

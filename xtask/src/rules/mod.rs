@@ -159,7 +159,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// The items that are said to hold rules and that the wrappers do not have.
+/// The items that are said to enforce rules and that the wrappers do not have.
 fn unknown_items(root: &Path, book: &Book) -> Result<Vec<String>> {
     fn collect(tokens: TokenStream, words: &mut BTreeSet<String>) {
         for token in tokens {
@@ -183,7 +183,7 @@ fn unknown_items(root: &Path, book: &Book) -> Result<Vec<String>> {
     let unknown = items.filter(|(_, item)| !words.contains(*item));
     let sentence = |(rule, item): (&Rule, &str)| {
         format!(
-            "{} is said to be held by `{item}`, which is nowhere in kmdf",
+            "{} is said to be enforced by `{item}`, which is nowhere in kmdf",
             rule.id
         )
     };

@@ -1,4 +1,4 @@
-//! `docs/rules.md`: each rule, how it is held, and the tests that show it.
+//! `docs/rules.md`: each rule, what enforces it, and the tests that show it.
 
 use super::Shown;
 use super::book::Book;
@@ -18,10 +18,10 @@ Every sentence of the four calls' documentation that says what a driver may or m
 shows a rule carries its id, and so do the rows of the self-test. How the framework itself behaves underneath, where the
 documentation is silent or says otherwise, is in [rules/](rules/README.md).
 
-The third column says how the wrappers of `kmdf` hold a rule, the best way first:
+The third column says how the wrappers of `kmdf` enforce a rule, the best way first:
 
 - **type**: breaking it does not compile;
-- **typed error**: breaking it is refused with an error value;
+- **typed error**: breaking it returns an error value;
 - **guarantee**: the wrapper, or what is under it, sees to it, whatever its user does.
 ";
 
@@ -35,11 +35,11 @@ pub fn render(book: &Book, rules: &[Shown<'_>]) -> String {
             page.push('\n');
         };
         line(format!("\n## {} — {}", call.letter, call.title));
-        line("| id | rule | held | shown by |".to_owned());
+        line("| id | rule | enforced by | shown by |".to_owned());
         line("| --- | --- | --- | --- |".to_owned());
         for shown in rules.by_ref().take(call.rule.len()) {
             let rule = shown.rule;
-            let ways: Vec<_> = rule.held.iter().map(|held| held.name()).collect();
+            let ways: Vec<_> = rule.enforced.iter().map(|way| way.name()).collect();
             line(format!(
                 "| {} | {} | **{}**: {} | {} |",
                 rule.id,

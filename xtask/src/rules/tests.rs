@@ -13,12 +13,12 @@ title = "WdfMemoryCreate"
 [[call.rule]]
 id = "C1"
 text = "Optional | attributes."
-held = ["type"]
+enforced = ["type"]
 by = "`Memory::new` asks"
 [[call.rule]]
 id = "C2"
 text = "The pool."
-held = ["error"]
+enforced = ["error"]
 by = "`Memory`"
 "#;
 
@@ -65,7 +65,7 @@ fn check(tree: &Scratch) -> Result<String, String> {
 #[test]
 fn rules_with_tests_and_a_fresh_page_hold() {
     let tree = workspace(BOTH);
-    run(tree.root(), WRITE).expect("holds once written");
+    run(tree.root(), WRITE).expect("passes once written");
     assert_eq!(check(&tree).as_deref(), Ok("2 rules, 2 shown, 0 missing"));
     let page = tree.read(PAGE);
     let row = "| C1 | Optional \\| attributes. | **type**: `Memory::new` asks | \
@@ -81,7 +81,7 @@ fn misuse_that_does_not_compile_shows_a_rule() {
     tree.write(case, "//! C2: not here.\n\nfn main() {}\n");
     run(tree.root(), WRITE).expect_err("nothing says that it does not compile");
     tree.write("crates/kmdf/tests/misuse/bad.stderr", "error\n");
-    run(tree.root(), WRITE).expect("holds");
+    run(tree.root(), WRITE).expect("passes");
     let page = tree.read(PAGE);
     let cell = "[kmdf/tests/misuse/bad.rs](../crates/kmdf/tests/misuse/bad.rs): does not compile |";
     assert!(page.contains(cell), "{page}");
@@ -117,7 +117,7 @@ fn a_stale_page_fails() {
     let tree = workspace(BOTH);
     let error = check(&tree).expect_err("no page yet");
     assert!(error.contains("docs/rules.md is out of date"), "{error}");
-    run(tree.root(), WRITE).expect("holds once written");
+    run(tree.root(), WRITE).expect("passes once written");
     let renamed = BOTH.replace("fn one", "fn renamed");
     tree.write("crates/kmdf/tests/all.rs", &renamed);
     let error = check(&tree).expect_err("a test was renamed");
@@ -131,7 +131,10 @@ fn an_item_that_is_not_there_fails() {
     let error = run(tree.root(), WRITE)
         .expect_err("no such item")
         .to_string();
-    assert!(error.contains("C1 is said to be held by `made`"), "{error}");
+    assert!(
+        error.contains("C1 is said to be enforced by `made`"),
+        "{error}"
+    );
 }
 
 /// Exceptions for two rules.
@@ -142,7 +145,7 @@ const EXCEPTED: &str = "[[exception]]\nid = \"OBJ-1\"\nreason = \"r\"\n\
 fn the_frameworks_rules_have_tests_or_reasons() {
     let tree = workspace(BOTH);
     tree.write(EXCEPTIONS, EXCEPTED);
-    let summary = run(tree.root(), Options::FRAMEWORK).expect("holds");
+    let summary = run(tree.root(), Options::FRAMEWORK).expect("passes");
     let expected = "3 framework rules, 1 shown, 2 excepted with reasons, 0 missing";
     assert_eq!(summary, expected);
 }

@@ -1,4 +1,4 @@
-//! The PDB of an image: its name, whether it belongs to it, and the functions that it tells of.
+//! The PDB of an image: its name, whether it belongs to it, and the functions that it names.
 
 use super::image::Image;
 use anyhow::{Context, Result, ensure};
@@ -48,10 +48,8 @@ pub fn symbols(image: &Image<'_>) -> Result<Vec<String>> {
 
 fn functions<'data>(pdb: &mut PDB<'data, Cursor<&'data [u8]>>) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    // Functions that no other part of the program could call are in the part's own symbols only.
-    let information = pdb
-        .debug_information()
-        .context("the PDB tells of no parts")?;
+    // Functions that are private to a module are in that module's symbols only.
+    let information = pdb.debug_information().context("the PDB has no modules")?;
     let mut modules = information.modules()?;
     while let Some(module) = modules.next()? {
         if let Some(module) = pdb.module_info(&module)? {
@@ -76,7 +74,7 @@ fn take_names(mut symbols: SymbolIter<'_>, names: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
-/// The functions that the PDB tells of, by their addresses; none without a PDB.
+/// The functions that the PDB names, by their addresses; none without a PDB.
 pub fn functions_by_address(image: &Image<'_>) -> Result<BTreeMap<u32, String>> {
     let mut names = BTreeMap::new();
     let Some(bytes) = image.pdb.as_deref() else {

@@ -42,8 +42,8 @@ struct Library {
     exports: &'static [(&'static str, Windows)],
 }
 
-/// Names that are not here are not refused by Windows, but nobody has looked up since when it has
-/// them: the author of a driver does, and says so with `--allow-import`.
+/// Names that are not here are not refused by Windows, but since when it has them is
+/// not known here: the author of a driver does, and says so with `--allow-import`.
 const LIBRARIES: [Library; 3] = [
     Library {
         name: "WDFLDR.SYS",

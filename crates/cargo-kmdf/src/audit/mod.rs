@@ -30,7 +30,7 @@ use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which image to check, and how to tell.
+/// Which image to check, and how to report what was found.
 #[derive(Args, Default)]
 pub struct Options {
     /// A kernel image of any driver; what `cargo kmdf build` made, if none is named. The PDB that it names is looked
@@ -67,7 +67,7 @@ struct Check {
 const CHECKS: [Check; 21] = [
     Check {
         id: "machine",
-        rule: "An executable image for x64: anything else is refused",
+        rule: "An executable image for x64: Windows loads nothing else",
         examine: header::machine,
     },
     Check {
@@ -77,7 +77,7 @@ const CHECKS: [Check; 21] = [
     },
     Check {
         id: "checksum",
-        rule: "The header's checksum is that of the file: drivers with a wrong one are refused",
+        rule: "The header's checksum is that of the file: Windows does not load a driver with a wrong one",
         examine: header::checksum,
     },
     Check {
@@ -172,17 +172,17 @@ const CHECKS: [Check; 21] = [
     },
 ];
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Serialize)]
 struct Finding {
     check: &'static str,
     rule: &'static str,
-    held: bool,
+    ok: bool,
     /// What was found, or what is wrong.
     found: String,
 }
 
-/// Examines the file, prints what each check found, and fails if one did not hold.
+/// Examines the file, prints what each check found, and fails if one failed.
 pub fn run(options: &Options) -> Result<String> {
     for skipped in &options.skip {
         if !CHECKS.iter().any(|check| check.id == skipped) {
@@ -223,7 +223,7 @@ pub fn run(options: &Options) -> Result<String> {
     if let Some(page) = &options.page {
         describe::write(&image, &file, page)?;
     }
-    let broken = findings.iter().filter(|finding| !finding.held).count();
+    let broken = findings.iter().filter(|finding| !finding.ok).count();
     if broken != 0 {
         bail!(
             "{} does not pass {broken} of {} checks",
@@ -272,14 +272,14 @@ fn examine(image: &Image<'_>) -> Vec<Finding> {
     CHECKS
         .iter()
         .map(|check| {
-            let (held, found) = match (check.examine)(image) {
+            let (ok, found) = match (check.examine)(image) {
                 Ok(found) => (true, found),
                 Err(error) => (false, format!("{error:#}")),
             };
             Finding {
                 check: check.id,
                 rule: check.rule,
-                held,
+                ok,
                 found,
             }
         })
@@ -300,8 +300,8 @@ fn print(findings: &[Finding]) {
         .set_width(110)
         .set_header(["check", "", "what is asked", "what was found"]);
     for finding in findings {
-        let held = if finding.held { "ok" } else { "FAIL" };
-        table.add_row([finding.check, held, finding.rule, &finding.found]);
+        let verdict = if finding.ok { "ok" } else { "FAIL" };
+        table.add_row([finding.check, verdict, finding.rule, &finding.found]);
     }
     println!("{table}");
 }

@@ -25,16 +25,17 @@ pub fn flags(image: &Image<'_>) -> Result<String> {
         let both = IMAGE_SCN_MEM_WRITE | IMAGE_SCN_MEM_EXECUTE;
         ensure!(
             flags & both != both,
-            "{name} is writable and executable: HVCI refuses it"
+            "{name} is writable and executable: HVCI rejects it"
         );
         ensure!(
             (flags & IMAGE_SCN_CNT_CODE != 0) == (flags & IMAGE_SCN_MEM_EXECUTE != 0),
             "{name} is code that is not executable, or executable without being code"
         );
     }
-    let told = sections.iter();
-    let told = told.map(|section| format!("{} {}", section.name, rights(section)));
-    Ok(told.collect::<Vec<_>>().join(", "))
+    let rights_of_each = sections
+        .iter()
+        .map(|section| format!("{} {}", section.name, rights(section)));
+    Ok(rights_of_each.collect::<Vec<_>>().join(", "))
 }
 
 /// A section's rights, as in `rx`.

@@ -19,7 +19,7 @@ fn broken_bytes(bytes: &[u8], pdb: Option<Vec<u8>>) -> Vec<(&'static str, String
     let findings = examine(&Image { pdb, ..image });
     findings
         .into_iter()
-        .filter(|finding| !finding.held)
+        .filter(|finding| !finding.ok)
         .map(|finding| (finding.check, finding.found))
         .collect()
 }

@@ -41,7 +41,7 @@ pub fn complete(image: &Image<'_>) -> Result<String> {
             .with_context(|| format!("the unwind information of {start:#x} cannot be read"))?;
     }
     for section in &code {
-        uncovered(section, &functions)?;
+        uncovered(image, section, &functions)?;
     }
     Ok(format!("{} functions", functions.len()))
 }
@@ -132,7 +132,7 @@ pub fn frame_of_whole(image: &Image<'_>, function: &Function) -> Result<(u32, u3
     bail!("it is chained to itself")
 }
 
-/// Bytes of stack that the unwind codes tell of.
+/// Bytes of stack that the unwind codes describe.
 fn allocated(codes: &[u8]) -> Result<u32> {
     const PUSH_REGISTER: u8 = 0;
     const ALLOCATE_LARGE: u8 = 1;
@@ -178,7 +178,7 @@ fn allocated(codes: &[u8]) -> Result<u32> {
 
 /// Fails if code between the recorded functions moves the stack pointer: only a function that
 /// does not may be without a record.
-fn uncovered(section: &Section<'_>, functions: &[Function]) -> Result<()> {
+fn uncovered(image: &Image<'_>, section: &Section<'_>, functions: &[Function]) -> Result<()> {
     let mut start = section.address;
     let inside = functions
         .iter()
@@ -193,8 +193,8 @@ fn uncovered(section: &Section<'_>, functions: &[Function]) -> Result<()> {
         let moved = code::decode(gap, start).find(moves_stack_pointer);
         ensure!(
             moved.is_none(),
-            "the code at {:#x} moves the stack pointer and has no record",
-            moved.unwrap_or_default().ip()
+            "the code at {} moves the stack pointer and has no record",
+            places::place(image, moved.unwrap_or_default().ip() as u32)
         );
         start = next;
     }

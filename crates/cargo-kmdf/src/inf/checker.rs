@@ -33,7 +33,7 @@ impl Expectations {
     }
 }
 
-/// Checks the bytes of an INF file. An empty answer means that nothing was found.
+/// Checks the bytes of an INF file. An empty list means that nothing was found.
 pub fn check(bytes: &[u8], expectations: &Expectations) -> Vec<Finding> {
     let mut findings = Findings::default();
     let inf = syntax::parse(bytes, &mut findings);

@@ -19,17 +19,17 @@ pub struct Signed<'a> {
     pub authority: PathBuf,
 }
 
-/// Checks every signature and digest, and answers what held, a line for each check.
+/// Checks every signature and digest, and returns a line for each check that passed.
 pub fn verify(tools: &Tools, signed: &Signed<'_>) -> Result<Vec<String>> {
     let Tools {
         osslsigncode,
         openssl,
     } = tools;
     let path = |name: &str| signed.folder.join(name);
-    let mut held = Vec::new();
+    let mut passed = Vec::new();
     let mut check = |what: String, result: Result<()>| -> Result<()> {
-        result.with_context(|| format!("it does not hold that {what}"))?;
-        held.push(what);
+        result.with_context(|| format!("the check failed that {what}"))?;
+        passed.push(what);
         Ok(())
     };
     let catalog = fs::read(path(signed.catalog)).context("the package has no catalog")?;
@@ -67,7 +67,7 @@ pub fn verify(tools: &Tools, signed: &Signed<'_>) -> Result<Vec<String>> {
         ),
         flat,
     )?;
-    Ok(held)
+    Ok(passed)
 }
 
 fn signature(
@@ -117,7 +117,7 @@ fn flat_digest(program: &Path, file: &Path, catalog: &Path) -> Result<()> {
         .to_ascii_uppercase();
     ensure!(
         digest.len() == 2 * Sha256::output_size(),
-        "openssl answers no digest"
+        "openssl printed no digest"
     );
     let mut command = Command::new(program);
     command
@@ -128,7 +128,7 @@ fn flat_digest(program: &Path, file: &Path, catalog: &Path) -> Result<()> {
         lines
             .lines()
             .any(|line| line.ends_with(&format!("OCTET STRING      [HEX DUMP]:{digest}"))),
-        "no element holds {digest}"
+        "no element contains {digest}"
     );
     Ok(())
 }
