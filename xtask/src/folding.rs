@@ -6,29 +6,27 @@
 
 use crate::project;
 use anyhow::{Context, Result, ensure};
-use cargo_kmdf::audit;
-use cargo_kmdf::process;
-use cargo_kmdf::toolchain::{Choice, Target, Toolchain};
+use cargo_kmdf::driver::{Driver, Selection};
+use cargo_kmdf::{audit, build};
 use std::fs;
 
 const MANIFEST: &str = r#"
 [package]
 name = "folding"
-version = "0.0.0"
+version = "0.0.1"
 edition = "2024"
+
+[package.metadata.wdk.driver-model]
+driver-type = "KMDF"
+kmdf-version-major = 1
+target-kmdf-version-minor = 15
 
 [lib]
 path = "driver.rs"
-crate-type = ["staticlib"]
 
 [dependencies]
 kmdf = { path = 'ROOT/crates/kmdf' }
 kmdf-sys = { path = 'ROOT/crates/kmdf-sys' }
-
-[profile.release]
-panic = "abort"
-lto = "fat"
-codegen-units = 1
 
 [workspace]
 "#;
@@ -89,19 +87,7 @@ impl Driver for Twins {
 }
 "#;
 
-/// Microsoft's way of linking: the driver's options in both of the ways that it is built.
-const LINK_ARGUMENTS: [&str; 8] = [
-    "/NOLOGO",
-    "/MACHINE:X64",
-    "/DRIVER",
-    "/SUBSYSTEM:NATIVE,10.0",
-    "/NODEFAULTLIB",
-    "/OPT:REF,ICF",
-    "/SECTION:INIT,ERD",
-    "/ENTRY:FxDriverEntry",
-];
-
-/// Links the driver, and fails unless its context types stay two while the read-only ones become one.
+/// Builds the driver as every driver is, with /OPT:REF,ICF, and fails unless its context types stay two while the read-only ones become one.
 pub fn run() -> Result<String> {
     let root = project::root();
     let folder = project::target(&root).join("folding");
@@ -110,26 +96,16 @@ pub fn run() -> Result<String> {
     fs::write(folder.join("Cargo.toml"), manifest)?;
     fs::write(folder.join("driver.rs"), DRIVER)?;
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-    let toolchain = Toolchain::find(Choice::Auto, &[Target::Kernel])?;
-    let target = folder.join("target");
-    let mut compile = toolchain.cargo("build", Target::Kernel);
-    compile
-        .arg("--release")
-        .arg("--manifest-path")
-        .arg(folder.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .env("RUSTFLAGS", "--cfg image");
-    process::run(&mut compile)?;
-
-    let image = folder.join("folding.sys");
-    let library = target.join(Target::Kernel.triple()).join("release");
-    let mut link = toolchain.kernel_linker();
-    link.args(LINK_ARGUMENTS)
-        .arg(format!("/OUT:{}", image.display()))
-        .arg(library.join("folding.lib"));
-    process::run(&mut link)?;
-    let bytes = fs::read(&image).context("the image was not made")?;
+    let selection = || Selection {
+        package: None,
+        manifest_path: Some(folder.join("Cargo.toml")),
+    };
+    let driver = Driver::find(&selection())?;
+    build::run(&build::Options {
+        selection: selection(),
+        ..build::Options::default()
+    })?;
+    let bytes = fs::read(driver.images().join(driver.image())).context("no image was made")?;
     let types = audit::context_types(&bytes)?;
     let count = |name| types.iter().filter(|found| *found == name).count();
     ensure!(
