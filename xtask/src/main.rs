@@ -5,6 +5,7 @@ mod interleavings;
 mod msrv;
 mod packages;
 mod project;
+mod report;
 mod rules;
 mod sanitize;
 mod sources;
@@ -56,15 +57,12 @@ enum Task {
     Unsafe(unsafe_code::Options),
     /// Try the orders in which the threads of kmdf's tests may run, with loom
     ///
-    /// `tests/interleavings` of the crate kmdf drops, allocates and deletes on two or three threads:
-    /// kernel lookaside lists, deferred releases, the registry, objects whose parent goes. Loom runs
-    /// each test once for each order of the threads' steps, with atomics that may return from a read
-    /// any value their memory ordering permits. Kernel and framework are small ones of these tests:
-    /// they stop at a double free, a use after the end, a leak, or memory that ends without having to
-    /// wait for its last use.
+    /// The tests drop, allocate and delete on two or three threads, over a small kernel and framework of their own that
+    /// stop at a double free, a use after the end, a leak, or memory that ends before its last use. Loom runs each test
+    /// once for each order of the threads' steps, with atomics that may return any value their memory ordering permits.
     ///
-    /// A mistake ends the process. Run its test alone then: LOOM_LOCATION=1 adds the lines to what
-    /// loom says, LOOM_LOG=trace tells every step of every order.
+    /// A failure ends the process. Run its test alone then: LOOM_LOCATION=1 adds the lines to what loom prints,
+    /// LOOM_LOG=trace prints every step of every order.
     Interleavings(interleavings::Options),
     /// Check the workspace with the oldest Rust that Cargo.toml promises
     Msrv,

@@ -1,7 +1,8 @@
 //! Checks the workspace with the oldest compiler that its manifest promises.
 
 use crate::project;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use cargo_kmdf::process;
 use std::process::Command;
 
 /// Runs `cargo check` with the toolchain named by `rust-version`, which rustup installs if it is missing.
@@ -14,14 +15,8 @@ pub fn run() -> Result<String> {
         ));
     }
     let rustup = |arguments: &[&str]| {
-        let status = Command::new("rustup")
-            .args(arguments)
-            .current_dir(&root)
-            .status()
-            .context("rustup could not be started")?;
-        let line = arguments.join(" ");
-        ensure!(status.success(), "`rustup {line}` ended with {status}");
-        Ok(())
+        let mut rustup = Command::new("rustup");
+        process::run(rustup.args(arguments).current_dir(&root))
     };
     rustup(&["toolchain", "install", version, "--profile", "minimal"])?;
     let target = project::target(&root).join("msrv");

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use cargo_kmdf::failure::Unable;
 use cargo_kmdf::process;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Runs a task; if programs are not installed, installs them and runs it again.
 pub fn with_tools<T>(task: impl Fn() -> Result<T>) -> Result<T> {
@@ -30,47 +30,26 @@ pub fn with_tools<T>(task: impl Fn() -> Result<T>) -> Result<T> {
 
 /// Runs a command that installs something, if it may be run without asking a person.
 fn run(words: &[String]) -> Result<()> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (program, arguments) = match &words[..] {
-        ["sudo", "apt-get", arguments @ ..] => match authority()? {
-            Authority::Root => ("apt-get", arguments.to_vec()),
-            Authority::Sudo => ("sudo", [&["-n", "apt-get"], arguments].concat()),
-        },
-        [program, arguments @ ..] => (*program, arguments.to_vec()),
-        [] => return Ok(()),
+    let is_root = || process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let [program, arguments @ ..] = words else {
+        return Ok(());
     };
-    let mut command = Command::new(program);
-    command
-        .args(&arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    if arguments.contains(&"apt-get") || program == "apt-get" {
+    let mut command = match (program.as_str(), arguments) {
+        ("sudo", [program, ..]) if is_root() => Command::new(program),
+        ("sudo", [program, ..]) => {
+            let mut command = Command::new("sudo");
+            command.args(["-n", program]);
+            command
+        }
+        (program, _) => Command::new(program),
+    };
+    command.args(arguments.iter().skip(usize::from(program == "sudo")));
+    if words.iter().any(|word| word == "apt-get") {
         command.args(["--yes", "--no-install-recommends"]);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
     }
-    process::run(&mut command).with_context(|| {
-        format!(
-            "`{}` failed (after `apt-get update`, the packages may be known here)",
-            words.join(" ")
-        )
-    })
-}
-
-/// How packages may be installed.
-enum Authority {
-    Root,
-    Sudo,
-}
-
-fn authority() -> Result<Authority> {
-    let user = process::output(Command::new("id").arg("-u")).unwrap_or_default();
-    if user.trim() == "0" {
-        return Ok(Authority::Root);
-    }
-    let mut sudo = Command::new("sudo");
-    let sudo = sudo.args(["-n", "true"]);
-    let sudo = sudo.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let may = sudo.is_ok_and(|status| status.success());
-    anyhow::ensure!(may, "this user may not install packages");
-    Ok(Authority::Sudo)
+    process::run(&mut command)
+        .context("nothing was installed; after `apt-get update` the packages may be known")
 }
 
 #[cfg(test)]

@@ -19,30 +19,20 @@ const SECTION: &str = "## A driver";
 const SECTION_IS_THERE: bool = false;
 
 /// What a driver goes through, in this order.
-const COMMANDS: [&[&str]; 5] = [
-    &["test"],
-    &["kmdf", "build"],
-    &["kmdf", "audit"],
-    &["kmdf", "package"],
-    &["kmdf", "wine"],
-];
+const COMMANDS: &str = "test, kmdf build, kmdf audit, kmdf package, kmdf wine";
 
 /// The crates that a driver may depend on, which its manifest takes from a registry.
-const CRATES: [&str; 6] = [
-    "kmdf",
-    "kmdf-build",
-    "kmdf-model",
-    "kmdf-sys",
-    "kmdf-test",
-    "nt-model",
-];
+const CRATES: &str = "kmdf kmdf-build kmdf-model kmdf-sys kmdf-test nt-model";
+
+/// What the cargo that runs this task sets for its own build.
+const VARIABLES: &str = "CARGO CARGO_TARGET_DIR RUSTC RUSTFLAGS CARGO_ENCODED_RUSTFLAGS";
 
 /// Takes a new driver, and that of the README, through every command.
 pub fn run() -> Result<String> {
     let root = project::root();
     let author = Author::install(&root)?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
-    author.cargo(folder.path(), &["kmdf", "new", "hello"])?;
+    author.cargo(folder.path(), "kmdf new hello")?;
     author.run_all(&folder.path().join("hello"))?;
     let text = fs::read_to_string(root.join("README.md")).context("README.md cannot be read")?;
     let blocks = blocks(&text);
@@ -57,7 +47,7 @@ pub fn run() -> Result<String> {
     Ok("a new driver and that of the README went through every command".to_owned())
 }
 
-/// Somebody who has installed `cargo kmdf`.
+/// A driver author who has installed `cargo kmdf`.
 pub struct Author {
     /// `PATH` with the program's folder first.
     path: OsString,
@@ -87,7 +77,7 @@ impl Author {
 
     /// Takes the driver in a folder through every command.
     pub fn run_all(&self, driver: &Path) -> Result<()> {
-        for command in COMMANDS {
+        for command in COMMANDS.split(", ") {
             self.cargo(driver, command)?;
         }
         Ok(())
@@ -106,7 +96,7 @@ impl Author {
         let driver = folder.join("readme").join(name);
         // What the README leaves out is said there to come from here.
         fs::create_dir_all(folder.join("readme"))?;
-        self.cargo(&folder.join("readme"), &["kmdf", "new", name])?;
+        self.cargo(&folder.join("readme"), &format!("kmdf new {name}"))?;
         for own in ["client", "src", "tests"] {
             fs::remove_dir_all(driver.join(own))?;
         }
@@ -122,21 +112,14 @@ impl Author {
         self.run_all(&driver).context("the driver of the README")
     }
 
-    fn cargo(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
-        println!("\n$ cargo {}", arguments.join(" "));
+    fn cargo(&self, folder: &Path, arguments: &str) -> Result<()> {
+        println!("\n$ cargo {arguments}");
         let mut command = Command::new("cargo");
         command
-            .args(arguments)
+            .args(arguments.split(' '))
             .current_dir(folder)
             .env("PATH", &self.path);
-        // Of the cargo that runs this task, and of whoever calls it.
-        for name in [
-            "CARGO",
-            "CARGO_TARGET_DIR",
-            "RUSTC",
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-        ] {
+        for name in VARIABLES.split(' ') {
             command.env_remove(name);
         }
         process::run(&mut command)
@@ -146,7 +129,7 @@ impl Author {
 /// Takes the crates of this checkout in place of those of the registry.
 fn unpublished(root: &Path) -> String {
     let mut patch = "\n[patch.crates-io]\n".to_owned();
-    for name in CRATES {
+    for name in CRATES.split(' ') {
         let path = root.join("crates").join(name);
         patch.push_str(&format!("{name} = {{ path = '{}' }}\n", path.display()));
     }

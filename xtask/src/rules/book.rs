@@ -1,7 +1,7 @@
 //! The rules themselves: those of the four calls, and those of the framework.
 
 use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct Call {
 }
 
 /// One rule, and what enforces it.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub id: String,
@@ -43,7 +43,7 @@ pub struct Rule {
 }
 
 /// How a rule is enforced.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// Breaking it does not compile.
     #[serde(rename = "type")]

@@ -4,15 +4,13 @@
 use crate::sources;
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What kind of test shows something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A function that runs.
     Test,
@@ -23,7 +21,7 @@ pub enum Kind {
 }
 
 /// One test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
     pub kind: Kind,
     /// From the root of the workspace.
@@ -32,7 +30,6 @@ pub struct Test {
     /// Of the function, of the documented item, or of the file.
     pub name: String,
     /// The doc comment; of a doctest the paragraph before it, and the test itself.
-    #[serde(skip)]
     pub text: String,
 }
 
@@ -207,7 +204,7 @@ fn doctest(root: &Path, listed: &str) -> Option<Test> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, find};
+    use super::{Test, find};
     use crate::sources::Scratch;
 
     const LIBRARY: &str = "\
@@ -299,34 +296,30 @@ each! {
         ]);
         let Some(tree) = tree else { return };
         let tests = find(tree.root()).expect("compiles");
-        let found: Vec<_> = (tests.iter())
-            .map(|test| (test.kind, test.line, test.name.as_str(), test.text.trim()))
-            .collect();
+        let found = tests.iter().map(
+            |Test {
+                 kind,
+                 line,
+                 name,
+                 text,
+                 ..
+             }| {
+                format!(
+                    "{kind:?} {line} {name}: {}",
+                    text.trim().replace('\n', " / ")
+                )
+            },
+        );
         let expected = [
-            (
-                Kind::Doctest,
-                3,
-                "this file",
-                "C9 of the module.\nassert!(true);",
-            ),
-            (
-                Kind::Doctest,
-                12,
-                "Value",
-                "It does not compile\n(rule C1):\nfn f() -> u8 { C2 }",
-            ),
-            (
-                Kind::Doctest,
-                16,
-                "Value",
-                "It does not compile\n(rule C1):\nlet second: u8 = 'C';",
-            ),
-            (Kind::Test, 1, "first", "C1: documented;\nAnd more."),
-            (Kind::Test, 11, "second", ""),
-            (Kind::Test, 30, "third", "C6"),
-            (Kind::Misuse, 1, "c5_bad", "P10: used after.\n L4"),
+            "Doctest 3 this file: C9 of the module. / assert!(true);",
+            "Doctest 12 Value: It does not compile / (rule C1): / fn f() -> u8 { C2 }",
+            "Doctest 16 Value: It does not compile / (rule C1): / let second: u8 = 'C';",
+            "Test 1 first: C1: documented; / And more.",
+            "Test 11 second: ",
+            "Test 30 third: C6",
+            "Misuse 1 c5_bad: P10: used after. /  L4",
         ];
-        assert_eq!(found, expected);
+        assert_eq!(found.collect::<Vec<_>>(), expected);
         assert_eq!(tests[3].file, "crates/one/tests/all.rs");
     }
 }

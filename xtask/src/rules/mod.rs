@@ -6,14 +6,12 @@ mod ids;
 mod page;
 
 use crate::sources;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, ensure};
 use book::{Book, EXCEPTIONS, Exception, Rule};
 use discovery::Test;
 use ids::Known;
 use page::PAGE;
 use proc_macro2::{TokenStream, TokenTree};
-use serde::Serialize;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -24,9 +22,6 @@ pub struct Options {
     /// Write docs/rules.md instead of checking that it is up to date.
     #[arg(long, conflicts_with = "framework")]
     pub write: bool,
-    /// Print one JSON object instead of text.
-    #[arg(long)]
-    pub json: bool,
     /// Check the numbered rules of the framework, docs/rules/*.md, instead
     ///
     /// A rule that no test can show is in docs/framework-exceptions.toml, with the reason.
@@ -34,19 +29,9 @@ pub struct Options {
     pub framework: bool,
 }
 
-impl Options {
-    /// The framework's rules.
-    pub const FRAMEWORK: Self = Self {
-        write: false,
-        json: false,
-        framework: true,
-    };
-}
-
 /// A rule with the tests that show it.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Shown<'a> {
-    #[serde(flatten)]
     rule: &'a Rule,
     tests: Vec<&'a Test>,
 }
@@ -56,7 +41,7 @@ pub struct Shown<'a> {
 pub fn run(root: &Path, options: Options) -> Result<String> {
     let tests = discovery::find(root)?;
     if options.framework {
-        framework(root, &tests, options)
+        framework(root, &tests)
     } else {
         calls(root, &tests, options)
     }
@@ -66,7 +51,12 @@ pub fn run(root: &Path, options: Options) -> Result<String> {
 fn calls(root: &Path, tests: &[Test], options: Options) -> Result<String> {
     let book = Book::read(root)?;
     let claims = Claims::of(tests, book.rules().map(|rule| rule.id.clone()))?;
-    let all: Vec<_> = book.rules().map(|rule| claims.of_rule(rule)).collect();
+    let tests = |rule: &Rule| claims.by_id.get(&rule.id).cloned().unwrap_or_default();
+    let all = book.rules().map(|rule| Shown {
+        rule,
+        tests: tests(rule),
+    });
+    let all: Vec<_> = all.collect();
     let page = page::render(&book, &all);
     if options.write {
         fs::write(root.join(PAGE), &page)?;
@@ -93,24 +83,18 @@ fn calls(root: &Path, tests: &[Test], options: Options) -> Result<String> {
             "{PAGE} is out of date: `cargo xtask rules --write`"
         ));
     }
-    if options.json {
-        let report = json!({
-            "rules": all, "shown": shown, "missing": missing, "unknown": claims.unknown,
-            "stale": stale, "ok": problems.is_empty(),
-        });
-        println!("{report:#}");
-    } else {
-        println!("{summary}");
-    }
     judge(summary, &problems)
 }
 
+/// Prints the summary; fails if there are problems.
 fn judge(summary: String, problems: &[String]) -> Result<String> {
-    if problems.is_empty() {
-        Ok(summary)
-    } else {
-        bail!("{summary}\n  {}", problems.join("\n  "))
-    }
+    println!("{summary}");
+    ensure!(
+        problems.is_empty(),
+        "{summary}\n  {}",
+        problems.join("\n  ")
+    );
+    Ok(summary)
 }
 
 /// What the tests say they show.
@@ -149,14 +133,6 @@ impl<'a> Claims<'a> {
             ranges,
         })
     }
-
-    fn of_rule<'b>(&self, rule: &'b Rule) -> Shown<'b>
-    where
-        'a: 'b,
-    {
-        let tests = self.by_id.get(&rule.id).cloned().unwrap_or_default();
-        Shown { rule, tests }
-    }
 }
 
 /// The items that are said to enforce rules and that the wrappers do not have.
@@ -191,7 +167,7 @@ fn unknown_items(root: &Path, book: &Book) -> Result<Vec<String>> {
 }
 
 /// Checks that each rule of the framework has a test, or a reason why none can show it.
-fn framework(root: &Path, tests: &[Test], options: Options) -> Result<String> {
+fn framework(root: &Path, tests: &[Test]) -> Result<String> {
     let ids = book::framework_ids(root)?;
     let exceptions = book::exceptions(root)?;
     let claims = Claims::of(tests, ids.iter().cloned())?;
@@ -221,45 +197,10 @@ fn framework(root: &Path, tests: &[Test], options: Options) -> Result<String> {
             "no test shows {missing}, and {EXCEPTIONS} does not say why"
         ));
     }
-    if options.json {
-        let excepted: BTreeMap<_, _> = (exceptions.iter())
-            .map(|exception| (&exception.id, &exception.reason))
-            .collect();
-        let report = json!({
-            "rules": ids.len(), "shown": shown, "excepted": excepted, "missing": missing,
-            "unknown": claims.unknown, "ranges": claims.ranges, "ok": problems.is_empty(),
-        });
-        println!("{report:#}");
-    } else {
-        print_families(&ids, &exceptions, &claims);
-        println!("{summary}");
+    for range in &claims.ranges {
+        println!("{range} is a range, which does not count: it shows nothing of what lies inside");
     }
     judge(summary, &problems)
-}
-
-/// Prints how many rules of each family have a test, the exceptions, and what looks like a test of
-/// a rule and is none.
-fn print_families(ids: &[String], exceptions: &[Exception], claims: &Claims<'_>) {
-    let mut families = BTreeMap::<&str, (usize, usize)>::new();
-    for id in ids {
-        let family = id.split('-').next().unwrap_or(id);
-        let (count, shown) = families.entry(family).or_default();
-        *count += 1;
-        *shown += usize::from(claims.by_id.contains_key(id));
-    }
-    for (family, (count, shown)) in families {
-        println!("{family:<4} {shown:>3} of {count:>3}");
-    }
-    println!("No test can show:");
-    for Exception { id, reason } in exceptions {
-        println!("{id:<7} {reason}");
-    }
-    if !claims.ranges.is_empty() {
-        println!("Ranges do not count, because they show nothing of what lies inside:");
-    }
-    for range in &claims.ranges {
-        println!("        {range}");
-    }
 }
 
 #[cfg(test)]

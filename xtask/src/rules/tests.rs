@@ -30,7 +30,7 @@ fn run(root: &Path, options: Options) -> anyhow::Result<String> {
     let listed = listed.map(str::to_owned).into();
     let tests = discovery::in_package(root, &root.join("crates/kmdf"), &listed)?;
     if options.framework {
-        framework(root, &tests, options)
+        framework(root, &tests)
     } else {
         calls(root, &tests, options)
     }
@@ -38,8 +38,12 @@ fn run(root: &Path, options: Options) -> anyhow::Result<String> {
 
 const WRITE: Options = Options {
     write: true,
-    json: false,
     framework: false,
+};
+
+const FRAMEWORK: Options = Options {
+    write: false,
+    framework: true,
 };
 
 /// A workspace with two rules and these tests.
@@ -145,7 +149,7 @@ const EXCEPTED: &str = "[[exception]]\nid = \"OBJ-1\"\nreason = \"r\"\n\
 fn the_frameworks_rules_have_tests_or_reasons() {
     let tree = workspace(BOTH);
     tree.write(EXCEPTIONS, EXCEPTED);
-    let summary = run(tree.root(), Options::FRAMEWORK).expect("passes");
+    let summary = run(tree.root(), FRAMEWORK).expect("passes");
     let expected = "3 framework rules, 1 shown, 2 excepted with reasons, 0 missing";
     assert_eq!(summary, expected);
 }
@@ -172,9 +176,7 @@ fn a_rule_of_the_framework_without_test_and_reason_fails() {
             "crates/kmdf/src/lib.rs",
             &format!("{tests}\n#[test]\nfn other() {{}}\n"),
         );
-        let error = run(tree.root(), Options::FRAMEWORK)
-            .expect_err(says)
-            .to_string();
+        let error = run(tree.root(), FRAMEWORK).expect_err(says).to_string();
         assert!(error.contains(says), "{error}");
         assert_eq!(error.lines().count(), 2, "{error}");
     }

@@ -23,52 +23,40 @@ pub struct Options {
     pub write: bool,
 }
 
-/// How often a crate says `unsafe`, and what for. Of its tests, only blocks are counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    blocks: usize,
-    impls: usize,
-    functions: usize,
-    traits: usize,
-    extern_blocks: usize,
-    blocks_in_tests: usize,
-}
+/// The columns of the table: how often a crate says `unsafe`, and what for. Of its tests, only blocks
+/// are counted.
+const COLUMNS: &str = "\
+| crate | unsafe blocks | impls | functions | traits | extern blocks | blocks in tests |
+| --- | --- | --- | --- | --- | --- | --- |
+";
+const BLOCKS: usize = 0;
+const IMPLS: usize = 1;
+const FUNCTIONS: usize = 2;
+const TRAITS: usize = 3;
+const EXTERN_BLOCKS: usize = 4;
+const BLOCKS_IN_TESTS: usize = 5;
 
 /// Prints the table and returns the summary; fails where the page has another table.
 pub fn run(root: &Path, options: Options) -> Result<String> {
-    let driver = root.join("src/lib.rs");
-    let forbids = fs::read_to_string(driver)?.contains("#![forbid(unsafe_code)]");
+    let driver = fs::read_to_string(root.join("src/lib.rs"))?;
+    let forbids = driver.contains("#![forbid(unsafe_code)]");
     ensure!(forbids, "the driver's src/lib.rs must forbid unsafe_code");
     let mut packages = sources::packages(root)?;
     packages.sort_by(|left, right| left.name.cmp(&right.name));
-    let mut table = "\
-| crate | unsafe blocks | impls | functions | traits | extern blocks | blocks in tests |
-| --- | --- | --- | --- | --- | --- | --- |
-"
-    .to_owned();
-    let (mut blocks, mut in_tests) = (0, 0);
+    let mut table = COLUMNS.to_owned();
+    let mut all = [0; 6];
     for package in packages {
         let folder = package.manifest_path.parent().context("a manifest")?;
-        let mut counts = Counts::default();
+        let mut counts = [0; 6];
         for file in sources::files(folder.as_std_path())? {
             let tokens = fs::read_to_string(&file)?.parse();
             let tokens = tokens.map_err(|error| anyhow!("{}: {error}", file.display()))?;
             let is_test = sources::is_test(&sources::relative(root, &file));
-            counts.add(tokens, is_test);
+            add(&mut counts, tokens, is_test);
         }
-        writeln!(
-            table,
-            "| {} | {} | {} | {} | {} | {} | {} |",
-            package.name,
-            counts.blocks,
-            counts.impls,
-            counts.functions,
-            counts.traits,
-            counts.extern_blocks,
-            counts.blocks_in_tests
-        )?;
-        blocks += counts.blocks;
-        in_tests += counts.blocks_in_tests;
+        let cells = counts.map(|count| count.to_string()).join(" | ");
+        writeln!(table, "| {} | {cells} |", package.name)?;
+        all = std::array::from_fn(|column| all[column] + counts[column]);
     }
     println!("{table}");
     let page = root.join(PAGE);
@@ -86,69 +74,51 @@ pub fn run(root: &Path, options: Options) -> Result<String> {
             "{PAGE} is out of date: `cargo xtask unsafe --write`"
         );
     }
+    let (blocks, in_tests) = (all[BLOCKS], all[BLOCKS_IN_TESTS]);
     Ok(format!("{blocks} unsafe blocks, {in_tests} more in tests"))
 }
 
-impl Counts {
-    /// Adds what the tokens say. Unlike a syntax tree, they show what is inside of macros too.
-    fn add(&mut self, tokens: TokenStream, is_test: bool) {
-        let tokens: Vec<_> = tokens.into_iter().collect();
-        let mut for_test = is_test;
-        for (at, token) in tokens.iter().enumerate() {
-            match token {
-                TokenTree::Ident(word) if word == "unsafe" => {
-                    if let Some(count) = self.count(&tokens[at + 1..], for_test) {
-                        *count += 1;
-                    }
-                }
-                TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => {
-                    let attribute = group.stream().to_string().replace(' ', "");
-                    for_test |= attribute == "cfg(test)";
-                    self.add(group.stream(), for_test);
-                }
-                TokenTree::Group(group) => {
-                    self.add(group.stream(), for_test);
-                    // An attribute is for one item, which ends with its braces or a semicolon.
-                    for_test &= is_test || group.delimiter() != Delimiter::Brace;
-                }
-                TokenTree::Punct(mark) if mark.as_char() == ';' => for_test = is_test,
+/// Adds what the tokens say. Unlike a syntax tree, they show what is inside of macros too.
+fn add(counts: &mut [usize; 6], tokens: TokenStream, is_test: bool) {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let mut for_test = is_test;
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Ident(word) if word == "unsafe" => match kind(&tokens[at + 1..]) {
+                Some(BLOCKS) if for_test => counts[BLOCKS_IN_TESTS] += 1,
+                Some(kind) if !for_test => counts[kind] += 1,
                 _ => {}
+            },
+            TokenTree::Group(group) => {
+                let attribute = group.stream().to_string().replace(' ', "");
+                for_test |= group.delimiter() == Delimiter::Bracket && attribute == "cfg(test)";
+                add(counts, group.stream(), for_test);
+                // An attribute is for one item, which ends with its braces or a semicolon.
+                for_test &= is_test || group.delimiter() != Delimiter::Brace;
             }
+            TokenTree::Punct(mark) if mark.as_char() == ';' => for_test = is_test,
+            _ => {}
         }
     }
+}
 
-    /// The count of what an `unsafe` before these tokens is for; none in the type of a function
-    /// pointer, or in `#[unsafe(no_mangle)]`.
-    fn count(&mut self, tokens: &[TokenTree], is_test: bool) -> Option<&mut usize> {
-        let is_block = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
-        if is_block(tokens.first()) {
-            return Some(if is_test {
-                &mut self.blocks_in_tests
-            } else {
-                &mut self.blocks
-            });
+/// What an `unsafe` before these tokens is for; none in the type of a function pointer, or in
+/// `#[unsafe(no_mangle)]`.
+fn kind(tokens: &[TokenTree]) -> Option<usize> {
+    let is_block = |tokens: &[TokenTree]| matches!(tokens, [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Brace);
+    let [TokenTree::Ident(word), rest @ ..] = tokens else {
+        return is_block(tokens).then_some(BLOCKS);
+    };
+    match (word.to_string().as_str(), rest) {
+        ("extern", [TokenTree::Literal(_), rest @ ..] | rest) if is_block(rest) => {
+            Some(EXTERN_BLOCKS)
         }
-        let TokenTree::Ident(word) = tokens.first()? else {
-            return None;
-        };
-        let is_named = |token: Option<&TokenTree>| {
-            matches!(token, Some(TokenTree::Ident(_) | TokenTree::Punct(_)))
-        };
-        match word.to_string().as_str() {
-            "extern" => {
-                let abi = usize::from(matches!(tokens.get(1), Some(TokenTree::Literal(_))));
-                if is_block(tokens.get(1 + abi)) {
-                    return (!is_test).then_some(&mut self.extern_blocks);
-                }
-                self.count(&tokens[1 + abi..], is_test)
-            }
-            _ if is_test => None,
-            "impl" => Some(&mut self.impls),
-            "trait" => Some(&mut self.traits),
-            // Also `fn $name` of a macro.
-            "fn" if is_named(tokens.get(1)) => Some(&mut self.functions),
-            _ => None,
-        }
+        ("extern", [TokenTree::Literal(_), rest @ ..] | rest) => kind(rest),
+        ("impl", _) => Some(IMPLS),
+        ("trait", _) => Some(TRAITS),
+        // Also `fn $name` of a macro.
+        ("fn", [TokenTree::Ident(_) | TokenTree::Punct(_), ..]) => Some(FUNCTIONS),
+        _ => None,
     }
 }
 
