@@ -4,9 +4,18 @@ use crate::file::File;
 use crate::report::{DEBUG_OUTPUT, FAILED_CALLS, Failure, Refused, failed_calls, section};
 use kmdf_sys::GUID;
 use nt_model::{Config, Device, Driver, DriverEntryPoint, Kernel, LowerRequest, VerifierReport};
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Held while a scenario runs: there is one machine per process.
+static TURN: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    /// Whether the thread runs a scenario's test.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A machine with one driver on it, which a test runs on.
 ///
@@ -113,7 +122,7 @@ impl Scenario {
     ///
     /// # Panics
     ///
-    /// If the run ends with a bug check, the driver does not load or its device does not start, the test
+    /// If it is called from within a scenario, the run ends with a bug check, the driver does not load or its device does not start, the test
     /// panics, a device cannot be removed or a driver unloaded at the end, or something is left then.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, test: impl FnOnce(&Test) -> T + Send + 'static) -> T {
@@ -180,8 +189,12 @@ impl Scenario {
         self,
         act: impl FnOnce(&Test) -> T + Send + 'static,
     ) -> Result<(T, VerifierReport), Failure> {
+        assert!(!INSIDE.get(), "a scenario was started from within another");
+        // Held until the calls that failed are read: the next scenario forgets them.
+        let _turn = lock(&TURN);
         let config = self.config.clone();
         let run = nt_model::run(config, move |kernel| {
+            INSIDE.set(true);
             kmdf_model::forget_failed_calls();
             let machine = Test {
                 scenario: self,

@@ -91,16 +91,33 @@ fn a_driver_that_does_not_load_ends_with_the_status_of_its_entry_point() {
 
 #[test]
 fn calls_of_an_earlier_scenario_are_not_in_a_report() {
-    let refused = |entry| {
-        Scenario::new("unstartable", entry)
+    // Several times, for the scenarios of other tests may come in between.
+    for _ in 0..20 {
+        Scenario::new("unstartable", unstartable::fx_driver_entry)
+            .without_device()
+            .run(|test| assert!(test.driver().add_device(r"Root\unstartable").is_err()));
+        let refused = Scenario::new("unloadable", unloadable::fx_driver_entry)
             .without_driver()
-            .run(|test| {
-                test.load()
-                    .and_then(|_| test.add_device())
-                    .expect_err("one of them")
-                    .failed_calls
-            })
-    };
-    assert_eq!(refused(unstartable::fx_driver_entry).len(), 1);
-    assert_eq!(refused(unloadable::fx_driver_entry), [] as [String; 0]);
+            .run(|test| test.load().expect_err("it does not load"));
+        assert_eq!(refused.failed_calls, [] as [String; 0]);
+    }
+}
+
+#[test]
+fn the_calls_that_failed_are_reported_with_a_bug_check() {
+    let failure = Scenario::new("unstartable", unstartable::fx_driver_entry)
+        .without_device()
+        .try_run(|test| {
+            assert!(test.driver().add_device(r"Root\unstartable").is_err());
+            let block = std::ptr::dangling_mut();
+            // SAFETY: What is wrong with it stops the run.
+            unsafe { kmdf_sys::ntddk::ExFreePool(block) };
+        });
+    let failure = failure.expect_err("nothing was allocated");
+    assert_eq!(
+        (failure.code, failure.parameters[0]),
+        (0xC4, 0x10),
+        "{failure}"
+    );
+    assert!(failure.to_string().contains(REASON), "{failure}");
 }

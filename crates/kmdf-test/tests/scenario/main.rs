@@ -121,6 +121,12 @@ fn a_panic_of_the_test_is_the_scenarios() {
 }
 
 #[test]
+fn a_scenario_does_not_start_within_another() {
+    let message = panic_of(|| scenario().run(|_| scenario().run(|_| ())));
+    assert!(message.contains("from within another"), "{message}");
+}
+
+#[test]
 fn without_a_device_there_is_nothing_to_open() {
     scenario().without_device().run(|test| {
         assert!(test.try_open(INTERFACE).is_err());

@@ -3,11 +3,12 @@
 use super::panic_of;
 use kmdf_sys::entry::fx_driver_entry;
 use kmdf_sys::{
-    _POOL_TYPE, DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, PUNICODE_STRING,
-    PWDFDEVICE_INIT, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+    _POOL_TYPE, DEVICE_OBJECT, DO_BUFFERED_IO, DRIVER_OBJECT, FILE_DEVICE_UNKNOWN, IRP, NTSTATUS,
+    PCUNICODE_STRING, PDRIVER_OBJECT, PUNICODE_STRING, PWDFDEVICE_INIT,
+    STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, UNICODE_STRING,
     WDF_DRIVER_CONFIG, WDFDRIVER, call_unsafe_wdf_function_binding, ntddk,
 };
-use kmdf_test::Scenario;
+use kmdf_test::{File, Scenario};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -68,7 +69,7 @@ fn a_driver_on_the_raw_calls_is_loaded_and_reported_like_any_other() {
 
 unsafe extern "C" fn unload(_driver: *mut DRIVER_OBJECT) {}
 
-unsafe extern "C" fn wdm_entry(driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -> NTSTATUS {
+unsafe extern "C" fn leaking_entry(driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -> NTSTATUS {
     // SAFETY: At PASSIVE_LEVEL any pool may be allocated from.
     let block = unsafe { ntddk::ExAllocatePoolWithTag(_POOL_TYPE::PagedPool, 8, 0x204D_4457) };
     assert!(!block.is_null());
@@ -77,13 +78,85 @@ unsafe extern "C" fn wdm_entry(driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -
     STATUS_SUCCESS
 }
 
+const DEVICE: &str = r"\Device\Claiming";
+
+unsafe extern "C" fn claiming_unload(driver: *mut DRIVER_OBJECT) {
+    // SAFETY: The kernel passes the driver's own object.
+    let device = unsafe { (*driver).DeviceObject };
+    // SAFETY: The only device of this driver, which nobody has open.
+    unsafe { ntddk::IoDeleteDevice(device) };
+}
+
+/// Completes every request with as many bytes, whatever room there is.
+unsafe extern "C" fn claim(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: The I/O manager passes an IRP that is this driver's now.
+    let irp = unsafe { &mut *irp };
+    irp.IoStatus.Information = 100;
+    irp.IoStatus.__bindgen_anon_1.Status = STATUS_SUCCESS;
+    // SAFETY: The IRP is not touched again.
+    unsafe { ntddk::IofCompleteRequest(irp, 0) };
+    STATUS_SUCCESS
+}
+
+unsafe extern "C" fn claiming_entry(driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -> NTSTATUS {
+    let mut units: Vec<u16> = DEVICE.encode_utf16().collect();
+    let length = (units.len() * 2) as u16;
+    let mut name = UNICODE_STRING {
+        Length: length,
+        MaximumLength: length,
+        Buffer: units.as_mut_ptr(),
+    };
+    let mut device = null_mut();
+    // SAFETY: The kernel's driver object, and a name that lives as long as the call.
+    let status = unsafe {
+        ntddk::IoCreateDevice(
+            driver,
+            0,
+            &raw mut name,
+            FILE_DEVICE_UNKNOWN,
+            0,
+            0,
+            &raw mut device,
+        )
+    };
+    assert_eq!(status, STATUS_SUCCESS);
+    // SAFETY: The device is this driver's.
+    unsafe { (*device).Flags |= DO_BUFFERED_IO };
+    // SAFETY: The kernel passes the driver's own object.
+    let driver = unsafe { &mut *driver };
+    driver.MajorFunction = [Some(claim as _); 28];
+    driver.DriverUnload = Some(claiming_unload);
+    STATUS_SUCCESS
+}
+
+#[test]
+fn information_beyond_the_buffer_fails_the_test() {
+    let message = panic_of(|| {
+        Scenario::new("claiming", claiming_entry)
+            .without_device()
+            .run(|test| {
+                let file = test
+                    .kernel()
+                    .open(DEVICE)
+                    .map(File::from)
+                    .expect("it opens");
+                assert_eq!(file.read(100).information, 100);
+                file.read(99)
+            })
+    });
+    assert!(
+        message.contains("information 100, but its buffer has 99 bytes"),
+        "{message}"
+    );
+}
+
 unsafe extern "C" fn resident_entry(_driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
 #[test]
 fn a_wdm_driver_is_checked_for_leaks() {
-    let leaking = Scenario::new("wdm", wdm_entry).without_device();
+    let leaking = Scenario::new("wdm", leaking_entry).without_device();
     let stop = leaking.try_run(|_| ()).expect_err("a block is left");
     assert_eq!((stop.code, stop.parameters[0]), (0xC4, 0x62), "{stop}");
     assert!(stop.message.contains("'WDM '"), "{stop}");
