@@ -199,21 +199,14 @@ fn the_device_is_open_so_many_times_and_no_more() {
 #[test]
 fn a_failed_open_does_not_count() {
     scenario().run(|test| {
-        let mut failures = 0;
-        for nth in 1.. {
-            assert!(nth < 100, "there is no end to the allocations of an open");
-            test.kernel().fail_nth_allocation(nth);
-            let opened = test.try_open(interface());
-            test.kernel().fail_nth_allocation(0);
-            match opened {
-                Ok(_) => break,
-                Err(refused) => {
-                    let status = Status::from_code(refused.status);
-                    assert_eq!(status, Status::INSUFFICIENT_RESOURCES);
-                    failures += 1;
-                }
+        let failures = test.each_allocation_fails(|_| match test.try_open(interface()) {
+            Ok(_) => true,
+            Err(refused) => {
+                let status = Status::from_code(refused.status);
+                assert_eq!(status, Status::INSUFFICIENT_RESOURCES);
+                false
             }
-        }
+        });
         assert!(failures > 0, "an open allocates");
         assert_eq!(open_all(test).0.len(), DEVICE_OPENS as usize);
     });

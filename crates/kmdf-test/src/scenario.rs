@@ -303,9 +303,12 @@ impl Test {
     }
 
     /// Calls `act` once for each allocation of pool in it, with that one failing, until none is left to
-    /// fail. `act` gets the number of the allocation and returns whether it did what it is to do; it may
-    /// have no allocation fail any more in what it does to check (`fail_nth_allocation(0)`). Returns how
-    /// often `act` did not do it.
+    /// fail. `act` returns whether it did what it is for, or was refused; what is returned here is how often
+    /// it was refused.
+    ///
+    /// The allocations of the whole of `act` count, unless it says otherwise by
+    /// `test.kernel().fail_nth_allocation(n)`: with 0 none fails from there on, with the number that `act`
+    /// is called with the count starts anew.
     ///
     /// # Panics
     ///
