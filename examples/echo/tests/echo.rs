@@ -5,7 +5,7 @@
 
 use echo::{INTERFACE, MAX_WRITE_LENGTH};
 use kmdf::Error;
-use kmdf_test::{Reply, Scenario, Test};
+use kmdf_test::{Reply, Scenario};
 
 fn scenario() -> Scenario {
     Scenario::new("echo", echo::fx_driver_entry)
@@ -111,19 +111,16 @@ fn device_controls_are_refused() {
 fn a_write_that_finds_no_memory_for_its_data_leaves_none() {
     scenario().run(|test| {
         let file = test.open(INTERFACE);
+        assert_eq!(file.write(b"hello"), Reply::written(5));
         let mut without_data = 0;
-        for failing in 1.. {
-            assert_eq!(file.write(b"hello"), Reply::written(5));
-            test.kernel().fail_nth_allocation(failing);
+        let refusals = test.each_allocation_fails(|_| {
             let reply = file.write(b"world");
-            if test.kernel().verifier().faults_injected < failing {
-                break;
-            }
+            test.kernel().fail_nth_allocation(0);
             let read = file.read(5);
+            assert_eq!(file.write(b"hello"), Reply::written(5));
             if reply == Reply::written(5) {
-                // The framework keeps a request object in reserve.
                 assert_eq!(read, Reply::success(b"world"));
-                continue;
+                return true;
             }
             assert_eq!(reply, Reply::error(Error::INSUFFICIENT_RESOURCES.status()));
             if read == Reply::success(b"") {
@@ -131,8 +128,9 @@ fn a_write_that_finds_no_memory_for_its_data_leaves_none() {
             } else {
                 assert_eq!(read, Reply::success(b"hello"));
             }
-        }
-        assert!(without_data > 0);
+            false
+        });
+        assert!(without_data > 0 && without_data < refusals);
     });
 }
 
@@ -162,42 +160,30 @@ fn threads_read_whole_writes() {
     });
 }
 
-/// Each allocation from the creation of the device to the last request fails once: those of the framework and of the I/O
-/// manager included.
+/// Each allocation from the load to the unload fails once: those of the framework and of the I/O manager
+/// included.
 #[test]
 fn each_failing_allocation_is_an_error_and_leaves_nothing() {
-    for failing in 1.. {
-        let injected = scenario().without_device().run(move |test| {
-            test.kernel().fail_nth_allocation(failing);
-            let outcome = use_all(test);
-            let injected = test.kernel().verifier().faults_injected;
-            if injected == 0 {
-                assert_eq!(outcome, Ok(()));
-            } else if let Err(status) = outcome {
-                assert_eq!(status, Error::INSUFFICIENT_RESOURCES.status());
+    let failed = scenario().each_allocation_fails(|test| {
+        let Ok(file) = test.try_open(INTERFACE) else {
+            return;
+        };
+        // A write that fails leaves nothing to read.
+        let written = file.write(b"hello");
+        let data = if written == Reply::written(5) {
+            &b"hello"[..]
+        } else {
+            b""
+        };
+        for (reply, expected) in [
+            (written, Reply::written(5)),
+            (file.read(5), Reply::success(data)),
+        ] {
+            if reply != expected {
+                assert_eq!(reply, Reply::error(Error::INSUFFICIENT_RESOURCES.status()));
+                assert!(test.allocation_failed());
             }
-            injected
-        });
-        if injected == 0 {
-            assert!(failing > 10, "{failing}");
-            break;
         }
-    }
-}
-
-fn use_all(test: &Test) -> Result<(), i32> {
-    test.add_device().map_err(|refused| refused.status)?;
-    let file = test.try_open(INTERFACE).map_err(|refused| refused.status)?;
-    let replies = [
-        (file.write(b"hello"), Reply::written(5)),
-        (file.read(5), Reply::success(b"hello")),
-    ];
-    for (reply, expected) in replies {
-        if reply.status != 0 {
-            assert_eq!(reply, Reply::error(reply.status));
-            return Err(reply.status);
-        }
-        assert_eq!(reply, expected);
-    }
-    Ok(())
+    });
+    assert!(failed > 10, "{failed}");
 }

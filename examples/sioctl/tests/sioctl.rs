@@ -4,7 +4,7 @@
 #![allow(missing_docs, reason = "tests are named after what they show")]
 
 use kmdf::Error;
-use kmdf_test::{Reply, Scenario, Test};
+use kmdf_test::{Reply, Scenario};
 use sioctl::{
     INTERFACE, MESSAGE, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
 };
@@ -153,52 +153,34 @@ fn the_device_has_the_name_of_the_sample() {
     });
 }
 
-/// Each allocation from the creation of the device to the last request fails once: those of the framework and of the I/O
-/// manager included.
+/// Each allocation from the load to the unload fails once: those of the framework and of the I/O manager
+/// included.
 #[test]
 fn each_failing_allocation_is_an_error_and_leaves_nothing() {
-    for failing in 1.. {
-        let injected = scenario().without_device().run(move |test| {
-            test.kernel().fail_nth_allocation(failing);
-            let outcome = use_all(test);
-            let injected = test.kernel().verifier().faults_injected;
-            if injected == 0 {
-                assert_eq!(outcome, Ok(()));
-            } else if let Err(status) = outcome {
-                assert_eq!(status, Error::INSUFFICIENT_RESOURCES.status());
+    let failed = scenario().each_allocation_fails(|test| {
+        let Ok(file) = test.try_open(INTERFACE) else {
+            return;
+        };
+        let replies = [
+            (
+                file.ioctl(METHOD_BUFFERED, b"in", 100),
+                Reply::success(MESSAGE),
+            ),
+            (
+                file.ioctl(METHOD_OUT_DIRECT, b"in", 100),
+                Reply::success(MESSAGE),
+            ),
+            (
+                file.ioctl_in_direct(METHOD_IN_DIRECT, b"in", &[1; 100]),
+                Reply::written(100),
+            ),
+        ];
+        for (reply, expected) in replies {
+            if reply != expected {
+                assert_eq!(reply, Reply::error(Error::INSUFFICIENT_RESOURCES.status()));
+                assert!(test.allocation_failed());
             }
-            injected
-        });
-        if injected == 0 {
-            assert!(failing > 10, "{failing}");
-            break;
         }
-    }
-}
-
-fn use_all(test: &Test) -> Result<(), i32> {
-    test.add_device().map_err(|refused| refused.status)?;
-    let file = test.try_open(INTERFACE).map_err(|refused| refused.status)?;
-    let replies = [
-        (
-            file.ioctl(METHOD_BUFFERED, b"in", 100),
-            Reply::success(MESSAGE),
-        ),
-        (
-            file.ioctl(METHOD_OUT_DIRECT, b"in", 100),
-            Reply::success(MESSAGE),
-        ),
-        (
-            file.ioctl_in_direct(METHOD_IN_DIRECT, b"in", &[1; 100]),
-            Reply::written(100),
-        ),
-    ];
-    for (reply, expected) in replies {
-        if reply.status != 0 {
-            assert_eq!(reply, Reply::error(reply.status));
-            return Err(reply.status);
-        }
-        assert_eq!(reply, expected);
-    }
-    Ok(())
+    });
+    assert!(failed > 10, "{failed}");
 }
