@@ -1,9 +1,7 @@
 //! The driver, its devices and their requests.
 
-use kmdf::{
-    Device, DeviceInit, Dispatch, DispatchType, Driver, DriverParent, Error, Guid, Handled,
-    IoHandler, Passive, Queue, Request, Result, SpinLock, wide,
-};
+use kmdf::SDDL_DEVOBJ_SYS_ALL_ADM_ALL;
+use kmdf::prelude::*;
 
 use crate::mailbox::{Mailbox, message};
 
@@ -19,8 +17,7 @@ impl Driver for MailboxDriver {
 
     fn add_device(&self, mut init: DeviceInit<'_>, irql: &mut Passive) -> Result<()> {
         init.set_generated_name(irql);
-        // All access for the system and for administrators, none for anybody else.
-        init.set_security(wide!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"), irql)?;
+        init.set_security(SDDL_DEVOBJ_SYS_ALL_ADM_ALL, irql)?;
         let state = DeviceState {
             mailbox: SpinLock::new(&DriverParent, Mailbox::new()?)?,
         };
@@ -42,16 +39,6 @@ impl IoHandler for Requests {
     /// Requests are handled at whatever level they come: both allocators work up to DISPATCH_LEVEL.
     type Level = Dispatch;
     const READS_AND_WRITES: bool = true;
-
-    fn device_control<'r>(
-        &self,
-        _queue: Queue<'_>,
-        request: Request<'r>,
-        _code: u32,
-        _irql: &mut Dispatch,
-    ) -> Handled<'r> {
-        request.complete(Err(Error::INVALID_DEVICE_REQUEST))
-    }
 
     fn write<'r>(
         &self,
