@@ -243,6 +243,32 @@ fn a_device_that_disappears_ends_waiting_reads() {
     });
 }
 
+/// A stop is what Plug and Play does to rebalance resources. When the device starts again, packets may arrive before
+/// the framework has started the queue in which the reads wait: then they are given with the next packet.
+#[test]
+fn packets_and_reads_outlast_a_stop_of_their_device() {
+    scenario().run(|test| {
+        let file = test.open(INTERFACE);
+        let reads = [(); 3].map(|()| start_read(&file));
+        test.device().stop().expect("it stops");
+        let writes = [&b"a"[..], b"b"].map(|packet| file.start_write(packet));
+        assert!(
+            writes
+                .iter()
+                .chain(&reads)
+                .all(|request| request.is_pending())
+        );
+        test.device().start().expect("it starts");
+        for write in writes {
+            assert_eq!(write.wait(), Reply::written(1));
+        }
+        write(&file, b"c");
+        for (read, packet) in reads.into_iter().zip(["a", "b", "c"]) {
+            assert_eq!(read.wait(), Reply::success(packet));
+        }
+    });
+}
+
 /// That nothing is left of the packets is checked at the end of the scenario.
 #[test]
 fn a_device_is_removed_with_packets_in_its_ring() {
