@@ -4,7 +4,7 @@ use crate::context::{self, Context};
 use crate::file::{self, FileHandler};
 use crate::irql::AtPassive;
 use crate::object::{self, ObjectRef, Parent};
-use crate::queue::{self, DispatchType, IoHandler, ManualQueue, Queue};
+use crate::queue::{self, DispatchType, IoHandler, ManualQueue, Queue, ReadyHandler};
 use crate::status::{Error, Result, check};
 use crate::text::{Guid, WideText};
 use core::marker::PhantomData;
@@ -315,6 +315,28 @@ impl<'a> Device<'a> {
         _irql: &mut impl AtPassive,
     ) -> Result<ManualQueue<D>> {
         queue::create_manual(self)
+    }
+
+    /// `WdfIoQueueCreate` and `WdfIoQueueReadyNotify`: as [`Device::create_manual_queue`], with `handler` as the
+    /// queue's context, which is called when requests have come into the queue. IRQL: PASSIVE_LEVEL.
+    ///
+    /// For inverted calls: requests that wait for something that the driver has to tell, and that it may have
+    /// already when they come. While the device has no power, [`WaitingRequests::take_next`] gives no requests
+    /// of such a queue; the handler is called for them when it has power again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::create_manual_queue`].
+    ///
+    /// Source: "WdfIoQueueReadyNotify function (wdfio.h)".
+    ///
+    /// [`WaitingRequests::take_next`]: crate::WaitingRequests::take_next
+    pub fn create_manual_queue_with<D: Context, H: ReadyHandler>(
+        self,
+        handler: H,
+        _irql: &mut impl AtPassive,
+    ) -> Result<ManualQueue<D>> {
+        queue::create_manual_with(self, handler)
     }
 
     /// The serial number of the device's context, by which it differs from any other device that

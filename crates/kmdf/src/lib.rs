@@ -24,6 +24,7 @@
 //! | `WdfRequestRetrieve...`, `WdfRequestComplete...` | [`Request`], [`Transfer`], [`Output`] |
 //! | `WdfRequestForwardToIoQueue` | [`Request::forward`], [`ManualQueue`] |
 //! | `WdfIoQueueRetrieveNextRequest` | [`WaitingRequests::take_next`] |
+//! | `WdfIoQueueReadyNotify` | [`ReadyHandler`] |
 //! | `CTL_CODE` | [`ctl_code`] |
 //! | file objects | [`FileHandler`], [`FileObject`] |
 //! | `WDF_DECLARE_CONTEXT_TYPE` | [`context!`] |
@@ -257,7 +258,7 @@ pub use memory::{BorrowedBuffer, Buffer, Memory, PreallocatedMemory, UninitMemor
 pub use object::{DriverParent, Parent};
 pub use plain::{MAX_BY_VALUE, PAGE_SIZE, Page, Zeroable};
 pub use pool::{NonPageable, NonPagedNx, Paged, PoolBuffer, PoolKind};
-pub use queue::{DispatchType, IoHandler, ManualQueue, Queue, WaitingRequests};
+pub use queue::{DispatchType, IoHandler, ManualQueue, Queue, ReadyHandler, WaitingRequests};
 pub use request::{DirectInput, Handled, Output, Request, RequestMemory, Transfer, WrappedInput};
 pub use status::{Error, Result};
 pub use tag::Tag;

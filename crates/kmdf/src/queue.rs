@@ -11,8 +11,8 @@ use core::ptr::null_mut;
 use kmdf_sys::{
     _WDF_IO_QUEUE_CONFIG__bindgen_ty_1, _WDF_IO_QUEUE_CONFIG__bindgen_ty_1__bindgen_ty_1,
     _WDF_IO_QUEUE_DISPATCH_TYPE, _WDF_SYNCHRONIZATION_SCOPE, _WDF_TRI_STATE, ULONG,
-    WDF_IO_QUEUE_CONFIG, WDF_OBJECT_ATTRIBUTES, WDFQUEUE, WDFREQUEST,
-    call_unsafe_wdf_function_binding,
+    WDF_EXECUTION_LEVEL, WDF_IO_QUEUE_CONFIG, WDF_OBJECT_ATTRIBUTES, WDFCONTEXT, WDFQUEUE,
+    WDFREQUEST, call_unsafe_wdf_function_binding,
 };
 
 /// How many requests of a queue the driver handles at a time: `WDF_IO_QUEUE_DISPATCH_TYPE`.
@@ -206,6 +206,13 @@ impl<'a> WaitingRequests<'a> {
         self.queue
     }
 
+    /// `WdfIoQueueGetDevice`: the queue's device. IRQL: <= DISPATCH_LEVEL.
+    ///
+    /// Source: "WdfIoQueueGetDevice function (wdfio.h)".
+    pub fn device(self) -> Device<'a> {
+        self.queue.device()
+    }
+
     /// `WdfIoQueueRetrieveNextRequest`: takes the oldest request and calls `handle` with it.
     /// IRQL: <= DISPATCH_LEVEL.
     ///
@@ -240,8 +247,51 @@ impl<'a> WaitingRequests<'a> {
     }
 }
 
+/// What a driver does when requests have come into a manual queue: the context of the queue.
+pub trait ReadyHandler: Context {
+    /// The level at which the framework calls: [`Passive`](crate::Passive) or
+    /// [`Dispatch`](crate::Dispatch).
+    type Level: ExecutionLevel;
+
+    /// `EvtIoQueueState` of `WdfIoQueueReadyNotify`: the queue was empty and has requests now, or it has
+    /// requests and the device has got its power back. IRQL: as [`ReadyHandler::Level`].
+    ///
+    /// There is no further call for requests that come before the queue has become empty.
+    ///
+    /// Source: "WdfIoQueueReadyNotify function (wdfio.h)".
+    fn ready(&self, waiting: WaitingRequests<'_>, irql: &mut Self::Level);
+}
+
 /// `WdfIoQueueCreate` of a queue without callbacks.
 pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueue<D>> {
+    create_manual_with_attributes(device, null_mut())
+}
+
+/// `WdfIoQueueCreate` of a queue without I/O callbacks, and `WdfIoQueueReadyNotify`.
+pub(crate) fn create_manual_with<D: Context, H: ReadyHandler>(
+    device: Device<'_>,
+    handler: H,
+) -> Result<ManualQueue<D>> {
+    let queue = create_manual_with_attributes(device, &mut attributes_of::<H>(H::Level::LEVEL))?;
+    // SAFETY: The queue was created above; the device owns it, and is borrowed.
+    unsafe { Queue::new(queue.handle) }.object.fill(handler)?;
+    // SAFETY: The queue is a manual one with a context of type `H`, and has no such callback yet.
+    check(unsafe {
+        call_unsafe_wdf_function_binding!(
+            WdfIoQueueReadyNotify,
+            queue.handle,
+            Some(ready::<H>),
+            null_mut()
+        )
+    })?;
+    Ok(queue)
+}
+
+/// `attributes`: NULL, or those of the queue.
+fn create_manual_with_attributes<D: Context>(
+    device: Device<'_>,
+    attributes: *mut WDF_OBJECT_ATTRIBUTES,
+) -> Result<ManualQueue<D>> {
     let serial = device.serial::<D>()?;
     let mut config = WDF_IO_QUEUE_CONFIG {
         Size: size_of::<WDF_IO_QUEUE_CONFIG>() as ULONG,
@@ -256,7 +306,7 @@ pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueu
             WdfIoQueueCreate,
             device.handle(),
             &mut config,
-            null_mut(),
+            attributes,
             &mut handle
         )
     })?;
@@ -266,6 +316,17 @@ pub(crate) fn create_manual<D: Context>(device: Device<'_>) -> Result<ManualQueu
         serial,
         device: PhantomData,
     })
+}
+
+/// Attributes of a queue with a context of type `C`, whose callbacks are made at this level.
+fn attributes_of<C: Context>(level: WDF_EXECUTION_LEVEL) -> WDF_OBJECT_ATTRIBUTES {
+    WDF_OBJECT_ATTRIBUTES {
+        ExecutionLevel: level,
+        // The handler is `Sync`, so it needs no lock of the framework, which at the Dispatch level would
+        // raise the IRQL for every callback (QUE-37).
+        SynchronizationScope: _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeNone,
+        ..context::attributes::<C>(null_mut())
+    }
 }
 
 /// `WdfIoQueueCreate` of the default queue.
@@ -299,13 +360,7 @@ pub(crate) fn create<'a, Q: IoHandler>(
         config.EvtIoRead = Some(read::<Q>);
         config.EvtIoWrite = Some(write::<Q>);
     }
-    let mut attributes = WDF_OBJECT_ATTRIBUTES {
-        ExecutionLevel: Q::Level::LEVEL,
-        // The handler is `Sync`, so it needs no lock of the framework, which at the Dispatch level would
-        // raise the IRQL for every callback (QUE-37).
-        SynchronizationScope: _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeNone,
-        ..context::attributes::<Q>(null_mut())
-    };
+    let mut attributes = attributes_of::<Q>(Q::Level::LEVEL);
     let mut handle = null_mut();
     // SAFETY: The device is borrowed, so alive, and the structures are set up as their `INIT` functions
     // do.
@@ -322,6 +377,22 @@ pub(crate) fn create<'a, Q: IoHandler>(
     let queue = unsafe { Queue::new(handle) };
     queue.object.fill(handler)?;
     Ok(queue)
+}
+
+/// `EvtIoQueueState`.
+///
+/// # Safety
+///
+/// Called by the framework, for a queue made by `create_manual_with` for the same `H`.
+unsafe extern "C" fn ready<H: ReadyHandler>(queue: WDFQUEUE, _context: WDFCONTEXT) {
+    // SAFETY: The queue was made with this execution level.
+    let mut irql = unsafe { H::Level::claim() };
+    // SAFETY: A queue is not destroyed while one of its callbacks runs (QUE-60, QUE-62).
+    let queue = unsafe { Queue::new(queue) };
+    if let Ok(handler) = queue.context::<H>() {
+        // INVARIANT: `create_manual_with` makes manual queues.
+        handler.ready(WaitingRequests { queue }, &mut irql);
+    }
 }
 
 /// `EvtIoDeviceControl`.

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use kmdf::prelude::*;
-use kmdf::{Entry, SDDL_DEVOBJ_SYS_ALL_ADM_ALL};
+use kmdf::{Entry, ReadyHandler, SDDL_DEVOBJ_SYS_ALL_ADM_ALL, WaitingRequests};
 use zerocopy::IntoBytes;
 
 use crate::interface::{GET_STATISTICS, INTERFACE_CLASS, PACKET_BYTES, READ_PACKET, Statistics};
@@ -28,13 +28,13 @@ impl Driver for PacketRing {
         init.set_security(SDDL_DEVOBJ_SYS_ALL_ADM_ALL, irql)?;
         init.set_file_handler::<Handle>(irql);
         let state = DeviceState {
+            packets: LookasideList::new(&DriverParent, PACKET_TAG, PACKET_BYTES, irql)?,
+            ring: SpinLock::new(&DriverParent, Ring::new(RING_TAG)?)?,
             handles: PagedLookaside::new(HANDLE_TAG, size_of::<Counters>(), irql)?,
         };
         let device = init.create(state, irql)?;
         let requests = Requests {
-            packets: LookasideList::new(&DriverParent, PACKET_TAG, PACKET_BYTES, irql)?,
-            ring: SpinLock::new(&DriverParent, Ring::new(RING_TAG)?)?,
-            waiting: device.create_manual_queue(irql)?,
+            waiting: device.create_manual_queue_with(Readers, irql)?,
         };
         device.create_default_queue(DispatchType::Parallel, requests, irql)?;
         device.create_interface(&INTERFACE, irql)
@@ -43,6 +43,9 @@ impl Driver for PacketRing {
 
 /// The context of the device.
 struct DeviceState {
+    /// Where the memory of the packets comes from.
+    packets: LookasideList<NonPagedNx>,
+    ring: SpinLock<Ring>,
     /// Where the counters of the handles come from.
     handles: PagedLookaside,
 }
@@ -77,11 +80,23 @@ fn counters<'a>(file: FileObject<'a>, irql: &'a Passive) -> Result<&'a Counters>
     Ok(file.context::<Handle>()?.counters.get(irql))
 }
 
-/// The context of the queue.
+/// The context of the queue in which [`READ_PACKET`] requests wait.
+struct Readers;
+kmdf::context!(Readers);
+
+impl ReadyHandler for Readers {
+    type Level = Dispatch;
+
+    fn ready(&self, waiting: WaitingRequests<'_>, irql: &mut Dispatch) {
+        if let Ok(state) = waiting.device().context::<DeviceState>() {
+            // Nobody is there to be told of an error, and requests that get no packet wait on.
+            let _ = state.deliver(waiting, irql);
+        }
+    }
+}
+
+/// The context of the default queue.
 struct Requests {
-    /// Where the memory of the packets comes from.
-    packets: LookasideList<NonPagedNx>,
-    ring: SpinLock<Ring>,
     /// [`READ_PACKET`] requests that no packet has come for yet.
     waiting: ManualQueue<DeviceState>,
 }
@@ -122,7 +137,8 @@ impl IoHandler for Requests {
                 .wait_for_packet(queue.device(), request, irql)
                 .unwrap_or_else(|(error, request)| request.complete(Err(error))),
             GET_STATISTICS => request.complete_with(|transfer| {
-                let statistics = self.statistics(transfer.file_object()?, irql)?;
+                let state = queue.device().context::<DeviceState>()?;
+                let statistics = state.statistics(transfer.file_object()?, irql)?;
                 transfer.into_output()?.write(statistics.as_bytes())
             }),
             _ => request.complete(Err(Error::INVALID_DEVICE_REQUEST)),
@@ -141,19 +157,20 @@ impl Requests {
         if bytes.len() > PACKET_BYTES {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
-        let packet = Packet::new(&self.packets, bytes, irql)?;
-        let displaced = self.ring.with(irql, |ring, _| ring.push(packet))?;
-        self.deliver(device, irql)?;
+        let state = device.context::<DeviceState>()?;
+        let packet = Packet::new(&state.packets, bytes, irql)?;
+        let displaced = state.ring.with(irql, |ring, _| ring.push(packet))?;
+        state.deliver(self.waiting.of(device)?, irql)?;
         Ok(displaced.is_some())
     }
 
-    /// Lets a request wait, and gives packets to waiting requests: at once to this one, if it is the only one
-    /// and there is a packet.
+    /// Lets a request wait for a packet. If there is one, the framework's call of [`Readers::ready`] gives it to
+    /// the request before this returns.
     fn wait_for_packet<'r>(
         &self,
         device: Device<'_>,
         request: Request<'r>,
-        irql: &mut Passive,
+        irql: &Passive,
     ) -> Result<Handled<'r>, (Error, Request<'r>)> {
         let count = || {
             // So that no packet is ever too long for a request that waits.
@@ -165,22 +182,18 @@ impl Requests {
             self.waiting.of(device)
         };
         match count() {
-            Ok(waiting) => {
-                let handled = request.forward(waiting)?;
-                // The request is out of this function's hands, whatever becomes of it.
-                let _ = irql.raise(|irql| self.deliver(device, irql));
-                Ok(handled)
-            }
+            Ok(waiting) => request.forward(waiting),
             Err(error) => Err((error, request)),
         }
     }
+}
 
+impl DeviceState {
     /// Gives packets to waiting requests while there are both, or leaves that to the thread that is at it.
     ///
     /// Requests are completed without the lock: their senders may send the next one from their completion
     /// routines.
-    fn deliver(&self, device: Device<'_>, irql: &mut Dispatch) -> Result<()> {
-        let waiting = self.waiting.of(device)?;
+    fn deliver(&self, waiting: WaitingRequests<'_>, irql: &mut Dispatch) -> Result<()> {
         if !self.ring.with(irql, |ring, _| ring.delivery.start())? {
             return Ok(());
         }
@@ -209,6 +222,7 @@ impl Requests {
         Ok(())
     }
 
+    /// The counters of a handle and of the device.
     fn statistics(&self, file: FileObject<'_>, irql: &mut Passive) -> Result<Statistics> {
         let ring = self.ring.with(irql, |ring, _| ring.counts())?;
         let handle = counters(file, irql)?;

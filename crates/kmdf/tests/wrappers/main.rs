@@ -24,6 +24,7 @@ mod ownership;
 mod preallocated;
 mod queues;
 mod raise;
+mod ready;
 mod reloading;
 mod requests;
 mod simple;

@@ -243,13 +243,13 @@ fn a_device_that_disappears_ends_waiting_reads() {
     });
 }
 
-/// A stop is what Plug and Play does to rebalance resources. When the device starts again, packets may arrive before
-/// the framework has started the queue in which the reads wait: then they are given with the next packet.
+/// A stop is what Plug and Play does to rebalance resources. When the device starts again, packets arrive before the
+/// framework has started the queue in which the reads wait.
 #[test]
-fn packets_and_reads_outlast_a_stop_of_their_device() {
+fn packets_and_reads_find_each_other_after_a_stop_of_their_device() {
     scenario().run(|test| {
         let file = test.open(INTERFACE);
-        let reads = [(); 3].map(|()| start_read(&file));
+        let reads = [(); 2].map(|()| start_read(&file));
         test.device().stop().expect("it stops");
         let writes = [&b"a"[..], b"b"].map(|packet| file.start_write(packet));
         assert!(
@@ -259,11 +259,8 @@ fn packets_and_reads_outlast_a_stop_of_their_device() {
                 .all(|request| request.is_pending())
         );
         test.device().start().expect("it starts");
-        for write in writes {
+        for (write, (read, packet)) in writes.into_iter().zip(reads.into_iter().zip(["a", "b"])) {
             assert_eq!(write.wait(), Reply::written(1));
-        }
-        write(&file, b"c");
-        for (read, packet) in reads.into_iter().zip(["a", "b", "c"]) {
             assert_eq!(read.wait(), Reply::success(packet));
         }
     });
