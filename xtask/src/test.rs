@@ -44,12 +44,15 @@ struct Outcome {
 /// Runs the steps, stops at the first that fails, and prints what each took.
 pub fn run(options: &Options) -> Result<()> {
     let root = project::root();
-    let steps: [Step<'_>; 21] = [
+    let steps: [Step<'_>; 22] = [
         ("format", &|| cargo(&root, "fmt --all --check")),
         ("lints", &|| {
             cargo(&root, "clippy --workspace --all-targets -- -D warnings")
         }),
         ("tests", &|| cargo(&root, "test --workspace")),
+        ("adding a call", &|| {
+            cargo(&root, "test --test adding_a_call -- --ignored")
+        }),
         ("interleavings", &|| {
             interleavings::run(&interleavings::Options::default())
         }),
