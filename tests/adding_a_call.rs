@@ -85,9 +85,14 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A file of the repository, with the line ends of a checkout on any system.
+fn read(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+    text.replace("\r\n", "\n")
+}
+
 fn page() -> Vec<Change> {
-    let page = fs::read_to_string(root().join("docs/adding-a-call.md"));
-    changes(&page.expect("the page is there"))
+    changes(&read(&root().join("docs/adding-a-call.md")))
 }
 
 #[test]
@@ -96,7 +101,7 @@ fn a_call_is_added_in_at_most_four_files_at_places_that_exist() {
     let files: BTreeSet<&str> = changes.iter().map(|change| change.file.as_str()).collect();
     assert!((1..=4).contains(&files.len()), "{files:?}");
     for change in &changes {
-        let source = fs::read_to_string(root().join(&change.file)).expect("the file is there");
+        let source = read(&root().join(&change.file));
         assert_ne!(change.apply(&source), source);
     }
 }
@@ -131,7 +136,7 @@ fn the_added_call_passes_the_tests_of_all_calls_and_works_in_the_client() {
     }
     for change in page() {
         let file = copy.join(&change.file);
-        let source = fs::read_to_string(&file).expect("the file is there");
+        let source = read(&file);
         fs::write(file, change.apply(&source)).expect("the file is written");
     }
     let packages = ["test", "--package", "wdfmem-ioctl", "--package", "wdfmem"];
