@@ -1,4 +1,4 @@
-//! The driver's devices, as SetupAPI knows them.
+//! The driver's devices, by SetupAPI.
 
 use std::{
     io,
@@ -31,12 +31,12 @@ use crate::{
     failure::Failure,
     vm::{
         machine,
-        refusal::{self, Trust},
+        rejection::{self, Trust},
         status::Device,
     },
 };
 
-/// What the INF installs.
+/// The hardware identifier in the INF.
 pub const HARDWARE_ID: &str = r"root\wdfmem";
 
 /// # Invariants
@@ -45,16 +45,17 @@ pub const HARDWARE_ID: &str = r"root\wdfmem";
 pub struct DeviceSet(HDEVINFO);
 
 impl DeviceSet {
-    /// Takes over what the named function of SetupAPI returned.
+    /// Takes ownership of the set that the named function of SetupAPI returned.
     ///
     /// # Safety
     ///
-    /// `set` is the result of a function that opens a set, and not used otherwise.
+    /// `set` must be the result of a SetupAPI function that opens a device information set, and nothing else may use
+    /// or close it.
     pub unsafe fn new(set: HDEVINFO, function: &str) -> Result<Self, Failure> {
         if set == INVALID_HANDLE_VALUE as HDEVINFO {
-            return Err(refused(function));
+            return Err(rejected(function));
         }
-        // INVARIANT: By the contract of this function.
+        // INVARIANT: the set is not the error value, and the caller passes an open set that nothing else closes.
         Ok(Self(set))
     }
 
@@ -75,7 +76,7 @@ impl DeviceSet {
         unsafe { Self::new(set, "SetupDiGetClassDevsW") }
     }
 
-    /// What SetupAPI knows the set by.
+    /// The handle of the set.
     pub fn handle(&self) -> HDEVINFO {
         self.0
     }
@@ -95,12 +96,12 @@ impl DeviceSet {
             })
     }
 
-    /// Removes a device of the set from the machine. Whether that ends only with a restart.
+    /// Removes a device of the set from the machine. Returns whether a restart of Windows is needed to complete it.
     pub fn remove(&self, device: &SP_DEVINFO_DATA) -> Result<bool, Failure> {
         self.class_installer(DIF_REMOVE, "SetupDiCallClassInstaller(DIF_REMOVE)", device)
     }
 
-    /// Stops a device of the set and starts it again. Whether that takes a restart of Windows.
+    /// Stops a device of the set and starts it again. Returns whether that needs a restart of Windows.
     pub fn restart(&self, device: &SP_DEVINFO_DATA) -> Result<bool, Failure> {
         let change = SP_PROPCHANGE_PARAMS {
             ClassInstallHeader: SP_CLASSINSTALL_HEADER {
@@ -122,7 +123,7 @@ impl DeviceSet {
             )
         };
         if set == 0 {
-            return Err(refused("SetupDiSetClassInstallParamsW"));
+            return Err(rejected("SetupDiSetClassInstallParamsW"));
         }
         self.class_installer(
             DIF_PROPERTYCHANGE,
@@ -131,7 +132,7 @@ impl DeviceSet {
         )
     }
 
-    /// Has a device's class installer do something. Whether that takes a restart of Windows.
+    /// Calls a device's class installer. Returns whether that needs a restart of Windows.
     fn class_installer(
         &self,
         what: DI_FUNCTION,
@@ -140,7 +141,7 @@ impl DeviceSet {
     ) -> Result<bool, Failure> {
         // SAFETY: the set is open and the device is one of its.
         if unsafe { SetupDiCallClassInstaller(what, self.0, device) } == 0 {
-            return Err(refused(call));
+            return Err(rejected(call));
         }
         let mut parameters = SP_DEVINSTALL_PARAMS_W {
             cbSize: size_of::<SP_DEVINSTALL_PARAMS_W>() as u32,
@@ -151,7 +152,7 @@ impl DeviceSet {
         Ok(read != 0 && parameters.Flags & (DI_NEEDREBOOT | DI_NEEDRESTART) != 0)
     }
 
-    /// How a device of the set stands.
+    /// The state of a device of the set.
     pub fn state(&self, device: &SP_DEVINFO_DATA) -> Device {
         let (mut status, mut problem) = (0, 0);
         // SAFETY: both numbers may be written; any number may be given for the device, and is checked.
@@ -197,7 +198,7 @@ impl DeviceSet {
         String::from_utf16_lossy(&units[..end.unwrap_or(units.len())])
     }
 
-    /// A property of a device, of at most so many bytes.
+    /// A property of a device, of at most `LENGTH` bytes.
     fn property<const LENGTH: usize>(
         &self,
         device: &SP_DEVINFO_DATA,
@@ -246,7 +247,7 @@ impl DeviceSet {
 /// The problem code of a device that is not present, `CM_PROB_PHANTOM`.
 const NOT_PRESENT: u32 = 45;
 
-/// The string at the start of a buffer, up to its zero.
+/// The string at the start of a buffer, up to the terminating zero.
 fn text(bytes: &[u8]) -> String {
     let units: Vec<u16> = bytes
         .chunks_exact(2)
@@ -265,7 +266,7 @@ impl Drop for DeviceSet {
 
 /// The path of the first present interface of the driver, ending in a zero.
 pub fn interface_path() -> Result<Option<Vec<u16>>, Failure> {
-    /// Bytes for a path and what stands before it; Windows's paths are shorter.
+    /// Bytes for the structure with the path; paths of Windows are shorter.
     const DETAIL_SIZE: usize = 2048;
     let class = GUID::from_u128(wdfmem_ioctl::INTERFACE_GUID);
     let set = DeviceSet::with_interface(&class)?;
@@ -293,7 +294,7 @@ pub fn interface_path() -> Result<Option<Vec<u16>>, Failure> {
         )
     };
     if read == 0 {
-        return Err(refused("SetupDiGetDeviceInterfaceDetailW"));
+        return Err(rejected("SetupDiGetDeviceInterfaceDetailW"));
     }
     let units = detail[1..]
         .iter()
@@ -303,7 +304,7 @@ pub fn interface_path() -> Result<Option<Vec<u16>>, Failure> {
     ))
 }
 
-/// A device to be written by SetupAPI.
+/// An empty structure for SetupAPI to fill in.
 pub fn empty_device() -> SP_DEVINFO_DATA {
     SP_DEVINFO_DATA {
         cbSize: size_of::<SP_DEVINFO_DATA>() as u32,
@@ -311,27 +312,26 @@ pub fn empty_device() -> SP_DEVINFO_DATA {
     }
 }
 
-/// A string for Windows, with a zero at its end.
+/// A string as UTF-16 with a terminating zero.
 pub fn wide(text: impl Into<PathBuf>) -> Vec<u16> {
     text.into().as_os_str().encode_wide().chain([0]).collect()
 }
 
-/// A call of SetupAPI that was refused; the last error is Windows' reason.
-pub fn refused(call: &str) -> Failure {
-    refused_with(call, &machine::trust(None))
+/// The failure of a call of SetupAPI, by the thread's last error.
+pub fn rejected(call: &str) -> Failure {
+    rejected_with(call, &machine::trust(None))
 }
 
-/// A call that was refused, where it is known what decides about signatures.
-pub fn refused_with(call: &str, trust: &Trust) -> Failure {
+/// The same, where the settings that decide about signatures are known.
+pub fn rejected_with(call: &str, trust: &Trust) -> Failure {
     let error = io::Error::last_os_error();
     let code = error.raw_os_error().unwrap_or(0).cast_unsigned();
     let text = reason(&error);
-    let refusal = refusal::of_call(call, code, &text, trust);
-    Failure::device(refusal.what, refusal.next)
+    let rejection = rejection::of_call(call, code, &text, trust);
+    Failure::device(rejection.what, rejection.next)
 }
 
-/// What Windows says of an error, without the code that the standard library puts behind it. Empty where
-/// Windows has no words for it.
+/// Windows' text for an error, without the code that the standard library appends. Empty where Windows has none.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();

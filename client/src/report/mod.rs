@@ -62,8 +62,15 @@ struct VerifierReport<'a> {
 
 /// Ignores that the reader of the output has gone: the exit code reports the result all the same.
 fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    // Wine reports ERROR_PIPE_NOT_CONNECTED, which the standard library does not know as a broken pipe.
+    const PIPE_NOT_CONNECTED: i32 = 233;
+    let is_closed = |error: &io::Error| {
+        let code = error.raw_os_error();
+        error.kind() == io::ErrorKind::BrokenPipe
+            || cfg!(windows) && code == Some(PIPE_NOT_CONNECTED)
+    };
     match printed {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_closed(&error) => Ok(()),
         other => other,
     }
 }

@@ -59,8 +59,8 @@ fn small(checker: &mut Checker<'_>, one: Handle, two: Handle) {
     checker.reads(CONTRACT, "read them", span(one, 0, 9), b"123456789");
     let checksum = span(one, 0, 9).checksum(Level::Passive);
     let reply = checker.succeed(CONTRACT, "compute their checksum", checksum);
-    let answer = reply.parse::<Checksummed>();
-    let right = answer.is_some_and(|answer| answer.checksum.get() == CHECK);
+    let reply = reply.parse::<Checksummed>();
+    let right = reply.is_some_and(|reply| reply.checksum.get() == CHECK);
     checker.check(
         CONTRACT,
         "the checksum is right",
@@ -157,10 +157,10 @@ fn past_the_end(checker: &mut Checker<'_>, one: Handle, two: Handle) {
 
 fn bulk(checker: &mut Checker<'_>) {
     const LENGTH: usize = 100_000;
-    let made = checker.make_unchecked(memory(PoolKind::NonPaged, LENGTH as u64));
+    let object = checker.make_unchecked(memory(PoolKind::NonPaged, LENGTH as u64));
     let data: Vec<u8> = (0..=250).cycle().take(LENGTH).collect();
     let write = BulkWrite {
-        handle: made.handle,
+        handle: object.handle,
         offset: 0,
     };
     let reply = checker.send(write.with(&data));
@@ -179,7 +179,7 @@ fn bulk(checker: &mut Checker<'_>) {
         reply.information == LENGTH,
         format!("it reports {} bytes", reply.information),
     );
-    let read = made.first(LENGTH as u64).bulk_read();
+    let read = object.first(LENGTH as u64).bulk_read();
     let reply = checker.send(read);
     let windows_call = "DeviceIoControl (METHOD_OUT_DIRECT)";
     checker.record(
@@ -201,6 +201,6 @@ fn bulk(checker: &mut Checker<'_>) {
         short,
     );
     checker.send(Delete {
-        handle: made.handle,
+        handle: object.handle,
     });
 }

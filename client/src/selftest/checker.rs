@@ -28,7 +28,7 @@ pub struct Checker<'a> {
 
 /// An object that the driver created, from its reply.
 #[derive(Clone, Copy, Debug)]
-pub struct Made {
+pub struct Object {
     /// Its handle; [`Handle::NONE`] if it could not be created, so that later calls on it fail too.
     pub handle: Handle,
     /// The size of its buffer.
@@ -37,7 +37,7 @@ pub struct Made {
     pub traits: Traits,
 }
 
-impl Made {
+impl Object {
     /// The first `length` bytes of its buffer.
     pub const fn first(self, length: u64) -> Span {
         Span {
@@ -118,14 +118,14 @@ impl<'a> Checker<'a> {
         rule: &'static str,
         what: impl Into<String>,
         call: impl Into<Message<'m>>,
-    ) -> Made {
+    ) -> Object {
         let reply = self.succeed(rule, what, call);
-        made(&reply)
+        object(&reply)
     }
 
     /// Creates an object without recording it.
-    pub fn make_unchecked<'m>(&self, call: impl Into<Message<'m>>) -> Made {
-        made(&self.send(call))
+    pub fn make_unchecked<'m>(&self, call: impl Into<Message<'m>>) -> Object {
+        object(&self.send(call))
     }
 
     fn ends<'m>(
@@ -261,7 +261,7 @@ impl<'a> Checker<'a> {
             let reply = self.send(message);
             let after = self.system.fail_allocation(0).unwrap_or(before);
             if reply.status == Status::SUCCESS {
-                self.send(undo(made(&reply).handle));
+                self.send(undo(object(&reply).handle));
             } else if reply.status == Status::INSUFFICIENT_RESOURCES && reply.output.is_empty() {
                 rejected += 1;
             } else {
@@ -293,14 +293,14 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn made(reply: &Reply) -> Made {
+fn object(reply: &Reply) -> Object {
     match reply.parse::<Created>() {
-        Some(created) => Made {
+        Some(created) => Object {
             handle: created.handle(),
             size: created.size.get(),
             traits: created.traits(),
         },
-        None => Made {
+        None => Object {
             handle: Handle::NONE,
             size: 0,
             traits: Traits::empty(),

@@ -59,9 +59,9 @@ pub fn run(checker: &mut Checker<'_>, chapter: &'static str) {
 fn which_way(checker: &mut Checker<'_>) {
     let reply = checker.send(QueryVersion {});
     let system = checker.system.describe();
-    let answer = reply.parse::<VersionReply>();
-    let way = answer.map(|answer| {
-        let found = answer.capabilities();
+    let reply = reply.parse::<VersionReply>();
+    let way = reply.map(|reply| {
+        let found = reply.capabilities();
         if found.contains(Capabilities::LOOKASIDE_EXPORTS) {
             "its kernel exports the call"
         } else {
@@ -179,7 +179,7 @@ fn reuse(checker: &mut Checker<'_>, list: Handle, calls: ExCalls) {
         checker
             .send(Statistics {})
             .parse::<StatisticsReply>()
-            .map(|answer| (answer.list_hits.get(), answer.list_misses.get()))
+            .map(|reply| (reply.list_hits.get(), reply.list_misses.get()))
     };
     let Some((hits, misses)) = counters(checker) else {
         checker.check(

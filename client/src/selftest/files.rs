@@ -37,7 +37,7 @@ pub fn run(system: &dyn System, results: &Results) -> Result<(), Failure> {
 }
 
 fn other_file(system: &dyn System, results: &Results, mine: &dyn File, other: &dyn File) {
-    let made = {
+    let object = {
         let mut checker = Checker::new(system, mine, results);
         checker.chapter(CHAPTER);
         checker.make(
@@ -49,11 +49,14 @@ fn other_file(system: &dyn System, results: &Results, mine: &dyn File, other: &d
     let mut checker = Checker::new(system, other, results);
     checker.chapter(CHAPTER);
     let cases = [
-        ("read it through another file object", made.first(1).read()),
+        (
+            "read it through another file object",
+            object.first(1).read(),
+        ),
         (
             "write to it through another file object",
             Write {
-                handle: made.handle,
+                handle: object.handle,
                 offset: 0,
             }
             .with(b"x"),
@@ -61,7 +64,7 @@ fn other_file(system: &dyn System, results: &Results, mine: &dyn File, other: &d
         (
             "delete it through another file object",
             Message::from(Delete {
-                handle: made.handle,
+                handle: object.handle,
             }),
         ),
     ];
@@ -73,20 +76,20 @@ fn other_file(system: &dyn System, results: &Results, mine: &dyn File, other: &d
     checker.reads(
         CONTRACT,
         "its bytes are unchanged",
-        made.first(16),
+        object.first(16),
         &[0; 16],
     );
 }
 
 /// Creates objects until one is rejected. Returns how many, and the status of the last call.
 fn fill_up(file: &dyn File, call: Message<'_>) -> (u32, Status) {
-    let mut made = 0;
+    let mut count = 0;
     loop {
         let reply = session::call(file, call);
-        if reply.status != Status::SUCCESS || made > 2 * DEVICE_OBJECTS {
-            return (made, reply.status);
+        if reply.status != Status::SUCCESS || count > 2 * DEVICE_OBJECTS {
+            return (count, reply.status);
         }
-        made += 1;
+        count += 1;
     }
 }
 
@@ -116,13 +119,13 @@ fn quotas(system: &dyn System, results: &Results, file: &dyn File) {
     for handle in handles {
         checker.send(Delete { handle });
     }
-    let (made, rejection) = fill_up(file, one_more);
+    let (count, rejection) = fill_up(file, one_more);
     checker.check(
         CONTRACT,
         format!("a file object may have {FILE_OBJECTS} objects, and no more"),
         "WdfMemoryCreate",
-        (made, rejection) == (FILE_OBJECTS, quota),
-        format!("{made} created, then {rejection}"),
+        (count, rejection) == (FILE_OBJECTS, quota),
+        format!("{count} created, then {rejection}"),
     );
 }
 
@@ -131,11 +134,11 @@ fn device_quota(system: &dyn System, results: &Results) -> Result<(), Failure> {
         .map(|_| system.open())
         .collect::<Result<Vec<_>, _>>()?;
     let call = memory(Parent::FileObject, 1);
-    let mut made = 0;
+    let mut count = 0;
     let mut rejection = Status::SUCCESS;
     for file in &files {
         let (more, status) = fill_up(file.as_ref(), call);
-        made += more;
+        count += more;
         rejection = status;
     }
     let Some(file) = files.first() else {
@@ -150,8 +153,8 @@ fn device_quota(system: &dyn System, results: &Results) -> Result<(), Failure> {
             files.len()
         ),
         "WdfMemoryCreate",
-        (made, rejection) == (DEVICE_OBJECTS, Status::QUOTA_EXCEEDED),
-        format!("{made} created, then {rejection}"),
+        (count, rejection) == (DEVICE_OBJECTS, Status::QUOTA_EXCEEDED),
+        format!("{count} created, then {rejection}"),
     );
     Ok(())
 }
@@ -187,7 +190,7 @@ fn close_with_objects(system: &dyn System, results: &Results) -> Result<(), Fail
         let reply = session::call(file, Statistics {});
         reply
             .parse::<StatisticsReply>()
-            .map(|answer| answer.device_charged.objects.get())
+            .map(|reply| reply.device_charged.objects.get())
     };
     let before = counted(closed.as_ref());
     drop(closed);

@@ -10,7 +10,7 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.chapter("The interface");
     let reply = checker.succeed(CONTRACT, "query the version", QueryVersion {});
     let version = reply.parse::<VersionReply>();
-    let ours = version.is_some_and(|answer| answer.version.get() == VERSION);
+    let ours = version.is_some_and(|reply| reply.version.get() == VERSION);
     checker.check(
         CONTRACT,
         "it is the version that the client was built for",

@@ -49,31 +49,31 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
     let what = format!("create a list of {pool} buffers of {size} bytes");
     let list = checker.make("L1", what, create(pool, size));
     let take = Message::from(CreateFromLookaside { list: list.handle });
-    let made = checker.make("L2", "allocate memory from it", take);
+    let object = checker.make("L2", "allocate memory from it", take);
     let aligned = if size < 4096 {
         Traits::ALIGNED
     } else {
         Traits::PAGE_ALIGNED
     };
-    let right = made.size == size && made.traits.contains(aligned);
+    let right = object.size == size && object.traits.contains(aligned);
     checker.check(
         "L1, L2",
         "it has the list's buffer size",
         CALL,
         right,
-        format!("{} bytes", made.size),
+        format!("{} bytes", object.size),
     );
     let length = usize::try_from(size).unwrap_or_default();
     checker.reads(
         "L2",
         "it reads as zeros",
-        made.first(size),
+        object.first(size),
         &vec![0; length],
     );
-    checker.send(made.first(size).fill(0xA5));
+    checker.send(object.first(size).fill(0xA5));
 
     checker.about(Some("WdfMemoryGetBuffer"));
-    checker.read_at_dispatch("L6", pool, made.first(size));
+    checker.read_at_dispatch("L6", pool, object.first(size));
     checker.about(None);
     checker.fail_allocations("L3", take, delete);
 
@@ -84,11 +84,11 @@ fn list(checker: &mut Checker<'_>, pool: PoolKind, size: u64) {
         delete(list.handle),
         busy,
     );
-    checker.succeed("L5", "return the memory to the list", delete(made.handle));
+    checker.succeed("L5", "return the memory to the list", delete(object.handle));
     checker.reject(
         "L5",
         "return it again",
-        delete(made.handle),
+        delete(object.handle),
         Status::INVALID_HANDLE,
     );
     let again = checker.make("L2", "allocate memory again", take);

@@ -50,7 +50,7 @@ fn attributes_and_parents(checker: &mut Checker<'_>) {
         ("C9", "create as a child of the device", Parent::Device),
     ];
     for (rule, what, parent) in parents {
-        let made = checker.make(
+        let object = checker.make(
             rule,
             what,
             CreateMemory {
@@ -58,7 +58,7 @@ fn attributes_and_parents(checker: &mut Checker<'_>) {
                 ..create(64)
             },
         );
-        checker.send(delete(made.handle));
+        checker.send(delete(object.handle));
     }
 }
 
@@ -69,7 +69,7 @@ fn pools(checker: &mut Checker<'_>) {
         ..create(64)
     };
     let pageable = checker.make("C2", "allocate 64 bytes of paged memory", paged);
-    let at = |made: super::checker::Made, level| made.first(64).checksum(level);
+    let at = |object: super::checker::Object, level| object.first(64).checksum(level);
     checker.about(Some("WdfMemoryGetBuffer"));
     checker.succeed(
         "C2",
@@ -93,15 +93,15 @@ fn pools(checker: &mut Checker<'_>) {
 }
 
 fn tags(checker: &mut Checker<'_>) {
-    let made = checker.make("C3", "allocate with the tag 'Mem1'", create(100));
+    let object = checker.make("C3", "allocate with the tag 'Mem1'", create(100));
     checker.blocks("C3", "one block has that tag", CALL, tag(), 1);
-    checker.send(delete(made.handle));
+    checker.send(delete(object.handle));
     let before = checker.system.allocated(Tag::DRIVER);
     let untagged = CreateMemory {
         tag: Tag::DEFAULT,
         ..create(5000)
     };
-    let made = checker.make("C3", "allocate with tag 0", untagged);
+    let object = checker.make("C3", "allocate with tag 0", untagged);
     if let (Some(before), Some(after)) = (before, checker.system.allocated(Tag::DRIVER)) {
         checker.check(
             "C4",
@@ -115,7 +115,7 @@ fn tags(checker: &mut Checker<'_>) {
             ),
         );
     }
-    checker.send(delete(made.handle));
+    checker.send(delete(object.handle));
     // The type `Tag` cannot hold this one, so it is sent as bytes.
     let mut request = session::encode(create(64));
     if let Some(character) = request.get_mut(28) {
@@ -154,8 +154,8 @@ fn sizes(checker: &mut Checker<'_>) {
     );
     checker.fail_allocations("C7", create(100), delete);
 
-    let made = checker.make("C11", "allocate 100 bytes, less than a page", create(100));
-    let exact = made.size == 100 && made.traits.contains(Traits::ALIGNED);
+    let object = checker.make("C11", "allocate 100 bytes, less than a page", create(100));
+    let exact = object.size == 100 && object.traits.contains(Traits::ALIGNED);
     checker.check(
         "C11",
         "the size is exact and the address a multiple of 16",
@@ -164,7 +164,7 @@ fn sizes(checker: &mut Checker<'_>) {
         "",
     );
     let past = Span {
-        handle: made.handle,
+        handle: object.handle,
         offset: 100,
         length: 1,
     };
@@ -174,28 +174,28 @@ fn sizes(checker: &mut Checker<'_>) {
         past.read(),
         Status::BUFFER_TOO_SMALL,
     );
-    checker.send(delete(made.handle));
+    checker.send(delete(object.handle));
     for pool in PoolKind::ALL {
         let what = format!("allocate 4097 bytes of {pool} memory, more than a page");
         let call = CreateMemory {
             pool: *pool,
             ..create(PAGE + 1)
         };
-        let made = checker.make("C12", what, call);
-        let aligned = made.size == PAGE + 1 && made.traits.contains(Traits::PAGE_ALIGNED);
+        let object = checker.make("C12", what, call);
+        let aligned = object.size == PAGE + 1 && object.traits.contains(Traits::PAGE_ALIGNED);
         checker.check("C12", "the address is page-aligned", CALL, aligned, "");
-        checker.send(delete(made.handle));
+        checker.send(delete(object.handle));
     }
 }
 
 fn contents(checker: &mut Checker<'_>) {
-    let made = checker.make("C8", "allocate zeroed memory", create(32));
-    checker.reads("C8", "it reads as zeros", made.first(32), &[0; 32]);
+    let object = checker.make("C8", "allocate zeroed memory", create(32));
+    checker.reads("C8", "it reads as zeros", object.first(32), &[0; 32]);
     checker.succeed(
         "C6",
         "write to its buffer",
         Write {
-            handle: made.handle,
+            handle: object.handle,
             offset: 4,
         }
         .with(b"buffer"),
@@ -204,28 +204,28 @@ fn contents(checker: &mut Checker<'_>) {
         "C6",
         "the bytes are read back",
         Span {
-            handle: made.handle,
+            handle: object.handle,
             offset: 2,
             length: 10,
         },
         b"\0\0buffer\0\0",
     );
-    checker.send(delete(made.handle));
+    checker.send(delete(object.handle));
     let raw = CreateMemory {
         content: Content::Uninitialized,
         ..create(32)
     };
-    let made = checker.make("C8", "allocate uninitialised memory", raw);
+    let object = checker.make("C8", "allocate uninitialised memory", raw);
     let never = Status::INVALID_DEVICE_STATE;
     checker.reject(
         "C8",
         "read it before anything was written",
-        made.first(1).read(),
+        object.first(1).read(),
         never,
     );
     checker.send(
         Write {
-            handle: made.handle,
+            handle: object.handle,
             offset: 0,
         }
         .with(b"eight by"),
@@ -233,15 +233,15 @@ fn contents(checker: &mut Checker<'_>) {
     checker.reads(
         "C8",
         "after a write, the bytes around it read as zeros",
-        made.first(9),
+        object.first(9),
         b"eight by\0",
     );
-    checker.send(delete(made.handle));
+    checker.send(delete(object.handle));
 }
 
 fn ends(checker: &mut Checker<'_>) {
-    let made = checker.make_unchecked(create(64));
-    checker.succeed("C10", "delete it", delete(made.handle));
+    let object = checker.make_unchecked(create(64));
+    checker.succeed("C10", "delete it", delete(object.handle));
     checker.blocks(
         "C10",
         "its buffer is freed too",
@@ -252,13 +252,13 @@ fn ends(checker: &mut Checker<'_>) {
     checker.reject(
         "C10",
         "delete it again",
-        delete(made.handle),
+        delete(object.handle),
         Status::INVALID_HANDLE,
     );
     checker.reject(
         "C10",
         "read it after it was deleted",
-        made.first(1).read(),
+        object.first(1).read(),
         Status::INVALID_HANDLE,
     );
 }

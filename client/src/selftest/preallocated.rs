@@ -37,8 +37,8 @@ pub fn run(checker: &mut Checker<'_>) {
             parent,
             ..create(64)
         });
-        let made = checker.make(rule, what, call);
-        checker.send(delete(made.handle));
+        let object = checker.make(rule, what, call);
+        checker.send(delete(object.handle));
     }
     let zero = Message::from(create(0));
     checker.reject(
@@ -57,21 +57,21 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.fail_allocations("P4", create(100), delete);
 
     let what = "create over 64 bytes that the driver allocated";
-    let made = checker.make("P2", what, create(64));
+    let object = checker.make("P2", what, create(64));
     checker.blocks("P2", "the driver has allocated one block", CALL, tag(), 1);
     checker.send(
         Write {
-            handle: made.handle,
+            handle: object.handle,
             offset: 0,
         }
         .with(b"first"),
     );
     checker.about(Some("WdfMemoryGetBuffer"));
-    let at_dispatch = made.first(64).checksum(Level::Dispatch);
+    let at_dispatch = object.first(64).checksum(Level::Dispatch);
     checker.succeed("P9", "read it at DISPATCH_LEVEL", at_dispatch);
     checker.about(None);
-    assign(checker, made.handle);
-    checker.succeed("P7", "delete it", delete(made.handle));
+    assign(checker, object.handle);
+    checker.succeed("P7", "delete it", delete(object.handle));
     checker.blocks(
         "P8",
         "the driver has freed the buffer, once",
@@ -82,7 +82,7 @@ pub fn run(checker: &mut Checker<'_>) {
     checker.reject(
         "P7",
         "delete it again",
-        delete(made.handle),
+        delete(object.handle),
         Status::INVALID_HANDLE,
     );
 }
@@ -95,18 +95,18 @@ fn assign(checker: &mut Checker<'_>, handle: Handle) {
             size,
         })
     };
-    let made = checker.make("P5", "assign another buffer of 200 bytes", assign(200));
+    let object = checker.make("P5", "assign another buffer of 200 bytes", assign(200));
     checker.check(
         "P5",
         "the same object has the new size",
         ASSIGN,
-        made.size == 200,
+        object.size == 200,
         "",
     );
     checker.reads(
         "P5",
         "the new buffer reads as zeros",
-        made.first(5),
+        object.first(5),
         &[0; 5],
     );
     checker.blocks(

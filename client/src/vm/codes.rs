@@ -21,7 +21,7 @@ pub struct Code {
 pub enum Next {
     /// One action, whatever the state of the machine.
     Do(&'static str),
-    /// The signature was not accepted: `refusal` decides by the state of the machine.
+    /// The signature was not accepted: `rejection` decides by the state of the machine.
     Signature,
 }
 
@@ -129,7 +129,7 @@ codes! {
     0xC000_010E STATUS_IMAGE_ALREADY_LOADED "an older copy of the driver is still loaded" Do(RESTART);
     0xC000_0138 STATUS_ORDINAL_NOT_FOUND "the driver imports a function that this Windows does not have" Do(BINDING);
     0xC000_0139 STATUS_ENTRYPOINT_NOT_FOUND "the driver imports a function that this Windows does not have" Do(BINDING);
-    0xC000_0182 STATUS_DEVICE_CONFIGURATION_ERROR "the driver's INF and its code do not agree, or the framework refused a setting" Do(LOG);
+    0xC000_0182 STATUS_DEVICE_CONFIGURATION_ERROR "the driver's INF and its code do not agree, or the framework rejected a setting" Do(LOG);
     0xC000_0221 STATUS_IMAGE_CHECKSUM_MISMATCH "the driver file is damaged: its checksum is wrong" Do(REBUILD);
     0xC000_0262 STATUS_DRIVER_ORDINAL_NOT_FOUND "the driver imports a function that this Windows does not have" Do(BINDING);
     0xC000_0263 STATUS_DRIVER_ENTRYPOINT_NOT_FOUND "the driver imports a function that this Windows does not have" Do(BINDING);

@@ -17,11 +17,11 @@ use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{
 
 use super::{
     logs, machine, package,
-    refusal::{NOT_ELEVATED, Trust},
+    rejection::{NOT_ELEVATED, Trust},
     status,
 };
 use crate::{
-    devices::{self, DeviceSet, HARDWARE_ID, empty_device, refused, refused_with, wide},
+    devices::{self, DeviceSet, HARDWARE_ID, empty_device, rejected, rejected_with, wide},
     failure::{EXIT_FAILED, EXIT_OK, EXIT_RESTART, Failure},
     report,
 };
@@ -55,8 +55,7 @@ pub fn install(package: &Path) -> Result<u8, Failure> {
         let row = status::device(&set.state(&device), &trust);
         return Err(Failure::device(
             format!("the device exists already: {}", row.found),
-            "run `wdfmem remove`, then install again; to go on with what is installed, `wdfmem status` shows how it \
-             stands",
+            "run `wdfmem remove`, then install again; or keep it: `wdfmem status` shows its state",
         ));
     }
     make_device()?;
@@ -162,7 +161,7 @@ fn take_out() -> Result<Removed, Failure> {
         let wide_name = wide(&name);
         // SAFETY: the name ends with a zero, and the reserved pointer must be null.
         if unsafe { SetupUninstallOEMInfW(wide_name.as_ptr(), 0, null()) } == 0 {
-            return Err(refused(&format!("SetupUninstallOEMInfW({name})")));
+            return Err(rejected(&format!("SetupUninstallOEMInfW({name})")));
         }
         removed.packages.push(name);
     }
@@ -209,7 +208,7 @@ fn make_device() -> Result<(), Failure> {
         )
     };
     if created == 0 {
-        return Err(refused("SetupDiCreateDeviceInfoW"));
+        return Err(rejected("SetupDiCreateDeviceInfoW"));
     }
     // A list of one: a second zero ends it.
     let identifiers = wide(HARDWARE_ID).into_iter().chain([0]);
@@ -225,13 +224,13 @@ fn make_device() -> Result<(), Failure> {
         )
     };
     if named == 0 {
-        return Err(refused("SetupDiSetDeviceRegistryPropertyW"));
+        return Err(rejected("SetupDiSetDeviceRegistryPropertyW"));
     }
     // SAFETY: the set is open and the device is one of its.
     let registered =
         unsafe { SetupDiCallClassInstaller(DIF_REGISTERDEVICE, set.handle(), &device) };
     if registered == 0 {
-        return Err(refused("SetupDiCallClassInstaller(DIF_REGISTERDEVICE)"));
+        return Err(rejected("SetupDiCallClassInstaller(DIF_REGISTERDEVICE)"));
     }
     Ok(())
 }
@@ -253,7 +252,7 @@ fn start(inf: &Path, trust: &Trust) -> Result<bool, Failure> {
         )
     };
     if updated == 0 {
-        return Err(refused_with("UpdateDriverForPlugAndPlayDevicesW", trust));
+        return Err(rejected_with("UpdateDriverForPlugAndPlayDevicesW", trust));
     }
     if restart != 0 {
         return Ok(true);

@@ -16,7 +16,7 @@ mod package;
 #[cfg(any(windows, test))]
 mod problem;
 #[cfg(any(windows, test))]
-pub mod refusal;
+pub mod rejection;
 mod setup_log;
 #[cfg(any(windows, test))]
 pub mod status;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     codes, problem,
-    refusal::Trust,
+    rejection::Trust,
     verifier::{self, Activity, Before, DRIVERS, Framework, Settings},
 };
 
@@ -144,7 +144,7 @@ pub fn rows(facts: &Facts) -> Vec<Row> {
                 Verdict::Note,
                 "without administrator rights: some facts are missing",
             )
-            .next(super::refusal::NOT_ELEVATED),
+            .next(super::rejection::NOT_ELEVATED),
         );
     }
     if facts.devices.is_empty() {

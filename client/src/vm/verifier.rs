@@ -334,7 +334,7 @@ pub enum Ended {
     /// Done, and in effect after a restart.
     RestartNeeded,
     /// Verifier.exe rejected the change.
-    Refused,
+    Rejected,
 }
 
 impl Ended {
@@ -343,7 +343,7 @@ impl Ended {
         match code {
             Some(0) => Self::Done,
             Some(2) => Self::RestartNeeded,
-            _ => Self::Refused,
+            _ => Self::Rejected,
         }
     }
 }
@@ -503,9 +503,9 @@ mod tests {
             ended,
             [
                 Ended::Done,
-                Ended::Refused,
+                Ended::Rejected,
                 Ended::RestartNeeded,
-                Ended::Refused
+                Ended::Rejected
             ]
         );
     }

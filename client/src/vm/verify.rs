@@ -90,7 +90,7 @@ fn carry_out(plan: &Plan, settings: &Settings) -> Result<u8, Failure> {
         match Ended::with(code) {
             Ended::Done => {}
             Ended::RestartNeeded => restart = true,
-            Ended::Refused => {
+            Ended::Rejected => {
                 let code = code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
                 let running = call.iter().any(|argument| argument == "/now");
                 let next = if running {
@@ -144,6 +144,6 @@ fn restart_device() -> Result<(), Failure> {
 fn registry(error: impl std::fmt::Display) -> Failure {
     Failure::device(
         format!("the registry could not be written: {error}"),
-        super::refusal::NOT_ELEVATED,
+        super::rejection::NOT_ELEVATED,
     )
 }

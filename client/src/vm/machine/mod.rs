@@ -15,7 +15,7 @@ use windows_registry::{Key, LOCAL_MACHINE};
 
 use super::{
     events, logs, package,
-    refusal::Trust,
+    rejection::Trust,
     setup_log,
     status::{Certificate, DriverFile, Facts, FrameworkVersion},
     verifier::{Activity, Before, DRIVERS, Framework, Settings},

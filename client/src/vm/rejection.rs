@@ -92,7 +92,7 @@ fn add_certificate(stores: &[&str]) -> String {
 
 /// A rejected call: why it was rejected, and what to do.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     /// Which call was rejected, and why.
     pub what: String,
     /// What to do next.
@@ -102,7 +102,7 @@ pub struct Refusal {
 /// Why a call of Windows failed with a code.
 ///
 /// `system_text` is Windows' own text for the code; it has none for the codes of SetupAPI.
-pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refusal {
+pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Rejection {
     let code_written = codes::written(code);
     let Some(known) = codes::explain(code) else {
         let text = system_text.trim_end().trim_end_matches('.');
@@ -111,7 +111,7 @@ pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refus
         } else {
             format!(", {text}")
         };
-        return Refusal {
+        return Rejection {
             what: format!("Windows rejected {call}: {code_written}{why}"),
             next: if trust.elevated == Some(false) {
                 NOT_ELEVATED.to_owned()
@@ -120,7 +120,7 @@ pub fn of_call(call: &str, code: u32, system_text: &str, trust: &Trust) -> Refus
             },
         };
     };
-    Refusal {
+    Rejection {
         what: format!(
             "Windows rejected {call}: {}.\n  {code_written} {}",
             known.meaning, known.name
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_signature_is_traced_to_the_setting_that_is_wrong() {
+    fn a_rejected_signature_is_traced_to_the_setting_that_is_wrong() {
         let off = next(|trust| trust.test_signing = Some(false));
         assert!(off.contains("bcdedit /set testsigning on"), "{off}");
         assert!(!off.contains("Secure Boot"), "{off}");
@@ -191,17 +191,17 @@ mod tests {
 
     #[test]
     fn a_code_without_words_is_shown_with_what_windows_says() {
-        let refusal = of_call(
+        let rejection = of_call(
             "the removal",
             1450,
             "Insufficient system resources.\r\n",
             &READY,
         );
         assert_eq!(
-            refusal.what,
+            rejection.what,
             "Windows rejected the removal: error 1450, Insufficient system resources"
         );
-        assert!(refusal.next.contains("wdfmem logs"));
+        assert!(rejection.next.contains("wdfmem logs"));
         let trust = Trust {
             elevated: Some(false),
             ..READY
@@ -211,15 +211,15 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_code_as_people_search_for_it() {
-        let refusal = of_call("the installation", 5, "", &READY);
-        assert!(refusal.what.ends_with("error 5 ERROR_ACCESS_DENIED"));
-        assert!(refusal.next.contains("Run as administrator"));
-        let refusal = of_call("the installation", 0xE000_024B, "", &READY);
+        let rejection = of_call("the installation", 5, "", &READY);
+        assert!(rejection.what.ends_with("error 5 ERROR_ACCESS_DENIED"));
+        assert!(rejection.next.contains("Run as administrator"));
+        let rejection = of_call("the installation", 0xE000_024B, "", &READY);
         assert!(
-            refusal
+            rejection
                 .what
                 .contains("0xE000024B ERROR_FILE_HASH_NOT_IN_CATALOG")
         );
-        assert!(refusal.next.contains("copy the package again"));
+        assert!(rejection.next.contains("copy the package again"));
     }
 }
