@@ -57,23 +57,23 @@ pub struct Context {
 
 const AFTER_HELP: &str = "\
 Examples:
-  The self-test:                                    wdfmem
-  The same, only on the installed driver:           wdfmem --driver selftest
-  One chapter of it, printing only failed checks:   wdfmem selftest memory --failed
-  One call:                                         wdfmem create --size 64
-  Several calls, where `m` names the new handle:
-    wdfmem do 'm = create --size 64' 'write m hello' 'read m --length 5'
-  A call that the driver rejects, with exit code 1:
-    wdfmem do 'm = create --size 64 --pool paged' 'checksum m --level dispatch'
-  A million calls, with the result as JSON:         wdfmem --json stress --calls 1000000
+  wdfmem                             the self-test
+  wdfmem --driver selftest           the same, only on the installed driver
+  wdfmem selftest memory --failed    one chapter, printing only failed checks
+  wdfmem create --size 64            one call
+  wdfmem --json stress               many calls, with the result as JSON
+  wdfmem do 'm = create --size 64' 'write m hello' 'read m --length 5'
+                                     several calls; `m` names the new handle
+  wdfmem do 'm = create --size 64 --pool paged' 'checksum m --level dispatch'
+                                     a call that the driver rejects
 
 Exit codes:
   0    all checks passed, or the calls ended as expected
   1    a check failed, or a call was rejected
   2    usage or environment: an unknown option, a malformed script,
        a file that cannot be read, a command that needs Windows
-  3    the driver cannot be reached, it stopped the system, or Windows
-       rejected a step
+  3    the driver cannot be reached, it stopped the system, Windows rejected
+       a step, or the output cannot be written
   4    done, but Windows must be restarted for it to take effect
   130  stopped with Ctrl-C
 
@@ -94,7 +94,10 @@ pub enum Windows {
 /// The commands of the client.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Self-test: makes every call and checks what must succeed and what must be rejected.
+    /// Self-test: makes every call and checks how it ends.
+    ///
+    /// Each check names the documented rules that it is about (docs/rules.md). Exit codes: 0 all checks passed; 1 a
+    /// check failed; 3 the driver stopped the system.
     Selftest(SelfTest),
     /// Makes calls from a file, one on each line.
     ///
@@ -115,7 +118,7 @@ pub enum Command {
         #[arg(default_value = "-")]
         file: PathBuf,
     },
-    /// Makes calls given as arguments, each one line of a script.
+    /// Makes calls given as arguments, one in each.
     ///
     /// `wdfmem script --help` describes the lines.
     Do {
@@ -123,7 +126,7 @@ pub enum Command {
         #[arg(required = true, value_name = "LINE")]
         lines: Vec<String>,
     },
-    /// Stress test: repeats calls that create, use and delete every kind of object.
+    /// Stress test: repeats calls on every kind of object.
     ///
     /// Stops at the first call that does not end as expected, and checks that the driver's memory is freed at the
     /// end. Exit codes: 0 all calls ended as expected; 1 one did not; 130 stopped with Ctrl-C.

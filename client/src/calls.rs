@@ -15,11 +15,11 @@ use crate::{
 /// The arguments of each call, under the name that the contract gives it.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CallCommand {
-    /// Queries the version and limits of the driver, and what the kernel exports.
+    /// Queries the driver's version, limits and capabilities.
     Version,
-    /// Queries how many objects exist, for this file object and for the device.
+    /// Queries the objects of this file object and of the device.
     Statistics,
-    /// WdfMemoryCreate: creates a memory object with a buffer from a pool.
+    /// WdfMemoryCreate: memory with a buffer from a pool.
     Create {
         #[command(flatten)]
         new: New,
@@ -30,7 +30,7 @@ pub enum CallCommand {
         #[arg(long)]
         uninitialized: bool,
     },
-    /// WdfMemoryCreatePreallocated: creates a memory object over a buffer that the driver allocates.
+    /// WdfMemoryCreatePreallocated: memory over the driver's buffer.
     Preallocated {
         #[command(flatten)]
         new: New,
@@ -38,7 +38,9 @@ pub enum CallCommand {
         #[arg(long, default_value = "file", value_parser = one_of(Parent::ALL, Parent::name))]
         parent: Parent,
     },
-    /// WdfMemoryAssignBuffer: gives preallocated memory another buffer, from the same pool.
+    /// WdfMemoryAssignBuffer: another buffer for such memory.
+    ///
+    /// The buffer is from the same pool as the first.
     Assign {
         /// The handle of the preallocated memory.
         handle: String,
@@ -48,22 +50,24 @@ pub enum CallCommand {
         #[command(flatten)]
         tag: TagArguments,
     },
-    /// WdfLookasideListCreate: creates a lookaside list for memory objects.
+    /// WdfLookasideListCreate: a lookaside list for memory objects.
     List {
         #[command(flatten)]
         new: New,
     },
-    /// WdfMemoryCreateFromLookaside: creates a memory object from such a list.
+    /// WdfMemoryCreateFromLookaside: memory from such a list.
     Take {
         /// The handle of the list.
         list: String,
     },
-    /// WdfObjectDelete: deletes a memory object or a lookaside list.
+    /// WdfObjectDelete: deletes memory or a lookaside list.
     Delete {
         /// The handle of the memory object or list.
         handle: String,
     },
-    /// ExInitializePagedLookasideList, or its nonpaged counterpart: initializes an Ex lookaside list.
+    /// ExInitializePagedLookasideList: an Ex lookaside list.
+    ///
+    /// With `--pool nonpaged`, the default, ExInitializeNPagedLookasideList.
     ExInitialize {
         #[command(flatten)]
         new: New,
@@ -71,7 +75,7 @@ pub enum CallCommand {
         #[arg(long)]
         exported: bool,
     },
-    /// ExAllocateFromPagedLookasideList: allocates an entry of an Ex lookaside list.
+    /// ExAllocateFromPagedLookasideList: an entry of an Ex list.
     ExAllocate {
         /// The handle of the list.
         list: String,
@@ -83,7 +87,7 @@ pub enum CallCommand {
         /// The handle of the entry.
         entry: String,
     },
-    /// ExDeletePagedLookasideList: deletes an Ex lookaside list.
+    /// ExDeletePagedLookasideList: deletes an Ex list.
     ExDelete {
         /// The handle of the list.
         list: String,
@@ -138,7 +142,7 @@ pub enum CallCommand {
         #[arg(long, default_value = "passive", value_parser = one_of(Level::ALL, Level::name))]
         level: Level,
     },
-    /// Transforms bytes in memory whose parent is the request.
+    /// Reverses or XORs bytes in memory whose parent is the request.
     Transform {
         #[command(flatten)]
         data: DataArguments,

@@ -8,7 +8,8 @@ pub const EXIT_OK: u8 = 0;
 pub const EXIT_FAILED: u8 = 1;
 /// Exit code: the command line, a script or another input is wrong, or the command needs Windows.
 pub const EXIT_USAGE: u8 = 2;
-/// Exit code: the driver cannot be reached, it stopped the system, or Windows rejected a step.
+/// Exit code: the driver cannot be reached, it stopped the system, Windows rejected a step, or the output cannot be
+/// written.
 pub const EXIT_DEVICE: u8 = 3;
 /// Exit code: done, but Windows must be restarted for it to take effect.
 #[cfg(windows)]
@@ -123,7 +124,7 @@ impl fmt::Display for Failure {
             }
             Self::Output(error) => write!(
                 formatter,
-                "the result could not be written: {error}\n  what to do: check where standard output goes"
+                "the output could not be written: {error}\n  what to do: check where standard output goes"
             ),
         }
     }

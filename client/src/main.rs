@@ -93,7 +93,7 @@ fn stress_test(context: Context, calls: u64) -> Result<u8, Failure> {
 fn completions(shell: Shell) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "wdfmem", &mut script);
-    io::stdout().write_all(&script)?;
+    report::script(&script)?;
     Ok(EXIT_OK)
 }
 

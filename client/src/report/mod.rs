@@ -270,6 +270,11 @@ pub fn after_steps(verdict: &Verdict) -> io::Result<()> {
     unless_closed(print_verdict(&mut anstream::stderr().lock(), verdict))
 }
 
+/// Prints a script for a shell, byte by byte as it is.
+pub fn script(script: &[u8]) -> io::Result<()> {
+    unless_closed(io::stdout().write_all(script))
+}
+
 /// Prints a value as JSON.
 pub fn json(value: &impl Serialize) -> io::Result<()> {
     unless_closed(print_json(value))

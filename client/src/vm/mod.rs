@@ -37,9 +37,9 @@ use crate::{
 /// The commands for a Windows machine.
 #[derive(Debug, Subcommand)]
 pub enum VmCommand {
-    /// Windows only: creates a root-enumerated device and installs the driver package for it.
+    /// Windows only: installs the driver package and creates a device.
     ///
-    /// Needs administrator rights.
+    /// The device is root-enumerated. Needs administrator rights.
     ///
     /// Exit codes: 0 the device works; 2 no such package; 3 Windows rejected the installation; 4 Windows must be
     /// restarted first.
@@ -48,14 +48,16 @@ pub enum VmCommand {
         #[arg(default_value = ".")]
         package: PathBuf,
     },
-    /// Windows only: removes every device of the driver, and its package from the driver store.
+    /// Windows only: removes the devices of the driver and its package.
     ///
-    /// Needs administrator rights.
+    /// The package is deleted from the driver store. Needs administrator rights.
     ///
     /// Exit codes: 0 removed; 1 nothing to remove; 3 Windows rejected the removal; 4 Windows must be restarted to
     /// complete it.
     Remove,
-    /// Windows only: shows the state of the device, the driver, the framework, signature checks and verifiers.
+    /// Windows only: shows whether the driver works, and if not, why.
+    ///
+    /// Shows the device, the driver, the framework, and the settings for signatures and verifiers.
     ///
     /// Exit codes: 0 the device works; 1 it does not, or something prevents it: the table says what to do.
     Status {
@@ -63,7 +65,9 @@ pub enum VmCommand {
         #[arg(long, default_value = ".", value_name = "FOLDER")]
         package: PathBuf,
     },
-    /// Windows only: switches Driver Verifier and the framework's verifier on or off for the driver.
+    /// Windows only: switches the verifiers on or off for the driver.
+    ///
+    /// These are Driver Verifier and the framework's own verifier.
     ///
     /// `on` selects the standard checks for the driver and for the framework, which allocates on its behalf, from
     /// the next start of Windows on; with --now, only the checks that need no restart. `off` restores the settings
@@ -78,7 +82,9 @@ pub enum VmCommand {
         #[arg(long)]
         now: bool,
     },
-    /// Explains Windows' logs about the driver: its installation, its events, the last bug check.
+    /// Explains Windows' logs about the driver.
+    ///
+    /// These are the log of its installation, its events, and the last bug check.
     ///
     /// Without options, reads the logs of this Windows machine. On any system, reads copies of them.
     ///
