@@ -130,16 +130,13 @@ fn print_self_test(report: &Report, options: &SelfTest, json: bool) -> io::Resul
         let layout = Layout::new(&all, table::width());
         for chapter in shown.chunk_by(|one, next| one.chapter == next.chapter) {
             let title = chapter.first().map_or("", |row| row.chapter);
-            writeln!(out)?;
-            print_text(&mut out, TITLE, title)?;
-            writeln!(out, "{}", layout.table(chapter).trim_fmt())?;
+            print_section(&mut out, layout, title, chapter)?;
         }
         writeln!(out)?;
         print_verdict(&mut out, verdict)?;
         // They may be far up on the screen by now.
         if !failed.is_empty() && !options.failed {
-            writeln!(out, "\n{TITLE}Failed checks{TITLE:#}")?;
-            writeln!(out, "{}", layout.table(&failed).trim_fmt())?;
+            print_section(&mut out, layout, "Failed checks", &failed)?;
         }
         writeln!(out)?;
     }
@@ -152,6 +149,17 @@ fn print_self_test(report: &Report, options: &SelfTest, json: bool) -> io::Resul
         text = format!("{text} Then the driver stopped the system.");
     }
     print_text(&mut out, BAD, &text)
+}
+
+fn print_section(
+    out: &mut impl Write,
+    layout: Layout,
+    title: &str,
+    rows: &[&Row],
+) -> io::Result<()> {
+    writeln!(out)?;
+    print_text(out, TITLE, title)?;
+    writeln!(out, "{}", layout.table(title, rows).trim_fmt())
 }
 
 /// Prints text in lines that fit the terminal.

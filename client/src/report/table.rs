@@ -67,11 +67,10 @@ impl Layout {
         Self::Narrow([MARK, width - MARK])
     }
 
-    /// A table of these checks of one chapter.
-    pub fn table(self, rows: &[&Row]) -> Table {
+    /// A table of these checks, under this title. A call that is the title has no heading of its own.
+    pub fn table(self, title: &str, rows: &[&Row]) -> Table {
         let mut lines = Vec::new();
-        // What the chapter's title says need not be said again.
-        let mut call = rows.first().map_or("", |row| row.chapter);
+        let mut call = title;
         for row in rows {
             let mark = if row.ok {
                 Cell::new("ok").fg(Color::Green)
@@ -242,7 +241,7 @@ mod tests {
         let rows = rows();
         let rows: Vec<&Row> = rows.iter().collect();
         for available in MINIMUM_WIDTH..=200 {
-            let (words, width) = printed(&Layout::new(&rows, available).table(&rows));
+            let (words, width) = printed(&Layout::new(&rows, available).table("", &rows));
             assert!(width <= available, "{width} characters in {available}");
             for row in &rows {
                 let texts = [row.rule, &row.what, row.call, &status(row)].map(str::to_owned);

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_and_an_unknown_case_are_said_to_be() {
+    fn an_unknown_code_and_an_unknown_case_are_reported_as_unknown() {
         let stop = |code, first| BugCheck {
             code,
             parameters: [first, 0, 0, 0],

@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_without_a_bug_check_is_none() {
+    fn a_restart_without_a_bug_check_is_not_one() {
         let unclean = EVENTS.replace(">196<", ">0<");
         assert_eq!(read(&unclean).expect("XML")[1].bug_check(), None);
     }
 
     #[test]
-    fn the_events_of_the_driver_are_told_from_those_of_others() {
+    fn the_events_of_the_driver_are_distinguished_from_those_of_others() {
         let ours: Vec<u32> = events()
             .iter()
             .filter(|event| event.concerns_us())
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_events_status_is_said_in_words() {
+    fn the_status_of_an_event_is_explained() {
         let meaning = events()[2].meaning();
         assert!(meaning.contains("could not load the driver"), "{meaning}");
         assert!(

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_bug_check_is_told_with_its_dump_wherever_it_was_recorded() {
+    fn the_last_bug_check_is_reported_with_its_dump_wherever_it_was_recorded() {
         let logs = logs();
         let last = logs.bug_check.as_ref().expect("a bug check");
         assert_eq!(last.stop.code, 0xC4);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_and_is_not_good() {
+    fn what_cannot_be_read_is_reported_and_is_not_good() {
         let logs = Logs::new(Err("no log".to_owned()), Err("no events".to_owned()), None);
         let text = logs.lines().join("\n");
         assert!(text.contains("no log") && text.contains("no events") && text.contains("unknown"));
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_writes_no_dumps_is_told_how_to() {
+    fn the_report_says_how_to_enable_dumps_where_they_are_off() {
         let dumps = Dumps {
             kind: Some(0),
             ..Dumps::default()

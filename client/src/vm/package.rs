@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_11_is_told_by_its_build() {
+    fn windows_11_is_recognised_by_its_build() {
         assert_eq!(
             windows_name("Windows 10 Pro", Some("23H2"), 22_631, Some(4317)),
             "Windows 11 Pro 23H2, build 22631.4317"

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_without_words_is_shown_with_what_windows_says() {
+    fn a_code_without_an_explanation_is_shown_with_the_text_of_windows() {
         let rejection = of_call(
             "the removal",
             1450,
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_code_as_people_search_for_it() {
+    fn a_rejection_names_the_code_as_people_search_for_it() {
         let rejection = of_call("the installation", 5, "", &READY);
         assert!(rejection.what.ends_with("error 5 ERROR_ACCESS_DENIED"));
         assert!(rejection.next.contains("Run as administrator"));

@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_code_is_said_in_words_with_its_status() {
+    fn a_problem_code_is_explained_with_its_status() {
         let mut facts = ready();
         facts.devices[0].started = false;
         facts.devices[0].problem = Some(52);
@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verifier_is_told_apart_now_and_after_the_next_start() {
+    fn the_verifier_is_reported_for_now_and_for_after_the_next_start() {
         let mut facts = ready();
         let on = Settings::from_registry(Some(verifier::STANDARD), Some("wdfmem.sys wdf01000.sys"));
         facts.verifier = on;
@@ -587,7 +587,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_reads_the_verdict_the_rows_and_what_they_were_judged_by() {
+    fn the_json_of_the_status_has_the_verdict_the_rows_and_the_facts() {
         let facts = ready();
         let rows = rows(&facts);
         let report = Report {

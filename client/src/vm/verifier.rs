@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_registry_says_what_is_verified_from_the_next_start_on() {
+    fn the_settings_from_the_next_start_on_are_read_from_the_registry() {
         let set = settings(0x209BB, "wdfmem.sys  Wdf01000.sys");
         assert!(set.covers("WDFMEM.sys") && set.covers("wdf01000.sys"));
         assert!(!set.covers("ndis.sys"));
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_says_what_is_verified_now() {
+    fn the_drivers_verified_now_are_read_from_the_query() {
         let activity = Activity::parse(include_str!("../../tests/windows/verifier-query.txt"));
         assert_eq!(activity.flags, STANDARD);
         assert_eq!(activity.drivers, DRIVERS);
