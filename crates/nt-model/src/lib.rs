@@ -23,7 +23,7 @@
 //! assert_eq!((stop.code, stop.parameters[0]), (0xC4, 0x13));
 //! println!("{stop}");
 //! // bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x13, 0x0, …) [pool: freed twice]:
-//! // ExFreePool of 0x7f…, a paged block of 64 bytes, tag 'Demo', which is freed already
+//! // ExFreePool of 0x7f…, a paged block of 64 bytes, tag 'Demo', which was already freed
 //! ```
 //!
 //! # What the memory half checks

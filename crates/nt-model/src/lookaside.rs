@@ -151,7 +151,7 @@ unsafe fn initialize(kind: ListKind, list: PGENERAL_LOOKASIDE, wanted: ListParam
     };
     let old = lock(&machine.lookaside.active).insert(address, new);
     if checked && old.is_some() {
-        let text = format!("{call} of the list at {address:#x}, which is initialised already");
+        let text = format!("{call} of the list at {address:#x}, which is already initialised");
         bug_check(
             DRIVER_VERIFIER_DETECTED_VIOLATION,
             [0xCA, address as u64, 0, 0],

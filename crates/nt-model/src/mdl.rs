@@ -162,7 +162,7 @@ unsafe extern "C" fn IoFreeMdl(mdl: PMDL) {
         stop::bug_check(
             stop::MODEL_STOP,
             [mdl.address() as u64, 0, 0, 0],
-            "IoFreeMdl was given an MDL whose pages are still locked",
+            "IoFreeMdl: the pages of the MDL are still locked",
         );
     }
     release(&machine, mdl, "IoFreeMdl");
@@ -220,7 +220,7 @@ unsafe extern "C" fn MmUnlockPages(memory_descriptor_list: PMDL) {
     if let Some((code, what)) = wrong {
         verifier(
             [code, mdl.address() as u64, flags.into(), 0],
-            format!("MmUnlockPages was given an MDL that {what}"),
+            format!("MmUnlockPages: the MDL {what}"),
         );
     }
     unlock(mdl);
@@ -247,7 +247,7 @@ unsafe extern "C" fn MmMapLockedPagesSpecifyCache(
     if !mdl.has(RESIDENT) {
         verifier(
             [0x85, mdl.address() as u64, 0, 0],
-            "MmMapLockedPagesSpecifyCache was given an MDL whose pages are not locked".into(),
+            "MmMapLockedPagesSpecifyCache: the pages of the MDL are not locked".into(),
         );
     }
     if machine.mapping_fails.swap(false, Ordering::Relaxed) {
@@ -269,7 +269,7 @@ unsafe extern "C" fn MmUnmapLockedPages(_base_address: PVOID, memory_descriptor_
         stop::bug_check(
             stop::MODEL_STOP,
             [mdl.address() as u64, 0, 0, 0],
-            "MmUnmapLockedPages was given an MDL that is not mapped",
+            "MmUnmapLockedPages: the MDL is not mapped",
         );
     }
     mdl.remove(MDL_MAPPED_TO_SYSTEM_VA);

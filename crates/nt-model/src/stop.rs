@@ -101,12 +101,12 @@ impl Stop {
             0x0 => "pool: allocation of zero bytes",
             0x1 => "pool: paged allocation above APC_LEVEL",
             0x2 => "pool: nonpaged allocation above DISPATCH_LEVEL",
-            0x10 => "pool: free of what was not allocated",
+            0x10 => "pool: free of an address that was not allocated",
             0x11 => "pool: paged free above APC_LEVEL",
             0x12 => "pool: nonpaged free above DISPATCH_LEVEL",
             0x13 | 0x14 => "pool: freed twice",
-            0x30 => "IRQL: raised to less, or out of range",
-            0x31 => "IRQL: lowered to more, or out of range",
+            0x30 => "IRQL: raised to a lower level, or out of range",
+            0x31 => "IRQL: lowered to a higher level, or out of range",
             0x32 => "spin lock: released at another IRQL than DISPATCH_LEVEL",
             0x3E => "critical region: left without having been entered",
             0x40 => "spin lock: acquired at DPC level below DISPATCH_LEVEL",
@@ -175,7 +175,7 @@ fn describe_fault(code: u32, parameters: [u64; 4], machine: &Machine) -> String 
     let (kind, what) = match code {
         DRIVER_IRQL_NOT_LESS_OR_EQUAL => (
             parameters[2],
-            "pageable memory, touched at DISPATCH_LEVEL or above",
+            "pageable memory, accessed at DISPATCH_LEVEL or above",
         ),
         KMODE_EXCEPTION_NOT_HANDLED => (
             parameters[2],
@@ -187,7 +187,7 @@ fn describe_fault(code: u32, parameters: [u64; 4], machine: &Machine) -> String 
         PAGE_FAULT_IN_FREED_SPECIAL_POOL => (parameters[1], "a freed block of special pool"),
         PAGE_FAULT_IN_NONPAGED_AREA => (parameters[1], "pool memory that belongs to no block"),
         UNEXPECTED_KERNEL_MODE_TRAP => {
-            return "a routine of the driver ran out of stack, by calls within calls without end"
+            return "a routine of the driver overflowed the stack; does it recurse without end?"
                 .into();
         }
         MODEL_STOP => return "the system has no more mappings for the pool's pages".into(),

@@ -348,7 +348,10 @@ unsafe fn callback_lock<'a>(globals: &Globals, call: &CStr, handle: WDFOBJECT) -
     // SAFETY: `handle` is NULL or of an object that lives for `'a`, as the caller guarantees.
     let object: &'a Object = unsafe { handle::object(globals, call, handle) };
     let Some(lock) = object.kind().callback_lock else {
-        verifier::break_point(globals, c"the object has no lock for the driver to take");
+        verifier::break_point(
+            globals,
+            c"WdfObjectAcquireLock: only devices, queues and their file objects have a lock",
+        );
         let code = _WDF_BUGCHECK_CODES::WDF_INVALID_LOCK_OPERATION;
         stop::violation(globals, code, handle.addr() as ULONG_PTR, 0)
     };

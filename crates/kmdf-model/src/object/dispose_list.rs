@@ -206,7 +206,7 @@ impl Globals {
             // SAFETY: The list is destroyed with the driver object, the last of the driver's objects.
             Some(list) => unsafe { list.as_ref() },
             None => stop::undefined(
-                c"an object outlived its driver and was then dropped above PASSIVE_LEVEL",
+                c"an object outlived the driver object: delete or dereference it before EvtDriverUnload returns",
             ),
         }
     }

@@ -59,19 +59,22 @@ pub(crate) unsafe fn find<'a>(handle: WDFOBJECT) -> Result<(&'a Object, u16), &'
     }
     let object = core::ptr::with_exposed_provenance::<Object>(address);
     if !object.is_aligned() {
-        return Err(c"a handle leads to no framework object");
+        return Err(c"the handle is not that of a framework object");
     }
     // SAFETY: Aligned, as checked, and readable memory, as the caller guarantees.
     let object = unsafe { &*object };
     if !object.is_live() {
-        return Err(c"a handle leads to no live framework object; was the object deleted?");
+        return Err(c"the handle is not that of a live framework object; was the object deleted?");
     }
     Ok((object, offset))
 }
 
 /// Stops the run for a handle that is NULL or of another type (OBJ-70, OBJ-71).
 fn refuse(globals: &Globals, call: &CStr, handle: WDFOBJECT, wanted: u16) -> ! {
-    kernel::print_about(call, c"the handle is NULL or of another type");
+    kernel::print_about(
+        call,
+        c"the handle is NULL or of another type than the call takes",
+    );
     stop::violation(
         globals,
         _WDF_BUGCHECK_CODES::WDF_INVALID_HANDLE,

@@ -313,7 +313,7 @@ impl Object {
         let device = device.map(|device| unsafe { device.as_ref() });
         if device.is_some_and(|device| !device.is_live()) {
             stop::undefined(
-                c"an object was deleted above PASSIVE_LEVEL while its device was removed",
+                c"an object was deleted above PASSIVE_LEVEL while its device was removed: delete it before the removal",
             );
         }
         device

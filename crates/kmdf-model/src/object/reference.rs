@@ -11,7 +11,7 @@ use kmdf_sys::{_WDF_BUGCHECK_CODES, ULONG_PTR};
 /// Adds a reference, which keeps the object's memory.
 pub(crate) fn reference(object: &Object) {
     if object.references.fetch_add(1, Ordering::Relaxed) <= 0 {
-        stop::undefined(c"a reference was taken on an object whose last reference is gone");
+        stop::undefined(c"a reference was taken on an object whose last reference was dropped: do not use a handle after its deletion");
     }
 }
 

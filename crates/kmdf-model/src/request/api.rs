@@ -153,7 +153,9 @@ pub(crate) unsafe extern "C" fn wdf_request_get_parameters(
     // SAFETY: `parameters` is not NULL, so its size field is readable.
     let size = unsafe { (*parameters).Size };
     if usize::from(size) != size_of::<WDF_REQUEST_PARAMETERS>() {
-        return request.break_point(c"WdfRequestGetParameters: wrong size");
+        return request.break_point(
+            c"WdfRequestGetParameters: WDF_REQUEST_PARAMETERS has the wrong size; use its INIT",
+        );
     }
     if request.globals().verifier_on() && (request.irp().is_none() || request.is_completed()) {
         return request.break_point(c"WdfRequestGetParameters: the request is completed");
@@ -412,7 +414,7 @@ pub(crate) unsafe extern "C" fn wdf_request_is_canceled(
     let request = unsafe { resolve(globals, c"WdfRequestIsCanceled", request) };
     let cannot_tell = !request.is_driver_owned() || request.is_marked_cancelable();
     if request.globals().verifier_on() && cannot_tell {
-        request.break_point(c"WdfRequestIsCanceled: the request is not owned, or is cancelable");
+        request.break_point(c"WdfRequestIsCanceled: the driver must own the request, and not have marked it cancelable");
         return 0;
     }
     let irp = request.attached(c"WdfRequestIsCanceled: the request is completed");

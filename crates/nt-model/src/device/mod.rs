@@ -81,7 +81,7 @@ pub(crate) fn dispatch_routine(
         stop::bug_check(
             stop::MODEL_STOP,
             [major.into(), 0, 0, 0],
-            format!("an IRP with major function {major:#x} was sent to a driver that has none"),
+            format!("an IRP with major function {major:#x} was sent to a driver without a routine for it"),
         )
     })
 }
@@ -264,7 +264,7 @@ pub(crate) fn delete(machine: &Machine, device: PDEVICE_OBJECT) {
             0,
             0,
             address,
-            "IoDeleteDevice was given what is no device object, or was deleted before",
+            "IoDeleteDevice: the argument is not a device object, or was already deleted",
         ),
         Some((false, lower)) if lower != 0 => violation(
             0x201,

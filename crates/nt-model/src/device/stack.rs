@@ -95,7 +95,7 @@ unsafe extern "C" fn IoDetachDevice(target_device: PDEVICE_OBJECT) {
             0,
             0,
             target,
-            "IoDetachDevice was given a device object that nothing is attached to",
+            "IoDetachDevice: nothing is attached to the device object",
         );
     }
     free_if_unused(&machine, above.addr());

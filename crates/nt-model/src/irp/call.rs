@@ -12,7 +12,13 @@ use std::sync::{Arc, OnceLock};
 unsafe extern "C" fn IofCallDriver(device_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
     let machine = machine::enter();
     if device_object.is_null() {
-        violation(0x204, 0, irp.addr(), 0, "IoCallDriver was given no device");
+        violation(
+            0x204,
+            0,
+            irp.addr(),
+            0,
+            "IoCallDriver: the device object is NULL",
+        );
     }
     if !machine
         .io
@@ -25,7 +31,7 @@ unsafe extern "C" fn IofCallDriver(device_object: PDEVICE_OBJECT, irp: PIRP) -> 
             device_object.addr(),
             0,
             0,
-            "IoCallDriver was given what is no device object, or no longer one",
+            "IoCallDriver: the argument is not a device object, or was already deleted",
         );
     }
     let Some(completed) = completed(&machine, irp) else {
@@ -34,7 +40,7 @@ unsafe extern "C" fn IofCallDriver(device_object: PDEVICE_OBJECT, irp: PIRP) -> 
             irp.addr(),
             0,
             0,
-            "IoCallDriver was given what is no IRP, or no longer one",
+            "IoCallDriver: the argument is not an IRP, or was already freed",
         );
     };
     if completed {
@@ -43,7 +49,7 @@ unsafe extern "C" fn IofCallDriver(device_object: PDEVICE_OBJECT, irp: PIRP) -> 
             0,
             irp.addr(),
             device_object.addr(),
-            "IoCallDriver was given an IRP that has been completed",
+            "IoCallDriver: the IRP was already completed",
         );
     }
     // SAFETY: Both are in the tables, so allocated; the caller owns the IRP.
@@ -103,14 +109,14 @@ fn check_before(machine: &Machine, device: PDEVICE_OBJECT, irp: Irp) {
             0,
             irp.address(),
             device.addr(),
-            "IoCallDriver was given an IRP whose cancel routine is still set",
+            "IoCallDriver: the cancel routine of the IRP is still set",
         );
     }
     if irp.get(CURRENT_LOCATION) <= 1 {
         stop::bug_check(
             NO_MORE_IRP_STACK_LOCATIONS,
             [irp.address() as u64, 0, 0, 0],
-            "IoCallDriver was given an IRP that has no stack location left",
+            "IoCallDriver: the IRP has no stack location left",
         );
     }
 }

@@ -44,7 +44,7 @@ unsafe extern "C" fn IoCancelIrp(irp: PIRP) -> BOOLEAN {
         stop::bug_check(
             CANCEL_STATE_IN_COMPLETED_IRP,
             [irp.addr() as u64, 0, 0, 0],
-            "IoCancelIrp was given what is no IRP, or no longer one",
+            "IoCancelIrp: the argument is not an IRP, or was already freed",
         );
     }
     // SAFETY: The table knows it; the caller sees to it that it is not freed meanwhile.

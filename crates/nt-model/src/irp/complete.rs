@@ -27,7 +27,7 @@ unsafe extern "C" fn IofCompleteRequest(irp: PIRP, _priority_boost: CCHAR) {
         stop::bug_check(
             MULTIPLE_IRP_COMPLETE_REQUESTS,
             [irp.addr() as u64, 0, 0, 0],
-            "IoCompleteRequest was given an IRP that has been completed already",
+            "IoCompleteRequest: the IRP was already completed",
         );
     }
     // SAFETY: The table knows it and it is not completed, so it is allocated; the caller owns it.
@@ -90,7 +90,7 @@ fn check(irp: Irp) {
             status as u32 as usize,
             address,
             0,
-            format!("IoCompleteRequest was given an IRP with status {status:#010x}"),
+            format!("IoCompleteRequest: the IRP has the status {status:#010x}"),
         );
     }
     if let Some(routine) = cancel::routine_of(irp) {
@@ -99,7 +99,7 @@ fn check(irp: Irp) {
             routine as usize,
             address,
             0,
-            "IoCompleteRequest was given an IRP whose cancel routine is still set",
+            "IoCompleteRequest: the cancel routine of the IRP is still set",
         );
     }
 }

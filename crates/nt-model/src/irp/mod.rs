@@ -223,7 +223,7 @@ unsafe extern "C" fn IoAllocateIrp(stack_size: CCHAR, _charge_quota: BOOLEAN) ->
         stop::bug_check(
             stop::MODEL_STOP,
             [0; 4],
-            format!("IoAllocateIrp was asked for {stack_size} stack locations"),
+            format!("IoAllocateIrp with {stack_size} stack locations"),
         );
     }
     allocate(&machine, stack_size, None).map_or(std::ptr::null_mut(), Irp::as_ptr)
@@ -245,21 +245,21 @@ unsafe extern "C" fn IoFreeIrp(irp: PIRP) {
             address,
             0,
             0,
-            "IoFreeIrp was given what is no IRP, or no longer one",
+            "IoFreeIrp: the argument is not an IRP, or was already freed",
         ),
         Some((true, _)) => violation(
             2,
             address,
             0,
             0,
-            "IoFreeIrp was given an IRP of the I/O manager, which belongs to a thread",
+            "IoFreeIrp: the IRP belongs to the I/O manager",
         ),
         Some((false, false)) if machine.config.verifier.io_verification => violation(
             0x20B,
             0,
             address,
             0,
-            "IoFreeIrp was given an IRP that a lower driver still has",
+            "IoFreeIrp: a lower driver still has the IRP",
         ),
         Some(_) => {}
     }

@@ -61,7 +61,7 @@ impl<T> Shared<T> {
         // INVARIANT: Not null, so a `T` that stays allocated, as the caller guarantees.
         Self(NonNull::new(pointer).unwrap_or_else(|| {
             let name = std::any::type_name::<T>();
-            let message = format!("the kernel was given address 0 for a {name}");
+            let message = format!("the kernel got a NULL pointer to a {name}");
             stop::bug_check(PAGE_FAULT_IN_NONPAGED_AREA, [0; 4], message)
         }))
     }

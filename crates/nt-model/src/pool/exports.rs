@@ -56,7 +56,7 @@ impl Call {
             self.stop_with(
                 0x9C,
                 [kind, size, 0],
-                "has the tag that the kernel keeps for itself",
+                "has the tag BIG, which belongs to the kernel",
             );
         }
         let has_alphanumeric = self.tag.to_le_bytes().iter().any(u8::is_ascii_alphanumeric);
@@ -74,7 +74,7 @@ impl Call {
                 verifier: [0x0, level, kind, 0],
                 plain: (BAD_POOL_CALLER, [0x0, 0, kind, self.tag.into()]),
             }
-            .stop(machine, self.describe("asks for nothing"));
+            .stop(machine, self.describe("asks for 0 bytes"));
         }
         if u32::from(irql) > highest_irql(self.pool) {
             let case = match self.pool {

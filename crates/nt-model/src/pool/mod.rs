@@ -404,7 +404,7 @@ fn refuse(machine: &Machine, address: usize, call: &str) -> ! {
         .stop(
             machine,
             format!(
-                "{call} of {address:#x}, {}, which is freed already",
+                "{call} of {address:#x}, {}, which was already freed",
                 block.describe()
             ),
         ),
@@ -415,7 +415,7 @@ fn refuse(machine: &Machine, address: usize, call: &str) -> ! {
         .stop(
             machine,
             format!(
-                "{call} of {address:#x}, which is no block of pool{}",
+                "{call} of {address:#x}, which is not a block of pool{}",
                 inside.unwrap_or_default()
             ),
         ),

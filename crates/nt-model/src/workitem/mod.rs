@@ -37,7 +37,7 @@ unsafe extern "C" fn IoAllocateWorkItem(device_object: PDEVICE_OBJECT) -> PIO_WO
         stop::bug_check(
             stop::MODEL_STOP,
             [object as u64, 0, 0, 0],
-            "IoAllocateWorkItem was given neither a device object nor a driver object",
+            "IoAllocateWorkItem: the argument is neither a device object nor a driver object",
         );
     }
     let block = pool::allocate(
@@ -80,7 +80,7 @@ unsafe extern "C" fn IoQueueWorkItem(
     let (Some(object), Some(routine)) = (queued, worker_routine) else {
         invalid(
             item,
-            "IoQueueWorkItem was given a work item that is queued, or none",
+            "IoQueueWorkItem: the argument is already queued, or is not a work item",
         );
     };
     let context = context.expose_provenance();
@@ -146,7 +146,7 @@ unsafe extern "C" fn IoFreeWorkItem(io_work_item: PIO_WORKITEM) {
     if record.is_none_or(|record| record.queued) {
         invalid(
             item,
-            "IoFreeWorkItem was given a work item that is queued, or none",
+            "IoFreeWorkItem: the argument is queued, or is not a work item",
         );
     }
     // SAFETY: A work item in the tables is a block of `IoAllocateWorkItem`; the caller is done

@@ -81,10 +81,7 @@ impl Workers {
             stop::bug_check(
                 stop::MODEL_STOP,
                 [0; 4],
-                format!(
-                    "a work item still ran after {} s when everything had to be done",
-                    PATIENCE.as_secs()
-                ),
+                format!("a work item did not end within {} s", PATIENCE.as_secs()),
             );
         }
     }
