@@ -239,7 +239,12 @@ fn record(index: WDFFUNCENUM, status: NTSTATUS, arguments: &[usize]) {
         let before = text.length;
         let _ = text.write_str(separator);
         let start = text.length;
-        describe(&mut text, name, kind, *argument);
+        if *kind == "PWDF_OBJECT_ATTRIBUTES" {
+            let pointer = core::ptr::with_exposed_provenance_mut(*argument);
+            let _ = describe_parent(&mut text, pointer, takes_parent(index));
+        } else {
+            describe(&mut text, name, kind, *argument);
+        }
         if text.length == start {
             text.length = before;
         } else {
@@ -261,7 +266,6 @@ fn describe(text: &mut Text, name: &str, kind: &str, argument: usize) {
     let is_structure = kind.starts_with("PWDF_") || kind.starts_with("PCWDF_");
     let _ = match kind {
         _ if kind.starts_with("*mut") => Ok(()),
-        "PWDF_OBJECT_ATTRIBUTES" => describe_parent(text, pointer.cast()),
         "WDFOBJECT" if argument != 0 => text.write_str(kind_of(pointer.cast())),
         _ if argument == 0 && (kind.starts_with("WDF") || kind.starts_with('P')) => {
             write!(text, "{name} NULL")
@@ -285,7 +289,22 @@ fn describe(text: &mut Text, name: &str, kind: &str, argument: usize) {
     };
 }
 
-fn describe_parent(text: &mut Text, attributes: PWDF_OBJECT_ATTRIBUTES) -> fmt::Result {
+/// Whether attributes of a call may name a parent. Other calls reject one without reading it.
+fn takes_parent(index: WDFFUNCENUM) -> bool {
+    use _WDFFUNCENUM as Index;
+    !matches!(
+        index,
+        Index::WdfDriverCreateTableIndex
+            | Index::WdfDeviceCreateTableIndex
+            | Index::WdfObjectAllocateContextTableIndex
+    )
+}
+
+fn describe_parent(
+    text: &mut Text,
+    attributes: PWDF_OBJECT_ATTRIBUTES,
+    takes_parent: bool,
+) -> fmt::Result {
     // SAFETY: The driver passed the attributes, or NULL.
     let Some(attributes) = (unsafe { attributes.as_ref() }) else {
         return text.write_str("no attributes");
@@ -295,6 +314,9 @@ fn describe_parent(text: &mut Text, attributes: PWDF_OBJECT_ATTRIBUTES) -> fmt::
     }
     if attributes.ParentObject.is_null() {
         return text.write_str("no parent");
+    }
+    if !takes_parent {
+        return text.write_str("a parent, which the call does not take");
     }
     write!(text, "parent {}", kind_of(attributes.ParentObject))
 }
