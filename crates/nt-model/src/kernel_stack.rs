@@ -2,8 +2,8 @@
 //!
 //! The stacks of this process are larger, and the models need the room when they report a stop. So the
 //! routine runs on the thread's own stack, below which a band is painted where the kernel stack would
-//! end; whoever gets there leaves a mark, as each call writes a return address, and each frame of a
-//! page or more touches all of its pages. When the routine comes back the band is looked at. A recursion
+//! end. Code that gets there changes the band, because each call writes a return address, and each frame of
+//! a page or more touches all of its pages. When the routine returns, the band is checked. A recursion
 //! without end meets the guard page of the thread's stack before that, which the fault handler reports
 //! in the same way.
 //!

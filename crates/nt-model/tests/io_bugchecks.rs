@@ -1,5 +1,5 @@
-//! What a driver does wrong with IRPs, devices and work items, and the bug check that Windows
-//! answers with.
+//! What a driver does wrong with IRPs, devices and work items, and the bug check of
+//! Windows for it.
 
 mod wdm;
 
@@ -81,7 +81,7 @@ fn completing_with_a_cancel_routine_set_is_0xc9_7() {
 #[test]
 fn completing_above_dispatch_level_is_0xc9_e() {
     driver!(High, |_device, request| {
-        // SAFETY: Has no requirements.
+        // SAFETY: KfRaiseIrql checks its arguments itself.
         unsafe { KfRaiseIrql(5) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -93,7 +93,7 @@ fn completing_above_dispatch_level_is_0xc9_e() {
 #[test]
 fn returning_at_another_irql_is_0xc9_5_or_0x4a_without_verifier() {
     driver!(Raised, |_device, request| {
-        // SAFETY: Has no requirements.
+        // SAFETY: KfRaiseIrql checks its arguments itself.
         unsafe { KfRaiseIrql(DISPATCH_LEVEL as KIRQL) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -207,7 +207,7 @@ fn sending_with_a_cancel_routine_set_is_0xc9_203() {
 #[test]
 fn freeing_the_io_managers_irp_is_0xc9_2_and_what_is_no_irp_1() {
     driver!(Freeing, |_device, request| {
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoFreeIrp(request.0) };
         STATUS_SUCCESS
     });
@@ -217,11 +217,11 @@ fn freeing_the_io_managers_irp_is_0xc9_2_and_what_is_no_irp_1() {
         2,
     );
     driver!(FreeingTwice, |_device, _request| {
-        // SAFETY: Has no requirements.
+        // SAFETY: IoAllocateIrp checks its arguments itself.
         let irp = unsafe { IoAllocateIrp(1, 0) };
         // SAFETY: The driver's own IRP.
         unsafe { IoFreeIrp(irp) };
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoFreeIrp(irp) };
         STATUS_SUCCESS
     });
@@ -234,7 +234,7 @@ fn freeing_the_io_managers_irp_is_0xc9_2_and_what_is_no_irp_1() {
 
 /// An IRP of the driver's own for its own device, with the given control code.
 fn own_irp(code: u32) -> Request {
-    // SAFETY: Has no requirements.
+    // SAFETY: IoAllocateIrp checks its arguments itself.
     let own = Request(unsafe { IoAllocateIrp(1, 0) });
     let mut location = IO_STACK_LOCATION {
         MajorFunction: IRP_MJ_DEVICE_CONTROL as u8,
@@ -259,7 +259,7 @@ fn freeing_an_irp_that_a_driver_still_has_is_0xc9_20b() {
         }
         let own = own_irp(OWN);
         own.call(device);
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoFreeIrp(own.0) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -289,7 +289,7 @@ fn cancelling_an_irp_that_is_gone_is_0x48() {
         let own = own_irp(OWN);
         // SAFETY: The driver's own IRP.
         unsafe { IoFreeIrp(own.0) };
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoCancelIrp(own.0) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -318,7 +318,7 @@ fn a_cancel_routine_that_keeps_the_lock_is_0xc8() {
 #[test]
 fn an_entry_point_that_returns_raised_is_0xc8() {
     unsafe extern "C" fn raised(_driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -> NTSTATUS {
-        // SAFETY: Has no requirements.
+        // SAFETY: KfRaiseIrql checks its arguments itself.
         unsafe { KfRaiseIrql(APC_LEVEL as KIRQL) };
         STATUS_SUCCESS
     }
@@ -329,7 +329,7 @@ fn an_entry_point_that_returns_raised_is_0xc8() {
 #[test]
 fn leaving_the_kernel_in_a_critical_region_is_0x1() {
     driver!(Critical, |_device, request| {
-        // SAFETY: Has no requirements.
+        // SAFETY: KeEnterCriticalRegion can be called at any time.
         unsafe { KeEnterCriticalRegion() };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -359,7 +359,7 @@ fn a_device_left_at_unload_is_0xce() {
 #[test]
 fn pool_left_at_unload_or_by_a_failed_load_is_0xc4_62() {
     driver!(Leaking, |_device, request| {
-        // SAFETY: Has no requirements.
+        // SAFETY: ExAllocatePoolWithTag checks its arguments itself.
         unsafe { ExAllocatePoolWithTag(_POOL_TYPE::PagedPool, 100, 0x31_32_33_34) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -369,7 +369,7 @@ fn pool_left_at_unload_or_by_a_failed_load_is_0xc4_62() {
         0x62,
     );
     unsafe extern "C" fn fail(_driver: PDRIVER_OBJECT, _path: PUNICODE_STRING) -> NTSTATUS {
-        // SAFETY: Has no requirements.
+        // SAFETY: ExAllocatePoolWithTag checks its arguments itself.
         unsafe { ExAllocatePoolWithTag(_POOL_TYPE::PagedPool, 100, 0x31_32_33_34) };
         STATUS_UNSUCCESSFUL
     }
@@ -382,7 +382,7 @@ fn deleting_a_device_twice_is_0xc9_240() {
     driver!(Deleting, |device, request| {
         // SAFETY: A device of this driver, kept by the open handle.
         unsafe { IoDeleteDevice(device) };
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoDeleteDevice(device) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -396,7 +396,7 @@ fn deleting_a_device_twice_is_0xc9_240() {
 #[test]
 fn detaching_what_is_not_attached_is_0xc9_202() {
     driver!(Detaching, |device, request| {
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoDetachDevice(device) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -411,9 +411,9 @@ fn detaching_what_is_not_attached_is_0xc9_202() {
 fn making_a_link_above_passive_level_is_0xc4_2000c() {
     driver!(High, |_device, request| {
         let mut name = wdm::string(control::LINK);
-        // SAFETY: Has no requirements.
+        // SAFETY: KfRaiseIrql checks its arguments itself.
         unsafe { KfRaiseIrql(APC_LEVEL as KIRQL) };
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         let _ = unsafe { IoCreateSymbolicLink(&raw mut name, &raw mut name) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -425,7 +425,7 @@ fn making_a_link_above_passive_level_is_0xc4_2000c() {
 }
 
 unsafe extern "C" fn raised_work(_device: PDEVICE_OBJECT, _context: PVOID) {
-    // SAFETY: Has no requirements.
+    // SAFETY: KfRaiseIrql checks its arguments itself.
     unsafe { KfRaiseIrql(DISPATCH_LEVEL as KIRQL) };
 }
 
@@ -460,7 +460,7 @@ fn freeing_a_work_item_twice_is_0xe4() {
         let item = unsafe { IoAllocateWorkItem(device) };
         // SAFETY: Never queued.
         unsafe { IoFreeWorkItem(item) };
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { IoFreeWorkItem(item) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -492,7 +492,7 @@ fn an_unlocked_mdl_is_neither_mapped_nor_unlocked() {
         // SAFETY: A local byte.
         let mdl = unsafe { IoAllocateMdl(address, 1, 0, 0, null_mut()) };
         let (kernel, cached) = (_MODE::KernelMode as i8, _MEMORY_CACHING_TYPE::MmCached);
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { MmMapLockedPagesSpecifyCache(mdl, kernel, cached, null_mut(), 0, 16) };
         request.complete(STATUS_SUCCESS, 0)
     });
@@ -506,7 +506,7 @@ fn an_unlocked_mdl_is_neither_mapped_nor_unlocked() {
         let address = (&raw mut byte).cast();
         // SAFETY: A local byte.
         let mdl = unsafe { IoAllocateMdl(address, 1, 0, 0, null_mut()) };
-        // SAFETY: Refused.
+        // SAFETY: The kernel stops the run before it uses the argument.
         unsafe { MmUnlockPages(mdl) };
         request.complete(STATUS_SUCCESS, 0)
     });

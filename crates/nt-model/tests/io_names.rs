@@ -68,11 +68,11 @@ fn names_collide_and_links_go_once() {
                 unsafe { IoCreateDevice(driver, 0, &raw mut name, 0x22, 0, 0, &raw mut second) };
             assert_eq!(status, STATUS_OBJECT_NAME_COLLISION);
             assert!(second.is_null());
-            // SAFETY: Valid strings.
+            // SAFETY: The strings live for the call.
             let status = unsafe { IoCreateSymbolicLink(&raw mut link, &raw mut name) };
             assert_eq!(status, STATUS_OBJECT_NAME_COLLISION);
             let mut other = string(r"\DosDevices\Other");
-            // SAFETY: A valid string.
+            // SAFETY: The string lives for the call.
             let status = unsafe { IoDeleteSymbolicLink(&raw mut other) };
             assert_eq!(status, STATUS_OBJECT_NAME_NOT_FOUND);
             request.complete(STATUS_SUCCESS, 0)

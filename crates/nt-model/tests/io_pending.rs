@@ -43,7 +43,7 @@ fn release() -> Vec<Request> {
     ours
 }
 
-/// Keeps requests until it is told to release them, newest first.
+/// Keeps requests until a control code releases them, newest first.
 struct Keeper;
 
 impl Behaviour for Keeper {
@@ -54,7 +54,7 @@ impl Behaviour for Keeper {
             RELEASE => {
                 let kept = release();
                 let count = kept.len();
-                kept.into_iter().rev().for_each(answer);
+                kept.into_iter().rev().for_each(complete);
                 request.complete(STATUS_SUCCESS, count)
             }
             _ => {
@@ -76,7 +76,7 @@ impl Behaviour for Keeper {
     }
 }
 
-fn answer(request: Request) {
+fn complete(request: Request) {
     let (_, _, output, _) = request.control();
     // SAFETY: The system buffer is not shorter than the output.
     unsafe { wdm::bytes(request.system_buffer(), output) }.fill(5);
@@ -100,9 +100,9 @@ unsafe extern "C" fn work(_device: PDEVICE_OBJECT, context: PVOID) {
     let (request, item) = *context;
     // SAFETY: No longer queued while it runs.
     unsafe { IoFreeWorkItem(item) };
-    // SAFETY: Has no requirements.
+    // SAFETY: KeGetCurrentIrql can be called at any time.
     assert_eq!(unsafe { KeGetCurrentIrql() }, 0);
-    answer(request);
+    complete(request);
 }
 
 #[test]
@@ -145,9 +145,9 @@ struct Observer;
 
 impl Behaviour for Observer {
     fn handle(_device: PDEVICE_OBJECT, request: Request) -> NTSTATUS {
-        // SAFETY: No requirements.
+        // SAFETY: PsGetCurrentThreadId can be called at any time.
         let thread = unsafe { PsGetCurrentThreadId() };
-        // SAFETY: No requirements.
+        // SAFETY: KeGetCurrentIrql can be called at any time.
         let level = unsafe { KeGetCurrentIrql() };
         // SAFETY: No requirements; the pointer is optional.
         let processor = unsafe { KeGetCurrentProcessorNumberEx(null_mut()) };

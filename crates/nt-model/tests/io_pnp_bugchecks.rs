@@ -1,5 +1,5 @@
-//! What a function driver does wrong when its device comes and goes, and the bug check that Windows
-//! answers with.
+//! What a function driver does wrong when its device comes and goes, and the bug check of
+//! Windows for it.
 
 mod wdm;
 

@@ -27,7 +27,7 @@ fn lower() -> PDEVICE_OBJECT {
 }
 
 /// A named device with an unnamed one attached on top, both of this driver. The extension of each
-/// is all zeros, so that which of the two a dispatch routine has is told by `AttachedDevice`.
+/// is all zeros, so that `AttachedDevice` shows which of the two a dispatch routine has.
 struct TwoLayers;
 
 impl Behaviour for TwoLayers {
@@ -120,7 +120,7 @@ unsafe extern "C" fn take_back(
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-/// Sends an IRP of the driver's own to the lower device and answers with its information.
+/// Sends an IRP of the driver's own to the lower device and completes with its information.
 fn send_own(request: Request) -> NTSTATUS {
     // SAFETY: The lower device has a stack of one.
     let own = unsafe { IoAllocateIrp(peek(lower()).StackSize, 0) };
@@ -156,39 +156,39 @@ unsafe extern "C" fn free_own(
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-fn answer(code: u32) -> (usize, Vec<&'static str>) {
+fn ioctl(code: u32) -> (usize, Vec<&'static str>) {
     boot(move |kernel| {
         let driver = kernel.load_driver("test", entry::<TwoLayers>).unwrap();
         let file = kernel.open(PATH).unwrap();
         SEEN.lock().unwrap().clear();
-        let answer = file.ioctl(code, &[], &mut []).ok().unwrap();
+        let information = file.ioctl(code, &[], &mut []).ok().unwrap();
         file.close();
         driver.unload().unwrap();
         assert_eq!(kernel.verifier().live_blocks, 0);
-        (answer, SEEN.lock().unwrap().clone())
+        (information, SEEN.lock().unwrap().clone())
     })
 }
 
 #[test]
 fn completion_routines_run_on_the_way_up() {
-    assert_eq!(answer(PASS), (11, vec!["upper", "lower", "completion"]));
+    assert_eq!(ioctl(PASS), (11, vec!["upper", "lower", "completion"]));
 }
 
 #[test]
 fn pending_travels_up_with_the_request() {
     let order = vec!["upper", "lower", "completion", "pending returned"];
-    assert_eq!(answer(PASS_PENDING), (11, order));
+    assert_eq!(ioctl(PASS_PENDING), (11, order));
 }
 
 #[test]
 fn a_completion_routine_takes_a_request_back() {
     let order = vec!["upper", "lower", "taken back", "back in upper"];
-    assert_eq!(answer(TAKE_BACK), (77, order));
+    assert_eq!(ioctl(TAKE_BACK), (77, order));
 }
 
 #[test]
 fn a_driver_sends_an_irp_of_its_own() {
-    assert_eq!(answer(OWN), (10, vec!["upper", "lower"]));
+    assert_eq!(ioctl(OWN), (10, vec!["upper", "lower"]));
 }
 
 #[test]

@@ -298,7 +298,7 @@ struct Describing;
 
 impl Behaviour for Describing {
     fn handle(_device: PDEVICE_OBJECT, request: Request) -> NTSTATUS {
-        // SAFETY: Has no requirements.
+        // SAFETY: ExAllocatePoolWithTag checks its arguments itself.
         let block = unsafe { ExAllocatePoolWithTag(_POOL_TYPE::NonPagedPoolNx, 5000, 0x31) };
         let inside = block.wrapping_byte_add(100);
         // SAFETY: The range lies in the block.

@@ -1,7 +1,7 @@
 //! The last calls that returned an error, like the framework's in-flight recorder: so that a bare
 //! STATUS_INVALID_PARAMETER of a driver's callback can be traced to one of its calls.
 //!
-//! Not in the kernel image, where nobody would read it.
+//! The kernel image does not have it, because nothing would read it there.
 
 use crate::object::handle;
 use core::cell::UnsafeCell;
@@ -19,7 +19,7 @@ const TEXT: usize = 240;
 /// A call of a framework function that returned an error.
 #[derive(Clone, Copy)]
 pub struct FailedCall {
-    /// What it returned.
+    /// The status that the call returned.
     pub status: NTSTATUS,
     /// How often it returned that, one time after the other.
     pub times: u32,
@@ -55,7 +55,7 @@ pub fn forget_failed_calls() {
     RECORDER.with(|recorder| recorder.calls = [None; REMEMBERED]);
 }
 
-/// What is remembered.
+/// The last failed calls, in a ring.
 struct Recorder {
     calls: [Option<FailedCall>; REMEMBERED],
     /// Where the next one goes, over the oldest.
@@ -119,7 +119,7 @@ impl Shared {
 pub(super) trait Entry {
     /// The type of its function pointer.
     type Function;
-    /// What it calls.
+    /// The function that the entry calls.
     const FUNCTION: Self::Function;
     /// Where it stands in the table.
     const INDEX: WDFFUNCENUM;
@@ -323,7 +323,7 @@ fn describe_parent(
 
 /// The type of the object of a handle.
 fn kind_of(handle: WDFOBJECT) -> &'static str {
-    // SAFETY: The driver passed the handle to the framework, which has looked there too.
+    // SAFETY: The driver passed the handle to a call that resolves it, so it leads to readable memory.
     let found = unsafe { handle::find(handle) };
     let name = found.map(|(object, _)| object.kind().name.to_str());
     name.ok()

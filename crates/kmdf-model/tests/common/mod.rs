@@ -4,7 +4,7 @@
 //! check codes and parameters. The model's own wording, and its stops over what Windows leaves
 //! undefined, are asserted by [`model_only`], [`assert_stop_text`] and [`assert_model_stop`], which
 //! do nothing when the suite is linked against another framework (`build.rs` says how). A test that
-//! would corrupt memory there, or that is about what the model lacks, bears
+//! would corrupt memory there, or that is about what the model lacks, is marked
 //! `#[cfg_attr(other_framework, ignore = "…")]` with the reason.
 
 pub(crate) mod recorded;
@@ -17,7 +17,7 @@ use nt_model::{MODEL_STOP, Stop};
 /// Whether the framework is the model.
 pub(crate) const IS_MODEL: bool = cfg!(not(other_framework));
 
-/// Assertions about the model's own words and ways.
+/// Makes assertions about the model's own wording and stops.
 pub(crate) fn model_only(assertions: impl FnOnce()) {
     if IS_MODEL {
         assertions();

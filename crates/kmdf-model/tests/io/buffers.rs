@@ -381,7 +381,8 @@ fn unsafe_buffers(request: WDFREQUEST) -> [(NTSTATUS, *mut u8, usize); 2] {
     [input, (status, buffer.cast(), length)]
 }
 
-/// REQ-19, QUE-35, REQ-58; VER-16: refused elsewhere.
+/// User addresses are given in EvtIoInCallerContext, and with the verifier nowhere else (REQ-19, REQ-58,
+/// QUE-35, VER-16).
 #[test]
 fn in_the_callers_context_a_neither_request_gives_its_bare_addresses() {
     let hooks = queued(PARALLEL)

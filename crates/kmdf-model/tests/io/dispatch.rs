@@ -118,7 +118,7 @@ fn a_sequential_queue_presents_the_next_request_when_the_last_is_complete() {
     });
 }
 
-/// QUE-32 b: completing inside the callback does not nest.
+/// Completing inside the callback does not enter the dispatch loop again (QUE-32 b).
 #[test]
 fn completing_in_the_callback_does_not_nest_callbacks() {
     let slots = slots();
@@ -224,7 +224,7 @@ fn callbacks_run_at_the_execution_level_of_the_queue() {
                 STATUS_SUCCESS
             })
             .control(move |_, request, _, _, _| {
-                // SAFETY: No preconditions.
+                // SAFETY: KeGetCurrentIrql can be called at any time.
                 assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, irql);
                 complete(request, STATUS_SUCCESS);
             });
@@ -248,7 +248,7 @@ fn a_passive_queue_defers_what_is_triggered_above_passive_level() {
             STATUS_SUCCESS
         })
         .control(move |_, request, _, _, _| {
-            // SAFETY: No preconditions.
+            // SAFETY: KeGetCurrentIrql can be called at any time.
             assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, 0);
             if first_byte(request) == 1 {
                 keep(&slots, request);
@@ -418,7 +418,7 @@ fn idle_threads_present_under_the_lock() {
             STATUS_SUCCESS
         })
         .control(|_, request, _, _, _| {
-            // SAFETY: No preconditions.
+            // SAFETY: PsGetCurrentThreadId can be called at any time.
             assert!(unsafe { ntddk::PsGetCurrentThreadId() }.is_null());
             assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
             std::thread::yield_now();
@@ -446,7 +446,7 @@ fn idle_threads_present_under_the_lock() {
 fn the_driver_asks_for_no_level_and_no_scope() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
-        // SAFETY: No preconditions.
+        // SAFETY: KeGetCurrentIrql can be called at any time.
         let irql = unsafe { ntddk::KeGetCurrentIrql() };
         assert_eq!(first_byte(request), irql);
         if irql == 0 {
@@ -508,7 +508,7 @@ fn requests_are_dispatched_in_a_critical_region() {
     let hooks = queued(PARALLEL).control(|_, request, _, _, _| {
         // SAFETY: The framework's region, which is entered again below.
         unsafe { ntddk::KeLeaveCriticalRegion() };
-        // SAFETY: No preconditions.
+        // SAFETY: KeEnterCriticalRegion can be called at any time.
         unsafe { ntddk::KeEnterCriticalRegion() };
         complete(request, STATUS_SUCCESS);
     });
@@ -538,7 +538,7 @@ fn a_queue_inherits_level_and_scope_from_its_device() {
         ),
     ] {
         let hooks = queued(PARALLEL).control(move |_, request, _, _, _| {
-            // SAFETY: No preconditions.
+            // SAFETY: KeGetCurrentIrql can be called at any time.
             assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, irql);
             complete(request, STATUS_SUCCESS);
         });

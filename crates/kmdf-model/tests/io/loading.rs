@@ -196,7 +196,7 @@ fn a_bad_configuration_is_refused_and_may_be_corrected() {
             ));
             assert_eq!(status, STATUS_INVALID_PARAMETER);
         }
-        // SAFETY: The kernel's own string.
+        // SAFETY: The kernel passes a string that lives for the call.
         let given = unsafe { *path };
         let odd = UNICODE_STRING { Length: 3, ..given };
         let mut good = config();
@@ -247,7 +247,8 @@ fn there_is_one_driver_object() {
     assert_eq!(outcome, Ok(()));
 }
 
-/// MEM-1, MEM-2, MEM-3, C3, C4
+/// The driver's name and default tag come from its service, unless it gives a tag (MEM-1, MEM-2, MEM-3, C3,
+/// C4).
 #[test]
 fn name_and_tag_come_from_the_service_unless_a_tag_is_given() {
     let tag = |text: &[u8; 4]| u32::from_le_bytes(*text);
@@ -373,7 +374,7 @@ fn the_level_is_checked_from_the_second_call_on() {
         nt_model::run(verified(), |kernel| {
             let machine = kernel.clone();
             let entry = move |object, path: PCUNICODE_STRING| {
-                // SAFETY: The kernel's own string.
+                // SAFETY: The kernel passes a string that lives for the call.
                 let given = unsafe { *path };
                 let odd = UNICODE_STRING { Length: 3, ..given };
                 assert_eq!(
@@ -505,7 +506,7 @@ fn a_driver_that_cannot_be_allocated_leaves_nothing() {
     unreachable!("it loads in the end");
 }
 
-/// DEV-8, DESIGN: what is not modelled names itself.
+/// A function that the model does not have stops the run with its name (DEV-8).
 #[test]
 #[cfg_attr(other_framework, ignore = "about what the model lacks")]
 fn a_function_that_is_not_modelled_stops_the_run_by_name() {
@@ -544,7 +545,7 @@ fn without_a_driver_object_the_stub_only_calls_driver_entry() {
 fn driver_entry_gets_the_kernels_own_path_and_the_framework_keeps_a_copy() {
     let outcome = loaded("Tdrv", |object, path| {
         assert_eq!(create(object, path, config()), STATUS_SUCCESS);
-        // SAFETY: The kernel's own string.
+        // SAFETY: The kernel passes a string that lives for the call.
         let original = unsafe { *path };
         let kept = wdf!(WdfDriverGetRegistryPath(globals().Driver));
         assert_ne!(kept, original.Buffer);

@@ -335,7 +335,7 @@ fn devices_come_and_go_without_a_trace() {
 #[test]
 fn queues_deliver_before_self_managed_io_restarts() {
     let hooks = observed().control(|_, request, _, _, _| {
-        log("presented");
+        log("delivered");
         complete(request, STATUS_SUCCESS);
     });
     let outcome = run(verified(), hooks, |machine| {
@@ -348,7 +348,7 @@ fn queues_deliver_before_self_managed_io_restarts() {
         device.start().expect("starts");
         let log = take_log();
         let at = |text| log.iter().position(|line| line == text);
-        assert!(at("D0EntryPost") < at("presented") && at("presented") < at("IoRestart"));
+        assert!(at("D0EntryPost") < at("delivered") && at("delivered") < at("IoRestart"));
         assert_eq!(pending.wait().0.status, STATUS_SUCCESS);
         file.close();
         device.remove().expect("is removed");
@@ -362,7 +362,7 @@ fn queues_deliver_before_self_managed_io_restarts() {
 fn removal_waits_for_callbacks_to_return() {
     let hooks = observed().control(|queue, request, _, _, _| {
         complete(request, STATUS_SUCCESS);
-        log("answered");
+        log("completed");
         while !peek_log().iter().any(|line| line == "IoSuspend") {
             std::thread::yield_now();
         }
@@ -377,15 +377,15 @@ fn removal_waits_for_callbacks_to_return() {
         let file = machine.open();
         drop(take_log());
         std::thread::scope(|scope| {
-            let answered = scope.spawn(|| file.ioctl(BUFFERED, &[1], &mut []).status);
+            let completed = scope.spawn(|| file.ioctl(BUFFERED, &[1], &mut []).status);
             while peek_log().is_empty() {
                 std::thread::yield_now();
             }
             device.surprise_remove().expect("is removed");
-            assert_eq!(answered.join().expect("no panic"), STATUS_SUCCESS);
+            assert_eq!(completed.join().expect("no panic"), STATUS_SUCCESS);
         });
         file.close();
-        let mut wanted = vec!["answered", "SurpriseRemoval", "IoSuspend", "returns"];
+        let mut wanted = vec!["completed", "SurpriseRemoval", "IoSuspend", "returns"];
         wanted.extend(&RELEASED[1..]);
         wanted.extend(&GONE[..3]);
         wanted.extend(["cleanup late child", "cleanup device"]);

@@ -24,7 +24,7 @@ pub(crate) fn send(device: WDFDEVICE, sent: &Sent) -> (NTSTATUS, NTSTATUS, u64) 
     let wdm = wdf!(WdfDeviceWdmGetDeviceObject(device));
     // SAFETY: The device's own device object.
     let size = unsafe { (*wdm).StackSize };
-    // SAFETY: No preconditions.
+    // SAFETY: IoAllocateIrp checks its arguments itself.
     let irp = unsafe { ntddk::IoAllocateIrp(size, 0) };
     assert!(!irp.is_null());
     // SAFETY: A new packet.
@@ -197,7 +197,7 @@ fn a_create_without_a_file_object_is_refused_if_one_is_required() {
     }
 }
 
-/// QUE-32 a: an event from outside enters the loop although one is active.
+/// An event from outside enters the dispatch loop although a thread is in it (QUE-32 a).
 #[test]
 fn a_callback_that_sends_to_its_own_queue_is_re_entered() {
     let kept = Slot::default();

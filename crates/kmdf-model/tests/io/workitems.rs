@@ -59,7 +59,7 @@ fn a_work_item_belongs_to_a_device() {
     with_device(verified(), hooks, |_, _| ());
 }
 
-/// The callback runs at PASSIVE_LEVEL whoever enqueues, and a flush waits for it.
+/// The callback runs at PASSIVE_LEVEL, whichever thread enqueues it, and a flush waits for it.
 #[test]
 fn a_work_item_runs_at_passive_level_and_is_waited_for() {
     let kept = Slot::default();
@@ -70,7 +70,7 @@ fn a_work_item_runs_at_passive_level_and_is_waited_for() {
             STATUS_SUCCESS
         })
         .work(|_| {
-            // SAFETY: No preconditions.
+            // SAFETY: KeGetCurrentIrql can be called at any time.
             assert_eq!(unsafe { ntddk::KeGetCurrentIrql() }, 0);
             log("work");
         });

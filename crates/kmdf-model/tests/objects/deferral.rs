@@ -10,7 +10,7 @@ const DISPATCH: u8 = DISPATCH_LEVEL as u8;
 const APC: u8 = APC_LEVEL as u8;
 
 fn irql() -> KIRQL {
-    // SAFETY: No preconditions.
+    // SAFETY: KeGetCurrentIrql can be called at any time.
     unsafe { kmdf_sys::ntddk::KeGetCurrentIrql() }
 }
 

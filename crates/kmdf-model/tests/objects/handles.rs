@@ -71,7 +71,7 @@ fn handle_of_another_type_stops_the_run() {
     }
 }
 
-/// OBJ-71 with the verifier on
+/// The verifier does not change the bug check for a handle of another type (OBJ-71).
 #[test]
 fn wrong_handle_stops_the_run_with_the_verifier_on_too() {
     let stop = stop_of(verified(), |_| buffer_of(driver().cast()));

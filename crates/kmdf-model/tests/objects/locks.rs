@@ -46,7 +46,8 @@ fn locking_the_wrong_object_breaks_before_the_bug_check() {
     assert_eq!(stop.code, KMODE_EXCEPTION_NOT_HANDLED, "{stop}");
 }
 
-/// OBJ-72, OBJ-77, OBJ-28 for locks
+/// Creating a lock checks the out pointer, then the attributes, then clears the handle (OBJ-28, OBJ-72,
+/// OBJ-77).
 #[test]
 fn lock_creation_checks_pointer_and_attributes() {
     assert_required_null(&stop_of(plain(), |_| {

@@ -219,8 +219,8 @@ fn bug_check_is_passed_on_verbatim() {
     assert_eq!((stop.code, stop.parameters), (0xE2, [1, 2, 3, 4]));
 }
 
-/// VER-24, VER-25, VER-26, and REQ-2 where a request is to have a parent: not modelled, so refused by
-/// name.
+/// Switches that are not modelled stop the run by name (VER-24, VER-25, VER-26, and REQ-2 where a request
+/// would have a parent).
 #[test]
 #[cfg_attr(other_framework, ignore = "about what the model lacks")]
 fn switches_that_are_not_modelled_stop_the_run() {

@@ -52,7 +52,7 @@ pub(super) fn forbid(address: usize, size: usize) {
     let end = address + size;
     let mut next = address;
     while next < end {
-        // SAFETY: A plain C structure.
+        // SAFETY: All zeros are a valid value of this C structure.
         let mut pages: MEMORY_BASIC_INFORMATION = unsafe { zeroed() };
         let room = size_of::<MEMORY_BASIC_INFORMATION>();
         // SAFETY: VirtualQuery only reads, and the structure has this size.

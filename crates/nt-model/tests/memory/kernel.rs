@@ -1,7 +1,7 @@
 //! The kernel's exports as these tests call them.
 //!
-//! The wrappers are not marked unsafe: each is called on a machine that answers misuse with a stop
-//! and never comes back from it, which is just what the tests are about.
+//! The wrappers are not marked unsafe: each is called on a machine that stops on misuse and
+//! does not return, which is what the tests are about.
 
 use kmdf_sys::*;
 use nt_model::{Config, Kernel, NtStatus, Stop, Verifier};

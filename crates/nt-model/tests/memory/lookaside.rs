@@ -44,12 +44,12 @@ impl Exports {
     }
 
     fn allocate(self, list: *mut Paged) -> PVOID {
-        // SAFETY: See `kernel`.
+        // SAFETY: The kernel stops the run on misuse, as `kernel` explains.
         unsafe { (self.allocate)(list) }
     }
 
     fn free(self, list: *mut Paged, entry: PVOID) {
-        // SAFETY: See `kernel`.
+        // SAFETY: The kernel stops the run on misuse, as `kernel` explains.
         unsafe { (self.free)(list, entry) }
     }
 }
@@ -108,7 +108,7 @@ fn the_exports_count_hits_and_misses_as_documented() {
     });
 }
 
-/// NT-2, field notes 3.4: with special pool each entry is a block of its own.
+/// With special pool each entry is a block of its own (NT-2).
 #[test]
 fn with_special_pool_a_list_keeps_no_entries() {
     runs(Config::default(), |_| {

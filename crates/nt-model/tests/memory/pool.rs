@@ -395,7 +395,7 @@ fn special_pool_gives_way_to_plain_pool_when_it_is_full() {
 #[test]
 fn an_irp_freed_as_pool_stops_under_io_verification() {
     let stop = stopped(Config::default(), |_| {
-        // SAFETY: See `kernel`.
+        // SAFETY: The kernel stops the run on misuse, as `kernel` explains.
         let irp = unsafe { ntddk::IoAllocateIrp(1, 0) };
         free(irp.cast());
     });

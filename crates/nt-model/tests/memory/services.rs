@@ -64,13 +64,13 @@ fn the_performance_counter_advances_at_its_frequency() {
 #[test]
 fn threads_have_ids_of_their_own() {
     runs(Config::default(), |_| {
-        // SAFETY: No requirements.
+        // SAFETY: PsGetCurrentThreadId can be called at any time.
         let id = || unsafe { ntddk::PsGetCurrentThreadId() }.addr();
         let other = std::thread::scope(|scope| scope.spawn(id).join()).expect("no panic");
         assert_ne!(id(), other);
         assert_eq!((id() % 4, other % 4), (0, 0));
         assert_eq!(id(), id());
-        // SAFETY: No requirements.
+        // SAFETY: PsGetCurrentProcessId can be called at any time.
         assert_ne!(unsafe { ntddk::PsGetCurrentProcessId() }.addr(), 0);
     });
 }

@@ -133,9 +133,9 @@ fn read_value(key: &str, name: &str, room: usize) -> (NTSTATUS, Vec<u8>) {
             &raw mut needed,
         )
     };
-    // SAFETY: No requirements.
+    // SAFETY: ZwClose checks its arguments itself.
     assert_eq!(unsafe { ntddk::ZwClose(handle) }, STATUS_SUCCESS);
-    // SAFETY: No requirements.
+    // SAFETY: ZwClose checks its arguments itself.
     assert_eq!(unsafe { ntddk::ZwClose(handle) }, STATUS_INVALID_HANDLE);
     buffer.truncate(needed as usize);
     (status, buffer)

@@ -58,7 +58,7 @@ pub unsafe extern "C" fn entry<B: Behaviour>(
     // SAFETY: A device of this driver.
     unsafe { (*device).Flags |= B::FLAGS };
     B::created(device);
-    // SAFETY: Both are valid strings.
+    // SAFETY: The strings live for the call.
     let status = unsafe { IoCreateSymbolicLink(&raw mut link, &raw mut name) };
     assert_eq!(status, STATUS_SUCCESS);
     let mut functions: [PDRIVER_DISPATCH; 28] = [Some(handle::<B>); 28];
@@ -84,7 +84,7 @@ unsafe extern "C" fn unload<B: Behaviour>(driver: *mut DRIVER_OBJECT) {
     let device = peek(driver).DeviceObject;
     B::unloading(device);
     let mut link = string(LINK);
-    // SAFETY: A valid string.
+    // SAFETY: The string lives for the call.
     let status = unsafe { IoDeleteSymbolicLink(&raw mut link) };
     assert_eq!(status, STATUS_SUCCESS);
     // SAFETY: A device of this driver.

@@ -61,7 +61,7 @@ pub fn peek<T: Copy>(pointer: *const T) -> T {
 #[derive(Clone, Copy)]
 pub struct Request(pub PIRP);
 
-// SAFETY: An IRP belongs to whoever has it, on any thread.
+// SAFETY: An IRP belongs to the driver that has it, on any thread.
 unsafe impl Send for Request {}
 
 impl Request {

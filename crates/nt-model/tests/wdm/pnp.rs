@@ -147,7 +147,7 @@ unsafe extern "C" fn add_device<B: Behaviour>(
 
 pub fn set_interface(device: PDEVICE_OBJECT, enable: bool) -> NTSTATUS {
     let mut interface = peek(extension(device)).interface;
-    // SAFETY: A valid string.
+    // SAFETY: The string lives for the call.
     unsafe { IoSetDeviceInterfaceState(&raw mut interface, enable.into()) }
 }
 

@@ -24,7 +24,7 @@ struct HandlerStack(Box<[u8]>);
 
 impl Drop for HandlerStack {
     fn drop(&mut self) {
-        // SAFETY: A plain C structure.
+        // SAFETY: All zeros are a valid value of this C structure.
         let mut current: libc::stack_t = unsafe { zeroed() };
         // SAFETY: Asks for the calling thread's alternate stack.
         unsafe { libc::sigaltstack(null_mut(), &raw mut current) };
@@ -57,9 +57,9 @@ pub(in crate::memory) fn prepare_thread() {
 /// The lowest address of the calling thread's stack.
 #[cfg(target_os = "linux")]
 fn lowest_of_stack() -> usize {
-    // SAFETY: A plain C structure.
+    // SAFETY: All zeros are a valid value of this C structure.
     let mut attributes: libc::pthread_attr_t = unsafe { zeroed() };
-    // SAFETY: Has no preconditions.
+    // SAFETY: pthread_self can be called at any time.
     let thread = unsafe { libc::pthread_self() };
     // SAFETY: The calling thread; initialises the attributes.
     if unsafe { libc::pthread_getattr_np(thread, &raw mut attributes) } != 0 {
@@ -85,7 +85,7 @@ pub(in crate::memory) fn install() {
 }
 
 fn replace_handler(signal: c_int) -> libc::sigaction {
-    // SAFETY: A plain C structure.
+    // SAFETY: All zeros are a valid value of this C structure.
     let (mut ours, mut previous): (libc::sigaction, libc::sigaction) = unsafe { zeroed() };
     ours.sa_sigaction = on_signal as *const () as usize;
     ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
