@@ -1,6 +1,7 @@
 //! The rules themselves: those of the four calls, and those of the framework.
 
 use anyhow::{Context, Result, ensure};
+use regex::Regex;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
@@ -74,30 +75,21 @@ impl Book {
         let book: Self =
             toml::from_str(&text).with_context(|| format!("{BOOK} is not in its form"))?;
         let mut ids = BTreeSet::new();
-        for (call, rule) in book
-            .call
-            .iter()
-            .flat_map(|call| call.rule.iter().map(move |rule| (call, rule)))
-        {
-            let number = rule.id.strip_prefix(&call.letter);
-            let numbered = number.is_some_and(|number| number.parse::<u8>().is_ok());
-            ensure!(
-                numbered,
-                "{BOOK}: `{}` is no id of `{}`",
-                rule.id,
-                call.letter
-            );
-            ensure!(ids.insert(&rule.id), "{BOOK}: `{}` is there twice", rule.id);
-            ensure!(
-                !rule.enforced.is_empty(),
-                "{BOOK}: `{}` is enforced by nothing",
-                rule.id
-            );
-            ensure!(
-                rule.enforced.is_sorted(),
-                "{BOOK}: `{}` names a lesser way first",
-                rule.id
-            );
+        for Call { letter, rule, .. } in &book.call {
+            for Rule { id, enforced, .. } in rule {
+                let number = id.strip_prefix(letter.as_str());
+                let numbered = number.is_some_and(|number| number.parse::<u8>().is_ok());
+                ensure!(numbered, "{BOOK}: `{id}` is no id of `{letter}`");
+                ensure!(ids.insert(id), "{BOOK}: `{id}` is there twice");
+                ensure!(
+                    !enforced.is_empty(),
+                    "{BOOK}: `{id}` is enforced by nothing"
+                );
+                ensure!(
+                    enforced.is_sorted(),
+                    "{BOOK}: `{id}` names a lesser way first"
+                );
+            }
         }
         Ok(book)
     }
@@ -132,21 +124,14 @@ pub fn framework_ids(root: &Path) -> Result<Vec<String>> {
     for page in &pages {
         text += &fs::read_to_string(page)?;
     }
-    let mut ids = Vec::new();
-    for line in text.lines() {
-        let head = line.strip_prefix("- **").unwrap_or_default();
-        let (word, _) = head.split_once("**").unwrap_or_default();
-        let Some((family, number)) = word.split_once('-') else {
-            continue;
-        };
-        let is_family = family.len() >= 2 && family.bytes().all(|byte| byte.is_ascii_uppercase());
-        if is_family && number.parse::<u16>().is_ok() {
-            ensure!(
-                !ids.iter().any(|id| id == word),
-                "{FRAMEWORK}: `{word}` is there twice"
-            );
-            ids.push(word.to_owned());
-        }
+    let item = Regex::new(r"(?m)^- \*\*([A-Z]{2,}-\d+)\*\*")?;
+    let mut ids: Vec<String> = Vec::new();
+    for (_, [id]) in item.captures_iter(&text).map(|found| found.extract()) {
+        ensure!(
+            !ids.iter().any(|own| own == id),
+            "{FRAMEWORK}: `{id}` is there twice"
+        );
+        ids.push(id.to_owned());
     }
     ensure!(!ids.is_empty(), "{FRAMEWORK} defines no rules");
     Ok(ids)
