@@ -17,7 +17,7 @@ const DEBIAN_SERVER: &str = "/usr/lib/wine/wineserver64";
 const RANDOM_LIBRARY_SOURCE: &str = include_str!("../../assets/bcryptprimitives.c");
 /// Source of the program that installs, opens and removes devices.
 const DEVICE_SOURCE: &str = include_str!("../../assets/device.c");
-/// That program in [`PACKAGE`].
+/// That program in the folder of the driver package.
 pub const DEVICE: &str = "device.exe";
 /// The driver package in a prefix.
 const PACKAGE: &str = "drive_c/pkg";
