@@ -5,7 +5,6 @@
 mod common;
 
 use common::*;
-use kmdf_test::File;
 use wdfmem_ioctl::*;
 
 #[test]
@@ -56,7 +55,7 @@ fn two_devices_of_one_driver_count_apart() {
         assert_eq!(links.len(), 2);
         let files = links
             .iter()
-            .map(|link| File::from(test.kernel().open(link).unwrap()))
+            .map(|link| test.open_path(link))
             .collect::<Vec<_>>();
         World::new(&files[0]);
         assert_eq!(statistics(&files[0]).device_charged.objects.get(), 9);

@@ -9,6 +9,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// More allocations than a test has.
+const ENDLESS: u64 = 100_000;
+
 /// Held while a scenario runs: there is one machine per process.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -170,6 +173,7 @@ impl Scenario {
     pub fn each_allocation_fails(self, test: impl Fn(&Test) + Send + Sync + 'static) -> u64 {
         let test = Arc::new(test);
         let runs = (1..).take_while(|&n| {
+            assert!(n < ENDLESS, "there is no end to the allocations");
             let test = test.clone();
             let run = self.clone().fail_allocation(n);
             let run = run.boot(move |machine| machine.set_up().map(|()| test(machine)));
@@ -317,6 +321,7 @@ impl Test {
     pub fn each_allocation_fails(&self, mut act: impl FnMut(u64) -> bool) -> u64 {
         let mut refusals = 0;
         for n in 1.. {
+            assert!(n < ENDLESS, "there is no end to the allocations");
             let before = self.kernel.verifier().faults_injected;
             self.kernel.fail_nth_allocation(n);
             let done = act(n);
@@ -389,6 +394,20 @@ impl Test {
         match self.try_open(interface) {
             Ok(file) => file,
             Err(refused) => panic!("{refused}"),
+        }
+    }
+
+    /// Opens a device by its path, as an administrator: a symbolic link such as `\\.\Name`, a link of
+    /// [`Kernel::interfaces`], or a device name.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be opened.
+    #[track_caller]
+    pub fn open_path(&self, path: &str) -> File {
+        match self.kernel.open(path) {
+            Ok(file) => File::from(file),
+            Err(status) => panic!("{}", Refused::new("opening the device", status)),
         }
     }
 

@@ -8,7 +8,7 @@ use kmdf_sys::{
     STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, UNICODE_STRING,
     WDF_DRIVER_CONFIG, WDFDRIVER, call_unsafe_wdf_function_binding, ntddk,
 };
-use kmdf_test::{File, Scenario};
+use kmdf_test::Scenario;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -135,11 +135,7 @@ fn information_beyond_the_buffer_fails_the_test() {
         Scenario::new("claiming", claiming_entry)
             .without_device()
             .run(|test| {
-                let file = test
-                    .kernel()
-                    .open(DEVICE)
-                    .map(File::from)
-                    .expect("it opens");
+                let file = test.open_path(DEVICE);
                 assert_eq!(file.read(100).information, 100);
                 file.read(99)
             })

@@ -7,7 +7,7 @@ use kmdf::{
     SpinLock, Tag, UninitMemory, WaitLock, context,
 };
 use kmdf_model::{Window, hold_windows};
-use kmdf_test::{Config, File, Reply, Verifier};
+use kmdf_test::{Config, Reply, Verifier};
 use std::mem::forget;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -159,15 +159,14 @@ fn allocating_races_with_the_end_of_the_memory_parent() {
             test.add_device().expect("another device starts");
             let links = test.kernel().interfaces(&INTERFACE.get());
             let [first, second] = links.try_into().expect("two");
-            let open = |link: &str| File::from(test.kernel().open(link).expect("the device opens"));
-            let file = open(&first);
+            let file = test.open_path(&first);
             let list = run_body(&file, |device, irql| {
                 let parent = &DriverParent;
                 LookasideList::<P>::with_memory_parent(parent, &device, TAG, 32, irql)
                     .expect("list")
             });
             file.close();
-            let file = open(&second);
+            let file = test.open_path(&second);
             let started = Arc::new(AtomicBool::new(false));
             let start = started.clone();
             std::thread::scope(|scope| {
@@ -363,8 +362,7 @@ fn dropping_at_dispatch_level_races_with_removal() {
         file.close();
         test.add_device().expect("another device starts");
         let interfaces = test.kernel().interfaces(&INTERFACE.get());
-        let file = test.kernel().open(interfaces.last().expect("two"));
-        let file = File::from(file.expect("the device opens"));
+        let file = test.open_path(interfaces.last().expect("two"));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 run_body(&file, |device, irql| {

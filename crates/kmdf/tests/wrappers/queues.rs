@@ -175,10 +175,7 @@ fn scenario() -> Scenario {
 }
 
 fn using<T: Send + 'static>(user: impl FnOnce(&File) -> T + Send + 'static) -> T {
-    scenario().run(|test| {
-        let file = test.kernel().open("\\\\.\\Queues");
-        user(&file.map(File::from).expect("the device opens"))
-    })
+    scenario().run(|test| user(&test.open_path(r"\\.\Queues")))
 }
 
 /// REQ-6, MEM-39: reads have output only, writes input only.
