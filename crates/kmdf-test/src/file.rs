@@ -1,11 +1,11 @@
-//! An open handle to the driver's device, and what a request comes back with.
+//! [`File`], an open handle to the driver's device, and [`Reply`], the result of a request.
 
 use kmdf_sys::{METHOD_IN_DIRECT, NTSTATUS, STATUS_SUCCESS};
 use nt_model::{IoStatus, NtStatus};
 use std::fmt;
 use std::time::Duration;
 
-/// What every output buffer is filled with before a request, so that bytes that the driver wrote are seen.
+/// The byte that output buffers are filled with before a request, so that bytes which the driver wrote are found.
 pub const UNTOUCHED: u8 = 0xCC;
 
 /// A completed request: the status, `IoStatus.Information` and the bytes of the output buffer up to it.
@@ -17,7 +17,7 @@ pub struct Reply {
     pub status: NTSTATUS,
     /// The number of bytes transferred.
     pub information: usize,
-    /// The bytes that the driver put out; empty for requests whose buffer is input.
+    /// The bytes that the driver wrote to the output buffer; empty for requests whose buffer is input.
     pub output: Vec<u8>,
 }
 
@@ -50,7 +50,7 @@ impl Reply {
         }
     }
 
-    /// The reply to a request that ended so, with its buffer as it is then.
+    /// Checks the result of a request, whose buffer is `buffer` now.
     ///
     /// # Panics
     ///
@@ -105,7 +105,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// A request as its reply is judged by.
+/// A request, as far as its reply is checked against it.
 #[derive(Clone, Debug)]
 struct Request {
     kind: Kind,
@@ -129,6 +129,14 @@ impl Request {
     fn writing(kind: Kind, data: &[u8]) -> Self {
         let data = Some(data.to_vec());
         Self { kind, data }
+    }
+
+    /// A control with this second buffer, which the transfer method makes input or output.
+    fn control(code: u32, buffer: &[u8]) -> Self {
+        match code & 3 {
+            METHOD_IN_DIRECT => Self::writing(Kind::Control(code), buffer),
+            _ => Self::reading(Kind::Control(code)),
+        }
     }
 }
 
@@ -211,16 +219,16 @@ impl File {
     /// As [`File::ioctl`], without waiting: the driver's dispatch routine has returned when this does.
     pub fn start_ioctl(&self, code: u32, input: &[u8], output_length: usize) -> Pending {
         let output = vec![UNTOUCHED; output_length];
-        let pending = self.file.ioctl_async_into(code, input, output);
-        Pending::new(Request::reading(Kind::Control(code)), pending)
+        let request = Request::control(code, &output);
+        Pending::new(request, self.file.ioctl_async_into(code, input, output))
     }
 
     /// As [`File::start_ioctl`], from a DPC that a driver above runs: the driver's dispatch routine is
     /// called at `DISPATCH_LEVEL`.
     pub fn start_ioctl_from_dpc(&self, code: u32, input: &[u8], output_length: usize) -> Pending {
         let output = vec![UNTOUCHED; output_length];
-        let pending = self.file.ioctl_from_dpc_into(code, input, output);
-        Pending::new(Request::reading(Kind::Control(code)), pending)
+        let request = Request::control(code, &output);
+        Pending::new(request, self.file.ioctl_from_dpc_into(code, input, output))
     }
 
     /// As [`File::ioctl_in_direct`], without waiting.
@@ -230,7 +238,7 @@ impl File {
     /// If `code` has another method.
     #[track_caller]
     pub fn start_ioctl_in_direct(&self, code: u32, input: &[u8], data: &[u8]) -> Pending {
-        let request = Request::writing(Kind::Control(code), data);
+        let request = Request::control(code, data);
         assert_eq!(code & 3, METHOD_IN_DIRECT, "{request} has another method");
         let pending = self.file.ioctl_async_into(code, input, data.to_vec());
         Pending::new(request, pending)

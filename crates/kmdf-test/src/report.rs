@@ -1,4 +1,4 @@
-//! What went wrong, in words: a bug check, or a driver, device or file that could not be had.
+//! [`Failure`], a run that ended with a bug check, and [`Refused`], a load, start or open that failed.
 
 use kmdf_sys::NTSTATUS;
 use nt_model::{NtStatus, Stop};

@@ -1,4 +1,4 @@
-//! [`Scenario`], what a test runs on, and [`Test`], what it does there.
+//! [`Scenario`], the machine that a test runs on, and [`Test`], the running machine as the test uses it.
 
 use crate::file::File;
 use crate::report::{DEBUG_OUTPUT, FAILED_CALLS, Failure, Refused, failed_calls, section};
@@ -9,7 +9,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// More allocations than a test has.
+/// Above the number of allocations that any test makes.
 const ENDLESS: u64 = 100_000;
 
 /// Held while a scenario runs: there is one machine per process.
@@ -121,12 +121,13 @@ impl Scenario {
         Self { until, ..self }
     }
 
-    /// Runs `test` on the machine, and gives back what it gave.
+    /// Runs `test` on the machine, and returns its result.
     ///
     /// # Panics
     ///
-    /// If it is called from within a scenario, the run ends with a bug check, the driver does not load or its device does not start, the test
-    /// panics, a device cannot be removed or a driver unloaded at the end, or something is left then.
+    /// If it is called from within a scenario, if the run ends with a bug check, if the driver does not load
+    /// or its device does not start, if the test panics, if a driver refuses the removal of a device or
+    /// cannot be unloaded at the end, or if pool or a lookaside list is left then.
     #[track_caller]
     pub fn run<T: Send + 'static>(self, test: impl FnOnce(&Test) -> T + Send + 'static) -> T {
         match self.try_run(test) {
@@ -158,17 +159,16 @@ impl Scenario {
     }
 
     /// Runs the scenario once for each allocation of pool from the load of the driver to its unload, with
-    /// that one failing, until none is left to fail. A driver must bear each: no bug check, and nothing
-    /// left at the end. Returns how many there were.
+    /// that allocation failing, and once more without a failure. Returns the number of allocations.
     ///
-    /// A driver that does not load and a device that does not start count as having borne it; `test` is
-    /// called when both did. It opens by [`Test::try_open`], and asserts that a request fails only if
-    /// [`Test::allocation_failed`].
+    /// A driver withstands a failed allocation if there is no bug check and nothing is left at the end. It
+    /// may fail to load and its device to start; `test` is called when neither did. Open by
+    /// [`Test::try_open`] in it, and let a request fail only if [`Test::allocation_failed`].
     ///
     /// # Panics
     ///
-    /// As [`Scenario::run`], with the number of the allocation; or if the driver does not load, or its
-    /// device does not start, although no allocation failed.
+    /// As [`Scenario::run`], and the message has the number of the allocation; a driver that does not load
+    /// and a device that does not start are panics only if no allocation failed.
     #[track_caller]
     pub fn each_allocation_fails(self, test: impl Fn(&Test) + Send + Sync + 'static) -> u64 {
         let test = Arc::new(test);
@@ -188,7 +188,7 @@ impl Scenario {
         runs.count() as u64
     }
 
-    /// Boots, has `act` do what there is to do, takes everything down, and gives what the verifier has seen.
+    /// Boots, calls `act`, and shuts down. Returns the result of `act` and the verifier's figures at the end.
     fn boot<T: Send + 'static>(
         self,
         act: impl FnOnce(&Test) -> T + Send + 'static,
@@ -232,7 +232,7 @@ pub struct Test {
 }
 
 impl Test {
-    /// Does what comes before the test.
+    /// Loads the driver and adds the device, as far as the scenario asks for it.
     fn set_up(&self) -> Result<(), Refused> {
         let Scenario {
             lower_device,
@@ -254,7 +254,7 @@ impl Test {
         Ok(())
     }
 
-    /// Prints what may explain a panic of the test.
+    /// Prints the debug output and the failed calls, which may explain a panic of the test.
     fn report(&self) {
         let mut report = String::new();
         let failing = self.scenario.failing_allocation;
@@ -268,7 +268,7 @@ impl Test {
         }
     }
 
-    /// Takes everything down, as the doc of [`Scenario`] says, and checks that nothing is left.
+    /// Closes, removes and unloads all that is there, and checks that nothing is left.
     fn finish(&self) -> VerifierReport {
         let refused = self.kernel.shut_down();
         assert!(
@@ -276,7 +276,7 @@ impl Test {
             "at the end of the scenario {}",
             refused.join("; ")
         );
-        // The verifier says so only if it is on.
+        // Whatever verifier options are on.
         let report = self.kernel.verifier();
         assert_eq!(
             report.live_blocks, 0,
@@ -306,17 +306,16 @@ impl Test {
         Ok(driver)
     }
 
-    /// Calls `act` once for each allocation of pool in it, with that one failing, until none is left to
-    /// fail. `act` returns whether it did what it is for, or was refused; what is returned here is how often
-    /// it was refused.
+    /// Calls `act` once for each allocation of pool that it makes, with that allocation failing, and once
+    /// more without a failure. `act` returns `false` if it was refused for want of memory. Returns the number
+    /// of refusals.
     ///
-    /// The allocations of the whole of `act` count, unless it says otherwise by
-    /// `test.kernel().fail_nth_allocation(n)`: with 0 none fails from there on, with the number that `act`
-    /// is called with the count starts anew.
+    /// All allocations of `act` count. To leave some out, `act` calls `test.kernel().fail_nth_allocation(0)`
+    /// before them, and the same with its argument, the number of the allocation, to start counting.
     ///
     /// # Panics
     ///
-    /// If `act` does not do it although no allocation failed.
+    /// If `act` is refused although no allocation failed.
     #[track_caller]
     pub fn each_allocation_fails(&self, mut act: impl FnMut(u64) -> bool) -> u64 {
         let mut refusals = 0;
@@ -335,7 +334,7 @@ impl Test {
         refusals
     }
 
-    /// Whether an allocation has failed so far because this test or its scenario had it fail.
+    /// Whether an allocation has failed on purpose since the boot.
     pub fn allocation_failed(&self) -> bool {
         self.kernel.verifier().faults_injected > 0
     }

@@ -20,6 +20,7 @@ fn a_request_comes_back_with_status_information_and_output() {
         assert_eq!(file.read(10), Reply::success(b"read"));
         assert_eq!(file.write(b"five!"), Reply::written(5));
         assert_eq!(file.ioctl_in_direct(TAKE, &[], b"data"), Reply::written(4));
+        assert_eq!(file.ioctl(TAKE, &[], 3), Reply::written(3), "all is input");
     });
 }
 
