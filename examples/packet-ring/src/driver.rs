@@ -89,7 +89,7 @@ impl ReadyHandler for Readers {
 
     fn ready(&self, waiting: WaitingRequests<'_>, irql: &mut Dispatch) {
         if let Ok(state) = waiting.device().context::<DeviceState>() {
-            // Nobody is there to be told of an error, and requests that get no packet wait on.
+            // There is no request to report an error by: those that get no packet wait on.
             let _ = state.deliver(waiting, irql);
         }
     }
@@ -110,10 +110,10 @@ impl IoHandler for Requests {
     fn write<'r>(&self, queue: Queue<'_>, request: Request<'r>, irql: &mut Passive) -> Handled<'r> {
         request.complete_with(|transfer| {
             let bytes = transfer.input(1)?;
-            // The driver of a network adapter is where the closure is when its device has received a packet:
-            // in a DPC.
+            let file = transfer.file_object()?;
+            // At DISPATCH_LEVEL, as in the DPC in which the driver of a network adapter learns of a packet.
             let displaces = irql.raise(|irql| self.packet_arrived(queue.device(), bytes, irql))?;
-            let counters = counters(transfer.file_object()?, irql)?;
+            let counters = counters(file, irql)?;
             counters.writes.fetch_add(1, Ordering::Relaxed);
             counters
                 .bytes
@@ -147,7 +147,7 @@ impl IoHandler for Requests {
 }
 
 impl Requests {
-    /// Puts a packet into the ring and gives packets to waiting requests. Whether it displaced another packet.
+    /// Puts a packet into the ring and gives packets to waiting requests. Returns whether it displaced another.
     fn packet_arrived(
         &self,
         device: Device<'_>,
@@ -158,9 +158,10 @@ impl Requests {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
         let state = device.context::<DeviceState>()?;
+        let waiting = self.waiting.of(device)?;
         let packet = Packet::new(&state.packets, bytes, irql)?;
         let displaced = state.ring.with(irql, |ring, _| ring.push(packet))?;
-        state.deliver(self.waiting.of(device)?, irql)?;
+        state.deliver(waiting, irql)?;
         Ok(displaced.is_some())
     }
 

@@ -1,4 +1,4 @@
-//! The packets that nobody has read yet.
+//! The packets that have not been read yet.
 
 use kmdf::{Dispatch, LookasideList, Memory, NonPagedNx, PoolBox, Result, Tag};
 

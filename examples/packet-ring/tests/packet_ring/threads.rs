@@ -32,7 +32,7 @@ fn many_readers_and_writers_lose_and_repeat_no_packet() {
     const WRITERS: u8 = 3;
     const READERS: usize = 3;
     const WRITTEN: u16 = 150;
-    /// Tells one reader to stop.
+    /// The packet after which its reader stops.
     const STOP: [u8; 1] = [0xFF];
     for config in configurations() {
         scenario().config(config).run(|test| {
