@@ -89,18 +89,21 @@
 
 #![no_std]
 
+mod call;
 mod calls;
 mod code;
 mod describe;
+mod field;
 mod handle;
 mod limits;
 mod span;
 mod status;
 mod values;
 
+pub use call::{Call, CallInfo, Data, Header, Message};
 pub use calls::*;
 pub use code::{Access, Method, ctl_code};
-pub use describe::{Call, CallInfo, Data, Header, Message};
+
 pub use handle::Handle;
 pub use limits::{
     DEVICE_BYTES, DEVICE_OBJECTS, DEVICE_OPENS, FILE_BYTES, FILE_OBJECTS, INTERFACE_GUID,

@@ -5,7 +5,7 @@ use core::fmt;
 use bitflags::bitflags;
 use zerocopy::little_endian::U32;
 
-use crate::{DecodeError, describe::Field};
+use crate::{DecodeError, field::Field};
 
 macro_rules! values {
     ($($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:literal $text:literal,)* })*) => {
