@@ -7,7 +7,7 @@ use kmdf_sys::{DISPATCH_LEVEL, IRQL_NOT_LESS_OR_EQUAL, KIRQL};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-/// The highest IRQL there is.
+/// The highest IRQL of a processor.
 const HIGH_LEVEL: KIRQL = 15;
 
 const DISPATCH: KIRQL = DISPATCH_LEVEL as KIRQL;
@@ -52,7 +52,7 @@ fn leave_dispatch(machine: &Machine) {
     }
 }
 
-/// Puts a thread that leaves the kernel back to `PASSIVE_LEVEL`.
+/// Resets a thread that leaves the kernel to `PASSIVE_LEVEL`.
 pub(crate) fn reset_thread(machine: &Machine) {
     if IRQL.replace(0) >= DISPATCH {
         leave_dispatch(machine);
@@ -110,7 +110,7 @@ extern "C" fn KeLowerIrql(new: KIRQL) {
     lower_checked(&machine, new, "KeLowerIrql");
 }
 
-/// Lowers the IRQL on a driver's behalf, who may have it wrong.
+/// Lowers the IRQL for a driver, whose argument may be wrong.
 pub(crate) fn lower_checked(machine: &Machine, new: KIRQL, call: &str) {
     let old = current();
     if new > old {

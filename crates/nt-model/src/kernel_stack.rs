@@ -22,7 +22,7 @@ use std::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 pub(crate) const UNEXPECTED_KERNEL_MODE_TRAP: u32 = 0x7F;
 const DOUBLE_FAULT: u64 = 8;
 
-/// What the system service, the I/O manager and what else is above a driver's routine take.
+/// The part of the stack that the system service and the I/O manager use above a driver's routine.
 const ABOVE: usize = 2 << 10;
 /// Bytes that are painted: no frame reaches over them without touching one.
 const BAND: usize = 8 << 10;
@@ -43,14 +43,14 @@ pub(crate) fn set_lowest(address: usize) {
     LOWEST.set(address);
 }
 
-/// Whether an access that the system refused is that of a driver whose thread ran out of stack.
+/// Whether a denied access is that of a driver whose thread has overflowed its stack.
 pub(crate) fn is_overflow(address: usize) -> bool {
     let lowest = LOWEST.get();
     // The guard pages lie below the stack or, on some systems, are its lowest part.
     INSIDE.get() && lowest != 0 && (lowest - RESERVE..lowest + RESERVE).contains(&address)
 }
 
-/// The bug check for it.
+/// The bug check for a stack overflow.
 pub(crate) fn overflow() -> Report {
     Report {
         code: UNEXPECTED_KERNEL_MODE_TRAP,
@@ -59,7 +59,7 @@ pub(crate) fn overflow() -> Report {
     }
 }
 
-/// Leaves a routine, however it ends.
+/// Marks the routine as left when it is dropped.
 struct Leave;
 
 impl Drop for Leave {
@@ -68,7 +68,7 @@ impl Drop for Leave {
     }
 }
 
-/// Runs a routine of a driver, and stops the run if it took more than there is of a kernel stack.
+/// Runs a routine of a driver, and stops the run if it used more than a kernel stack.
 pub(crate) fn bounded<R>(config: &Config, routine: impl FnOnce() -> R) -> R {
     if INSIDE.replace(true) {
         // Called by one that is measured.

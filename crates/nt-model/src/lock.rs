@@ -1,4 +1,4 @@
-//! Spin locks, which really raise the IRQL and know their owner.
+//! Spin locks, which raise the IRQL and record their owner.
 
 use crate::irql::{self, lower_checked};
 use crate::machine::{Machine, enter, park, thread_number};
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const DISPATCH: KIRQL = DISPATCH_LEVEL as KIRQL;
 
-/// Turns before a waiting thread lets others run: there may be fewer processors than threads.
+/// How often a waiting thread tries before it yields: there may be fewer processors than threads.
 const PATIENCE: u32 = 64;
 
-/// Takes a lock at `DISPATCH_LEVEL`. It holds the owner's thread number.
+/// Acquires a lock at `DISPATCH_LEVEL`. It holds the owner's thread number.
 ///
 /// Waits for a spin lock. The IRQL is `DISPATCH_LEVEL` at least.
 ///

@@ -117,13 +117,13 @@ impl Machine {
         }
     }
 
-    /// Whether the run has ended, so that no thread may go on in the kernel.
+    /// Whether the run has ended, so that no thread may continue in the kernel.
     pub(crate) fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Acquire)
     }
 }
 
-/// A handle to the running machine; clones may go to any thread of the scenario.
+/// A handle to the running machine, which can be cloned for any thread of the scenario.
 #[derive(Clone)]
 pub struct Kernel {
     pub(crate) machine: Arc<Machine>,
@@ -207,7 +207,7 @@ fn join(machine: &Arc<Machine>) {
     }
 }
 
-/// Keeps the calling thread for good: its machine is dead, and no code of it may run.
+/// Blocks the calling thread forever: its machine has stopped, and no code of it may run.
 pub(crate) fn park() -> ! {
     loop {
         std::thread::park();

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::mem::offset_of;
 use std::sync::Mutex;
 
-/// Where the keys of services are.
+/// The path below which the keys of services are.
 const SERVICES: &str = r"\REGISTRY\MACHINE\SYSTEM\ControlSet001\Services";
 
-/// The name by which drivers may also ask for it.
+/// The alias of that path, which drivers may use as well.
 const CURRENT_SERVICES: &str = r"\REGISTRY\MACHINE\SYSTEM\CurrentControlSet\Services";
 
 /// The DDI compliance rule `IrqlZwPassive`.
@@ -41,7 +41,7 @@ fn fold(name: &str) -> String {
     }
 }
 
-/// Writes a service's key: what the configuration says, and the framework verifier's switch.
+/// Creates a service's key, with the values of the configuration and the framework verifier's switch.
 pub(crate) fn create_service_key(machine: &Machine, service: &str) {
     let path = format!(r"{SERVICES}\{service}");
     let parameters = format!(r"{path}\Parameters\Wdf");

@@ -6,7 +6,7 @@ use kmdf_sys::{PCWSTR, PUNICODE_STRING, UNICODE_STRING, USHORT};
 /// Bytes of the longest string that `RtlInitUnicodeString` makes, without its terminator.
 const LONGEST: usize = 0xFFFC;
 
-/// Points a counted string at a terminated one.
+/// Makes a counted string of a terminated one, without copying.
 ///
 /// # Safety
 ///

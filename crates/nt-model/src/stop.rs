@@ -1,4 +1,4 @@
-//! [`Stop`], a bug check as a value, and the ways there.
+//! [`Stop`], a bug check as a value, and the functions that stop a run.
 
 use crate::irql;
 use crate::kernel_stack::UNEXPECTED_KERNEL_MODE_TRAP;
@@ -18,13 +18,13 @@ pub struct Stop {
     pub code: u32,
     /// The four parameters; the first often identifies the case.
     pub parameters: [u64; 4],
-    /// What happened, in words, naming the call.
+    /// A description of what happened, which names the call.
     pub message: String,
-    /// What had been printed with `DbgPrint` until then, one entry per line.
+    /// The output of `DbgPrint` until the stop, one entry per line.
     pub debug_output: Vec<String>,
 }
 
-/// A stop as it is noted where it happens.
+/// A stop as it is recorded where it happens.
 pub(crate) struct Report {
     pub(crate) code: u32,
     pub(crate) parameters: [u64; 4],
@@ -92,7 +92,7 @@ impl Stop {
         })
     }
 
-    /// What Driver Verifier's first parameter stands for, if the stop is one of its.
+    /// The meaning of Driver Verifier's first parameter, if the stop is one of the verifier.
     pub fn rule(&self) -> Option<&'static str> {
         if self.code != DRIVER_VERIFIER_DETECTED_VIOLATION {
             return None;
@@ -166,7 +166,7 @@ impl fmt::Debug for Stop {
 
 impl std::error::Error for Stop {}
 
-/// Puts a refused access into words.
+/// Describes an access that was denied.
 fn describe_fault(code: u32, parameters: [u64; 4], machine: &Machine) -> String {
     let exception = code == KMODE_EXCEPTION_NOT_HANDLED;
     let address = parameters[if exception { 3 } else { 0 }];

@@ -16,7 +16,7 @@ struct Conversion {
     size: String,
 }
 
-/// The text that a format and its arguments stand for.
+/// Formats arguments as a format string says.
 ///
 /// # Safety
 ///

@@ -27,7 +27,7 @@ impl Interface {
         format!("{}{}", self.link, self.reference)
     }
 
-    /// As user mode writes it.
+    /// The symbolic link as user mode writes it.
     fn user_link(&self) -> String {
         self.full_link().replacen(r"\??\", r"\\?\", 1)
     }
@@ -105,7 +105,7 @@ unsafe extern "C" fn IoRegisterDeviceInterface(
     STATUS_SUCCESS
 }
 
-/// A terminated counted string in paged pool, which its receiver frees.
+/// A terminated counted string in paged pool, which the caller of the kernel frees.
 fn counted_string(machine: &Machine, text: &str) -> Option<UNICODE_STRING> {
     let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
     let size = units.len() * 2;
@@ -179,7 +179,7 @@ fn switch_off(tables: &mut Tables, index: usize) {
     }
 }
 
-/// Whether a path may be opened: not if it is that of a disabled interface.
+/// Whether a path may be opened: true unless it is that of a disabled interface.
 pub(crate) fn is_open(tables: &Tables, path: &str) -> bool {
     let same = |link: String| link.eq_ignore_ascii_case(path);
     let mut interfaces = tables.interfaces.iter();
@@ -187,7 +187,7 @@ pub(crate) fn is_open(tables: &Tables, path: &str) -> bool {
     found.is_none_or(|interface| interface.enabled)
 }
 
-/// Disables all interfaces of a device that is going, as the PnP manager does.
+/// Disables all interfaces of a device that is being removed, as the PnP manager does.
 pub(crate) fn disable_all(tables: &mut Tables, device: usize) {
     for index in 0..tables.interfaces.len() {
         if tables.interfaces[index].device == device && tables.interfaces[index].enabled {

@@ -3,7 +3,7 @@
 use crate::stop;
 use kmdf_sys::{FILE_READ_ACCESS, FILE_WRITE_ACCESS, PSECURITY_DESCRIPTOR};
 
-/// Who opens a device.
+/// The identity that opens a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Caller {
     /// The system itself (`S-1-5-18`), also an administrator.
@@ -26,7 +26,7 @@ const WORLD: &[u32] = &[0];
 const WORLD_AUTHORITY: u64 = 1;
 const NT_AUTHORITY: u64 = 5;
 
-/// What a device is opened for.
+/// The access that a device is opened with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
     /// The handle may read (`GENERIC_READ`).

@@ -1,4 +1,4 @@
-//! Driver object extensions: blocks that a driver or its framework hangs on a driver object.
+//! Driver object extensions: blocks that a driver or its framework attaches to a driver object.
 
 use crate::io::level::{self, rule};
 use crate::machine::{self, Machine};

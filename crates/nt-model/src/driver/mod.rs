@@ -42,16 +42,16 @@ const ADD_DEVICE: Field<DRIVER_EXTENSION, PDRIVER_ADD_DEVICE> = field!(DRIVER_EX
 const SERVICE_KEY: Field<DRIVER_EXTENSION, UNICODE_STRING> =
     field!(DRIVER_EXTENSION, ServiceKeyName);
 
-/// What the I/O manager remembers of a driver, beside its driver object.
+/// The I/O manager's record of a driver, beside its driver object.
 pub(crate) struct DriverRecord {
     service: String,
     /// Driver object extensions: the client's identification address, and the block.
     extensions: Vec<(usize, usize)>,
-    /// Work items under way that were allocated for the driver object itself.
+    /// The number of work items that are queued or running for the driver object itself.
     pub(crate) work_items: usize,
 }
 
-/// The routine of all major functions that a driver leaves alone.
+/// The dispatch routine of all major functions that a driver does not set.
 unsafe extern "C" fn invalid_device_request(
     _device: *mut _DEVICE_OBJECT,
     irp: *mut _IRP,
@@ -65,7 +65,7 @@ unsafe extern "C" fn invalid_device_request(
     STATUS_INVALID_DEVICE_REQUEST
 }
 
-/// Makes a driver object and its extension in one block.
+/// Creates a driver object and its extension in one block.
 pub(crate) fn create(machine: &Machine, service: &str) -> Result<DriverObject, NtStatus> {
     let key = format!(r"\REGISTRY\MACHINE\SYSTEM\ControlSet001\Services\{service}");
     let path = format!(r"\Driver\{service}");
@@ -193,7 +193,7 @@ impl Kernel {
     }
 }
 
-/// A loaded driver; clones mean the same driver.
+/// A loaded driver; a clone refers to the same driver.
 #[derive(Clone)]
 pub struct Driver {
     pub(crate) kernel: Kernel,
@@ -302,7 +302,7 @@ impl Driver {
         Ok(())
     }
 
-    /// The end of an unload and of a failed load.
+    /// Frees the driver after an unload or a failed load.
     fn go(&self) {
         let machine = &self.kernel.machine;
         machine.io.workers.wait_idle();

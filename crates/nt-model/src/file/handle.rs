@@ -1,4 +1,4 @@
-//! [`File`] and [`Pending`]: what the owner of a handle does with it.
+//! [`File`] and [`Pending`]: open handles and the requests that are sent through them.
 
 use super::{close_handle, is_open, object, target};
 use crate::device::security::Access;
@@ -239,7 +239,7 @@ impl Drop for File {
     }
 }
 
-/// A request that can be sent, and the device that it is for.
+/// A request that is ready to be sent, and the device that it is for.
 type Ready = (Outgoing, DeviceObject);
 
 /// Sends a request and waits for it.
@@ -323,7 +323,7 @@ impl Pending {
         std::thread::spawn(move || cancel.is_some_and(|cancel| cancel()))
     }
 
-    /// Waits for completion and gives the outcome and the output buffer.
+    /// Waits for completion, and returns the outcome and the output buffer.
     pub fn wait(mut self) -> (IoStatus, Vec<u8>) {
         let outcome = match std::mem::replace(&mut self.state, PendingState::Taken) {
             PendingState::Sent(outgoing) => outgoing.wait(),
@@ -333,7 +333,7 @@ impl Pending {
         (outcome, std::mem::take(&mut self.output))
     }
 
-    /// Waits up to `limit` for completion; whether it came.
+    /// Waits up to `limit` for completion; true if the request is completed.
     pub fn completes_within(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
         while !self.is_complete() {

@@ -29,7 +29,7 @@ const NAME: Field<FILE_OBJECT, UNICODE_STRING> = field!(FILE_OBJECT, FileName);
 const READ_ACCESS: Field<FILE_OBJECT, BOOLEAN> = field!(FILE_OBJECT, ReadAccess);
 const WRITE_ACCESS: Field<FILE_OBJECT, BOOLEAN> = field!(FILE_OBJECT, WriteAccess);
 
-/// What the I/O manager remembers of a file object.
+/// The I/O manager's record of a file object.
 pub(crate) struct FileRecord {
     /// The device object that was opened.
     device: usize,
@@ -48,14 +48,14 @@ struct SecurityContext {
     create_options: ULONG,
 }
 
-/// Takes one more reference on a file object.
+/// Adds a reference to a file object.
 pub(crate) fn reference(machine: &Machine, file: usize) {
     if let Some(record) = machine.io.tables().files.get_mut(&file) {
         record.references += 1;
     }
 }
 
-/// Gives a reference back; the last one closes the file object. Called at `PASSIVE_LEVEL` and not
+/// Drops a reference; the last one closes the file object. Called at `PASSIVE_LEVEL` and not
 /// from within driver code.
 pub(crate) fn dereference(machine: &Arc<Machine>, file: usize) {
     let last = {
@@ -162,7 +162,7 @@ fn send(
     outgoing.run(target)
 }
 
-/// Frees a file object, and gives its device object back.
+/// Frees a file object, and drops its reference to the device object.
 fn release(machine: &Arc<Machine>, file: usize) {
     let record = machine.io.tables().files.remove(&file);
     let block = object(file).as_ptr().cast();
@@ -215,7 +215,7 @@ fn find(
     Ok((address, rest))
 }
 
-/// Makes a file object for the device, with the rest of the path as its name.
+/// Creates a file object for the device, with the rest of the path as its name.
 fn create(machine: &Machine, device: usize, rest: &str) -> Option<usize> {
     let units: Vec<u16> = rest.encode_utf16().collect();
     let fixed = size_of::<FILE_OBJECT>();

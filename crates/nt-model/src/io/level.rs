@@ -1,4 +1,4 @@
-//! Checks that driver code comes back at the IRQL it was called at.
+//! Checks that driver code returns at the IRQL at which it was called.
 
 use crate::machine::Machine;
 use crate::{critical, irql, stop, verifier};
@@ -46,7 +46,7 @@ pub(crate) mod rule {
     pub(crate) const IO_APC_LTE: u64 = 0x20009;
     pub(crate) const IO_PASSIVE_3: u64 = 0x2000C;
     pub(crate) const IO_PASSIVE_4: u64 = 0x2000D;
-    /// Calls that no such rule names.
+    /// The code for calls without a compliance rule.
     pub(crate) const NONE: u64 = 0;
 }
 

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard};
 
-/// Everything of the I/O manager that one machine owns.
+/// The I/O manager of a machine.
 #[derive(Default)]
 pub(crate) struct IoManager {
     /// Never held while driver code runs or the run is stopped.

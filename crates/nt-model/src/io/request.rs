@@ -1,4 +1,4 @@
-//! The I/O manager's side of an IRP: making, sending, waiting for it, and clearing up after it.
+//! The I/O manager's side of an IRP: creating it, sending it, waiting for it and freeing it.
 
 use crate::device;
 use crate::file;
@@ -15,10 +15,10 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a thread waits for an IRP before the run is stopped over a lost IRP.
+/// How long a thread waits for an IRP before the run is stopped because of a lost IRP.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How an I/O request ended.
+/// The outcome of an I/O request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IoStatus {
     /// The status that the driver completed the request with.
@@ -63,7 +63,7 @@ impl fmt::Debug for IoStatus {
     }
 }
 
-/// What an IRP is about, for reports.
+/// The kind of an IRP, for reports.
 #[derive(Clone, Copy)]
 pub(crate) enum Subject {
     /// A device control request with this code.
@@ -94,7 +94,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Who waits for an IRP, and for what.
+/// How the sender waits for an IRP.
 pub(crate) struct SentRequest {
     pub(crate) subject: Subject,
     progress: Mutex<Progress>,
@@ -125,7 +125,7 @@ impl SentRequest {
         }
     }
 
-    /// How the IRP ended, if it has.
+    /// The outcome of the IRP, once it is completed.
     pub(crate) fn outcome(&self) -> Option<IoStatus> {
         match *lock(&self.progress) {
             Progress::Done(outcome) => Some(outcome),
@@ -157,7 +157,7 @@ impl SentRequest {
     }
 }
 
-/// An IRP of the I/O manager, from its making to its clearing up.
+/// An IRP of the I/O manager, from its creation until it is freed.
 pub(crate) struct Outgoing {
     machine: Arc<Machine>,
     irp: usize,
@@ -168,7 +168,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Makes an IRP for the stack of `device`.
+    /// Creates an IRP for the stack of `device`.
     pub(crate) fn new(
         machine: &Arc<Machine>,
         device: PDEVICE_OBJECT,
@@ -206,7 +206,7 @@ impl Outgoing {
         self.irp().next()
     }
 
-    /// Makes this an IRP on the file object, which stays until the IRP has been cleared up.
+    /// Makes this an IRP on the file object, which is kept until the IRP is freed.
     pub(crate) fn on_file(&mut self, file: PFILE_OBJECT) {
         self.irp().set(irp::ORIGINAL_FILE, file);
         self.location().set(irp::FILE, file);
@@ -238,13 +238,13 @@ impl Outgoing {
         }
     }
 
-    /// Sends, waits and clears up.
+    /// Sends the IRP, waits for it and frees it.
     pub(crate) fn run(self, device: PDEVICE_OBJECT) -> IoStatus {
         self.send(device);
         self.wait()
     }
 
-    /// Waits for completion and clears up.
+    /// Waits for completion and frees the IRP.
     pub(crate) fn wait(self) -> IoStatus {
         let outcome = self.request.wait();
         self.finish();
@@ -257,19 +257,19 @@ impl Outgoing {
         !self.machine.is_dead()
     }
 
-    /// Keeps memory that the IRP points at until it is cleared up.
+    /// Keeps memory that the IRP points at until it is freed.
     pub(crate) fn keep(&mut self, memory: Vec<u8>) {
         if let Some(transfer) = &mut self.transfer {
             transfer.keep(memory);
         }
     }
 
-    /// Clears up an IRP that was never sent.
+    /// Frees an IRP that was never sent.
     pub(crate) fn discard(self) {
         self.finish();
     }
 
-    /// Leaves the IRP alone: it is cleared up when it is completed.
+    /// Does not wait: the IRP is freed when it is completed.
     pub(crate) fn abandon(self) {
         let request = self.request.clone();
         let mut progress = lock(&request.progress);
@@ -281,7 +281,7 @@ impl Outgoing {
         self.finish();
     }
 
-    /// Clears up after a completed IRP.
+    /// Frees a completed IRP.
     fn finish(self) {
         let irp = self.irp();
         if let Some(transfer) = self.transfer {

@@ -1,4 +1,4 @@
-//! The transfer methods: how the caller's buffers reach a driver, and come back.
+//! The transfer methods: how the caller's buffers are passed to a driver, and the output copied back.
 
 use crate::io::request::{IoStatus, Outgoing};
 use crate::irp::{self, Irp};
@@ -33,7 +33,7 @@ impl UserBuffer {
         self.length as ULONG
     }
 
-    /// As the kernel's probe of a user address: that the range lies in the user half and not in
+    /// Checks a user address as the kernel's probe does: that the range lies in the user half and not in
     /// the 64 KiB at its start, which are never mapped.
     fn probe(self) -> Result<(), NtStatus> {
         const LOWEST: usize = 0x1_0000;
@@ -48,7 +48,7 @@ impl UserBuffer {
     }
 }
 
-/// What has to be undone, and copied back, when the IRP is completed.
+/// What is undone and copied back when the IRP is completed.
 #[derive(Default)]
 pub(crate) struct Transfer {
     system_buffer: usize,

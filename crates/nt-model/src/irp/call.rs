@@ -1,4 +1,4 @@
-//! `IoCallDriver`: handing an IRP to a dispatch routine, and judging how that came back.
+//! `IoCallDriver`: passing an IRP to a dispatch routine, and checking how the routine returned.
 
 use super::{CANCEL_ROUTINE, CURRENT_LOCATION, Call, DEVICE, Irp, MAJOR, Passed, violation};
 use crate::device;
@@ -121,7 +121,7 @@ fn check_before(machine: &Machine, device: PDEVICE_OBJECT, irp: Irp) {
     }
 }
 
-/// Remembers that a dispatch routine has the IRP.
+/// Records that a dispatch routine has the IRP.
 fn begin(machine: &Machine, irp: Irp) -> Arc<Call> {
     let call = Arc::new(Call {
         location: irp.get(CURRENT_LOCATION),
@@ -134,7 +134,7 @@ fn begin(machine: &Machine, irp: Irp) -> Arc<Call> {
     call
 }
 
-/// How a dispatch routine came back.
+/// How a dispatch routine returned.
 struct Returned {
     routine: usize,
     major: UCHAR,
@@ -156,7 +156,7 @@ impl Returned {
         violation(5, self.device, before.into(), after.into(), message);
     }
 
-    /// The rules on the returned status. If the IRP has gone on to other hands it is not touched:
+    /// The rules on the returned status. If another driver has the IRP now, it is not accessed:
     /// what its stack location looked like is in `call`.
     fn check_status(&self, machine: &Machine, call: &Call) {
         if !machine.config.verifier.io_verification {
@@ -192,9 +192,9 @@ impl Returned {
         }
     }
 
-    /// The stack location of an IRP that a driver still has, if the routine said so. Completion
-    /// notes its passing in the tables before it goes on, so that under their lock either the note
-    /// is there or the IRP is.
+    /// The stack location of an IRP that a driver still has, as the returned status says. Completion records
+    /// in the tables that it has passed the location before it continues, so that under their lock either
+    /// the record or the IRP exists.
     fn still_here(&self, machine: &Machine, call: &Call) -> Option<Passed> {
         let _tables = machine.io.tables();
         if let Some(passed) = call.passed.get() {

@@ -91,7 +91,7 @@ fn cancel_flag<'a>(irp: Irp) -> &'a AtomicU8 {
     unsafe { AtomicU8::from_ptr(irp.pointer(CANCEL)) }
 }
 
-/// The IRP's cancel routine, which another thread may just be taking.
+/// The IRP's cancel routine, which another thread may be exchanging.
 pub(super) fn routine_of(irp: Irp) -> Option<CancelRoutine> {
     as_routine(routine_slot(irp).load(Ordering::Acquire))
 }

@@ -1,4 +1,4 @@
-//! `IoCompleteRequest`: the way of an IRP back up through its stack locations.
+//! `IoCompleteRequest`: the completion of an IRP, up through its stack locations.
 
 use super::{
     COMPLETION_ROUTINE, CONTEXT, CONTROL, CURRENT_LOCATION, DEVICE, INFORMATION, Irp, Location,
@@ -35,7 +35,7 @@ unsafe extern "C" fn IofCompleteRequest(irp: PIRP, _priority_boost: CCHAR) {
     complete(&machine, irp);
 }
 
-/// Completes an IRP that its current owner is done with.
+/// Completes an IRP for the driver that has it.
 pub(crate) fn complete(machine: &Machine, irp: Irp) {
     if machine.config.verifier.io_verification {
         check(irp);
@@ -161,7 +161,7 @@ fn call_routine(machine: &Machine, irp: Irp, routine: CompletionRoutine, context
     true
 }
 
-/// All stack locations are done: finds who waits for the IRP.
+/// Ends the completion: finds the request that waits for the IRP.
 fn finish(machine: &Machine, irp: Irp) -> Arc<SentRequest> {
     let request = {
         let mut tables = machine.io.tables();

@@ -1,4 +1,4 @@
-//! IRPs: layout, allocation, and what the I/O manager remembers of each.
+//! IRPs: layout, allocation, and the I/O manager's record of each.
 
 pub(crate) mod call;
 pub(crate) mod cancel;
@@ -89,9 +89,9 @@ pub(crate) const TRANSFER_LENGTH: Field<IO_STACK_LOCATION, ULONG> =
 pub(crate) const TRANSFER_OFFSET: Field<IO_STACK_LOCATION, LARGE_INTEGER> =
     field!(IO_STACK_LOCATION, Parameters.Read.ByteOffset);
 
-/// What the I/O manager remembers of an IRP from its allocation to its release.
+/// The I/O manager's record of an IRP, from its allocation until it is freed.
 pub(crate) struct IrpRecord {
-    /// Who waits for it: `None` for an IRP that a driver made with `IoAllocateIrp`.
+    /// The request that waits for the IRP: `None` if a driver made it with `IoAllocateIrp`.
     pub(crate) request: Option<Arc<SentRequest>>,
     /// All stack locations have been completed.
     pub(crate) completed: bool,
@@ -151,13 +151,13 @@ impl Shared<IO_STACK_LOCATION> {
         u32::from(self.get(CONTROL)) & SL_PENDING_RETURNED != 0
     }
 
-    /// As the header's `IoMarkIrpPending` on this stack location.
+    /// Marks this stack location as pending, as the header's `IoMarkIrpPending` does.
     pub(crate) fn mark_pending(self) {
         self.set(CONTROL, self.get(CONTROL) | SL_PENDING_RETURNED as UCHAR);
     }
 }
 
-/// Allocates an IRP with `stack_size` locations and enters it into the tables.
+/// Allocates an IRP with `stack_size` locations and adds it to the tables.
 pub(crate) fn allocate(
     machine: &Machine,
     stack_size: CCHAR,
@@ -193,7 +193,7 @@ pub(crate) fn allocate(
     Some(irp)
 }
 
-/// Takes an IRP out of the tables and frees it.
+/// Removes an IRP from the tables and frees it.
 pub(crate) fn release(machine: &Machine, irp: Irp, call: &str) {
     machine.io.tables().irps.remove(&irp.address());
     // SAFETY: The caller owns the IRP and does not use it again.

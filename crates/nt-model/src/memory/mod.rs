@@ -21,19 +21,19 @@ const CLUSTER: usize = 16;
 /// Only a thread that blocks at `DISPATCH_LEVEL` outside the kernel's sight takes that long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a page of a region is.
+/// The state of a page of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Page {
     /// The page belongs to no block.
     Unused,
-    /// Belongs to a block; accessible, unless it is paged out.
+    /// The page belongs to a block; it is accessible, unless it is paged out.
     Live,
-    /// Follows a block of special pool.
+    /// The guard page behind a block of special pool.
     SpecialGuard,
-    /// Was a block of special pool.
+    /// The page was a block of special pool.
     SpecialFreed,
-    /// Was a block of whole pages.
+    /// The page was part of a block of whole pages.
     Freed,
 }
 
@@ -60,14 +60,14 @@ pub(crate) struct Region {
     pages: usize,
     states: Box<[AtomicU8]>,
     pageable: bool,
-    /// The machine stopped: threads of it that still run must not go on.
+    /// The machine stopped: its threads that still run must not continue.
     abandoned: AtomicBool,
     pager: Mutex<Pager>,
     quiet: Condvar,
     next: AtomicPtr<Region>,
 }
 
-/// What decides whether pageable pages are accessible.
+/// The threads that decide whether pageable pages are accessible.
 struct Pager {
     /// Threads at `DISPATCH_LEVEL` or above.
     at_dispatch: usize,
@@ -175,20 +175,19 @@ impl Region {
         (address - self.base) / PAGE
     }
 
-    /// What a page is.
+    /// The state of a page.
     pub(crate) fn state(&self, page: usize) -> Page {
         Page::from_state(self.states[page].load(Ordering::Acquire))
     }
 
-    /// Says what pages are, without a change to their access.
+    /// Sets the state of pages without changing their access.
     pub(crate) fn mark(&self, first: usize, count: usize, state: Page) {
         for page in &self.states[first..first + count] {
             page.store(state as u8, Ordering::Release);
         }
     }
 
-    /// Gives pages to a block, their contents undefined. False if the system
-    /// cannot have them accessible.
+    /// Gives pages to a block, with undefined contents. False if the system cannot make them accessible.
     #[must_use]
     pub(crate) fn commit(&self, first: usize, count: usize) -> bool {
         self.mark(first, count, Page::Live);
@@ -271,7 +270,7 @@ impl Region {
         lock(&IDLE).push(self);
     }
 
-    /// Closes the region for good: threads that touch it from now on do not go on.
+    /// Closes the region permanently: threads that access it from now on are blocked.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
         if system::protects() {

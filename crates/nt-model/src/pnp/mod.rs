@@ -16,7 +16,7 @@ use kmdf_sys::*;
 use std::fmt;
 use std::sync::Arc;
 
-/// A device node: what the PnP manager remembers of a device.
+/// A device node: the PnP manager's record of a device.
 pub(crate) struct Node {
     /// The driver object of the function driver.
     pub(crate) driver: usize,
@@ -47,7 +47,7 @@ pub(crate) fn admits_opens(tables: &Tables, device: DeviceObject) -> bool {
     phase.is_none_or(|phase| matches!(phase, Phase::Started | Phase::Stopped))
 }
 
-/// Handles open to any device object of the stack.
+/// The number of open handles to any device object of the stack.
 fn open_handles(tables: &Tables, physical: usize) -> i32 {
     let devices = stack::whole(tables, known(physical));
     devices
@@ -112,7 +112,7 @@ fn remove_stack(machine: &Arc<Machine>, physical: usize) {
     forget(machine, physical);
 }
 
-/// Forgets the node and deletes its physical device object.
+/// Removes the node and deletes its physical device object.
 fn forget(machine: &Machine, physical: usize) {
     {
         let mut tables = machine.io.tables();
@@ -147,7 +147,7 @@ fn check_gone(machine: &Machine, device: usize) {
     }
 }
 
-/// What the function driver's part of the stack must look like after AddDevice.
+/// Checks the function driver's device object after AddDevice.
 fn check_built(machine: &Machine, physical: usize) {
     if !machine.config.verifier.io_verification {
         return;
@@ -238,7 +238,7 @@ fn instance_path(tables: &Tables, hardware_id: &str) -> String {
         .expect("there are more numbers than devices")
 }
 
-/// A device that was added; clones mean the same device.
+/// A device that was added; a clone refers to the same device.
 ///
 /// Dropping it does not remove the device.
 #[derive(Clone)]

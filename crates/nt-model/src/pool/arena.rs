@@ -1,4 +1,4 @@
-//! Where blocks of one pool lie: special pool's slots, slots within pages, and whole pages.
+//! The places of blocks in one pool: special pool's slots, slots within pages, and whole pages.
 
 use crate::memory::{PAGE, Page, Region};
 use std::collections::{BTreeMap, VecDeque};
@@ -46,7 +46,7 @@ pub(super) enum Place {
     Pages {
         /// Number of the first page.
         page: usize,
-        /// How many, without the inaccessible one that follows.
+        /// The number of pages, without the inaccessible one that follows.
         count: usize,
     },
 }
@@ -70,7 +70,7 @@ struct Special {
 /// Free runs of pages: first page and count.
 struct Runs {
     free: BTreeMap<usize, usize>,
-    /// Where the last run ended: the search goes on from there, so that reuse comes late.
+    /// The end of the last run: the search continues there, so that pages are reused late.
     cursor: usize,
 }
 

@@ -26,7 +26,7 @@ fn first_change(range: Range<usize>, value: u8) -> Option<usize> {
     Some(range.start + offset)
 }
 
-/// What stands before a block that shares its page.
+/// The header in front of a block that shares its page.
 fn header(address: usize, size: usize, tag: u32) -> [u64; 2] {
     let identity = u64::from(tag) | (size as u64) << 32;
     [identity, !(address as u64)]
@@ -61,7 +61,7 @@ fn slot_of(address: usize, per_page: usize) -> Range<usize> {
     start..start + slot_size(per_page)
 }
 
-/// A freed slot must be as it was left.
+/// Stops the run if a freed slot was written to.
 fn check_freed(slot: Range<usize>) {
     let start = slot.start;
     if let Some(place) = first_change(slot, FREED) {
@@ -73,7 +73,7 @@ fn check_freed(slot: Range<usize>) {
     }
 }
 
-/// Checks what lies around a block that is being freed, and fills one that shares its page.
+/// Checks the patterns around a block that is freed, and fills a block that shares its page.
 pub(super) fn at_free(machine: &Machine, address: usize, block: &Block, call: &str) {
     let end = address + block.size;
     match block.place {
@@ -147,7 +147,7 @@ pub(crate) fn fill_freed(range: Range<usize>) {
     fill(range, FREED);
 }
 
-/// Free memory must be as it was left.
+/// Stops the run if free memory was written to.
 pub(crate) fn require_freed(range: Range<usize>) {
     check_freed(range);
 }

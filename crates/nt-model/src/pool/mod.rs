@@ -1,4 +1,4 @@
-//! Paged and nonpaged pool: placing, patterns, checks at free, and the account of what is live.
+//! Paged and nonpaged pool: placing, patterns, checks at free, and the account of live blocks.
 
 mod arena;
 mod check;
@@ -24,19 +24,19 @@ use std::ptr::null_mut;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Fills a block that is not asked to be zeroed.
+/// The pattern in a block that is not zeroed.
 const UNINITIALIZED: u8 = 0xBA;
 
-/// Fills a freed block, or a free entry of a lookaside list.
+/// The pattern in a freed block, or in a free entry of a lookaside list.
 pub(crate) const FREED: u8 = 0xDF;
 
-/// Fills what lies around a block.
+/// The pattern around a block.
 const SLACK: u8 = 0x7E;
 
 /// Freed blocks that are remembered, to tell a double free from a wild one.
 const REMEMBERED: usize = 64 * 1024;
 
-/// Which of the two pools.
+/// One of the two pools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pool {
     /// Resident at any IRQL.
@@ -55,7 +55,7 @@ impl Pool {
     }
 }
 
-/// On whose behalf a block is allocated.
+/// The owner that a block is allocated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// The driver or its framework: subject to fault injection and to leak tracking.
@@ -64,7 +64,7 @@ pub(crate) enum Owner {
     Kernel,
 }
 
-/// What is asked of a pool.
+/// The block that a call asks for.
 #[derive(Clone, Copy)]
 struct Allocation {
     pool: Pool,
@@ -95,7 +95,7 @@ pub(crate) struct Pools {
     allocations: AtomicU64,
     /// The allocation that is to fail, 0 for none.
     failing: AtomicU64,
-    /// Whether those after it fail too.
+    /// Whether later allocations fail too.
     failing_on: bool,
     injected: AtomicU64,
 }
@@ -162,12 +162,12 @@ impl Pools {
         self.regions.iter().for_each(|region| region.retire());
     }
 
-    /// After a stop: threads may still touch it.
+    /// Keeps the memory after a stop, because threads may still access it.
     pub(crate) fn abandon(&self) {
         self.regions.iter().for_each(|region| region.abandon());
     }
 
-    /// Has the n-th driver allocation from now fail, counted from 1; 0 disarms.
+    /// Makes the n-th driver allocation from now fail, counted from 1; 0 makes none fail.
     pub(crate) fn fail_nth(&self, n: u64) {
         let target = if n == 0 { 0 } else { self.allocations() + n };
         self.failing.store(target, Ordering::Relaxed);
@@ -316,7 +316,7 @@ impl Blocks {
         Some((address, place))
     }
 
-    /// Takes a block off the account; its place is still taken.
+    /// Removes a block from the account; its place is freed later.
     fn remove(&mut self, address: usize) -> Option<Block> {
         let block = self.live.remove(&address)?;
         self.used[block.pool as usize] -= block.size;
@@ -387,7 +387,7 @@ fn check_irp(machine: &Machine, address: usize, block: &Block, call: &str) {
     }
 }
 
-/// Stops the run over the free of something that is not a live block.
+/// Stops the run for a free of an address that is not that of a live block.
 fn refuse(machine: &Machine, address: usize, call: &str) -> ! {
     let blocks = lock(&machine.pool.blocks);
     let freed = blocks.freed.get(&address).copied();

@@ -17,9 +17,9 @@ const SIZE: usize = 0x58;
 
 const WORKER_INVALID: u32 = 0xE4;
 
-/// What the I/O manager remembers of a work item.
+/// The I/O manager's record of a work item.
 pub(crate) struct WorkRecord {
-    /// The device object or driver object that it keeps from going while it is queued or runs.
+    /// The device object or driver object that it references while it is queued or runs.
     object: usize,
     queued: bool,
 }
@@ -90,7 +90,7 @@ unsafe extern "C" fn IoQueueWorkItem(
 
 type Routine = unsafe extern "C" fn(PDEVICE_OBJECT, PVOID);
 
-/// Runs on a worker thread.
+/// Calls the routine of a work item, on a worker thread.
 fn run(item: usize, object: usize, routine: Routine, context: usize) {
     let machine = machine::enter();
     if let Some(record) = machine.io.tables().work_items.get_mut(&item) {
@@ -122,7 +122,7 @@ fn release(machine: &Machine, object: usize) {
     device::free_if_unused(machine, object);
 }
 
-/// Counts work items under way for a device object or driver object.
+/// Changes the number of work items that are queued or running for an object.
 fn count(tables: &mut Tables, object: usize, by: isize) {
     let device = tables
         .devices

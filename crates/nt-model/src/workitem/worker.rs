@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Something to do on a worker thread.
+/// A job for a worker thread.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// How long an idle worker thread waits before it ends.
@@ -42,7 +42,7 @@ impl Queue {
 }
 
 impl Workers {
-    /// Has a worker thread do `job`.
+    /// Runs `job` on a worker thread.
     pub(crate) fn queue(&self, job: Job) {
         let mut queue = lock(&self.shared.state);
         queue.jobs.push_back(job);
@@ -88,7 +88,7 @@ impl Workers {
 }
 
 impl Shared {
-    /// The life of a worker thread.
+    /// The main function of a worker thread.
     fn work(&self) {
         let mut queue = lock(&self.state);
         loop {

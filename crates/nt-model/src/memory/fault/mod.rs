@@ -18,13 +18,13 @@ use kmdf_sys::{
 /// Execution of memory that holds no code.
 const ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY: u32 = 0xFC;
 
-/// Below this lies nothing: an access here went through a null pointer.
+/// No memory lies below this address: an access here went through a null pointer.
 const NULL_AREA: usize = 0x1_0000;
 
 /// Stands for an address that the processor cannot form, as on Windows.
 const IMPOSSIBLE: usize = usize::MAX;
 
-/// One access that the system refused.
+/// An access that the system denied.
 struct Access {
     address: usize,
     write: bool,
@@ -33,7 +33,7 @@ struct Access {
 }
 
 impl Access {
-    /// Whether it went through what can be no pointer.
+    /// Whether the address cannot be that of any memory.
     fn is_wild(&self) -> bool {
         self.address < NULL_AREA || self.address == IMPOSSIBLE
     }
@@ -98,7 +98,7 @@ fn on_wild(access: &Access) {
     stop(KMODE_EXCEPTION_NOT_HANDLED, parameters);
 }
 
-/// Notes the bug check and keeps the thread. The message is made by the thread that waits for it.
+/// Records the bug check and blocks the thread. The waiting thread formats the message.
 fn stop(code: u32, parameters: [u64; 4]) -> ! {
     machine::current().stop(Report {
         code,
