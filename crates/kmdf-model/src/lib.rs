@@ -1,11 +1,11 @@
 //! The framework under a KMDF driver: what WDFLDR.SYS and Wdf01000.sys are on Windows, as far as
 //! this project exercises them.
 //!
-//! A driver reaches it only as it reaches the real one, through `WdfVersionBind` and the function
+//! A driver reaches it only as it reaches the framework of Windows, through `WdfVersionBind` and the function
 //! table, and it reaches the kernel only through the functions declared in `kmdf_sys::ntddk`.
 //! The same crate runs over `nt-model` in a test process and, as a kernel image, under Wine.
 //!
-//! What the framework does without promising it is withheld where a driver could come to rely on it:
+//! The model leaves out what the framework does without promising it, where a driver could rely on it:
 //! small buffers of lookaside lists are not zeroed (MEM-60), unless the driver's `Parameters\Wdf` key
 //! has the value `ModelZeroesLookasideBuffers`, which Windows does not know.
 //!

@@ -33,28 +33,28 @@
 //!
 //! | what a driver did | verifier | kernel |
 //! | --- | --- | --- |
-//! | allocated nothing | 0xC4/0x0 | 0xC2/0x0 |
+//! | allocated 0 bytes | 0xC4/0x0 | 0xC2/0x0 |
 //! | allocated or freed pool at too high an IRQL | 0xC4/0x1, 0x2, 0x11, 0x12 | 0xC2/0x8, 0x9 |
-//! | freed what is no block, or is freed already | 0xC4/0x10, 0x13 | 0xC2/0x46, 0x7 |
+//! | freed an address that is not a block, or was already freed | 0xC4/0x10, 0x13 | 0xC2/0x46, 0x7 |
 //! | freed with another tag; allocated with a tag that cannot be tracked | 0xC2/0xA, 0x9B to 0x9D | the same without 0x9D |
-//! | touched a block past its end, or after its free | 0xCD, 0xCC | |
+//! | accessed a block past its end, or after its free | 0xCD, 0xCC | |
 //! | wrote around a block | 0xC1, 0xC4/0x51 | 0x19/0x20 for the block before |
 //! | wrote to a freed block, or to a free lookaside entry | | 0xC6, 0xC5 when it is used again |
-//! | touched paged pool at `DISPATCH_LEVEL` | 0xD1 | |
+//! | accessed paged pool at `DISPATCH_LEVEL` | 0xD1 | |
 //! | kept a spin lock, event or DPC in paged pool | 0xC4/0xE1 | |
 //! | left pool, or a lookaside list, behind at unload | 0xC4/0x62, 0xC7 | |
-//! | initialised a lookaside list again, deleted none, freed it with its memory, made its entries too small | 0xC4/0xCA to 0xCD | 0xC5 for the second |
+//! | initialised a lookaside list twice, deleted one that is not initialised, freed its memory, made its entries too small | 0xC4/0xCA to 0xCD | 0xC5 for the second |
 //! | freed a lookaside entry twice, or to another list | 0xC4/0x13, 0xC2/0xA | 0xC2/0x7, 0xA |
-//! | raised the IRQL to less, lowered it to more | 0xC4/0x30, 0x31 | 0x9, 0xA |
-//! | acquired a spin lock that it holds, released one that it does not | 0xF, 0x10 | 0xF, 0x10 |
+//! | raised the IRQL to a lower level, lowered it to a higher one | 0xC4/0x30, 0x31 | 0x9, 0xA |
+//! | acquired a spin lock twice, released one that it does not own | 0xF, 0x10 | 0xF, 0x10 |
 //! | used a spin lock, a critical region or an event at the wrong IRQL | 0xC4/0x32, 0x40 to 0x42, 0x3E, 0x11A, 0x11B, 0x80 | 0xA, 0x1 |
 //! | waited at `DISPATCH_LEVEL` | 0xC4/0x120 to 0x122 | 0xB8 |
 //! | used a paged lookaside list above `APC_LEVEL` | 0xC4/0x20006 | 0xA |
 //! | followed a null pointer, or one that was never written | 0x1E, 0xD1 | 0x1E, 0xD1 |
 //!
 //! Windows notices some of this only by luck: a lookaside entry that is freed twice corrupts its
-//! list in silence (NT-7), a freed block that is written to may never be used again. Here it always
-//! shows, with the code that Windows would have come to.
+//! list in silence (NT-7), a freed block that is written to may never be used again. Here every case
+//! stops the run, with the bug check that Windows would reach later.
 //!
 //! # What it does not do
 //!
@@ -64,7 +64,7 @@
 //!   are no interrupts, APCs, timers or processes.
 //! - Waiting is for events only, exceptions are never handled, sessions and quotas do not exist;
 //!   calls that ask for such things stop the run by name ([`MODEL_STOP`]).
-//! - Paged memory that is handed to the system calls of the process is not paged in by them.
+//! - System calls of the process do not page in paged memory that is passed to them.
 //! - Guard pages and paging need a system with pages of 4 KiB. Elsewhere the checks that rest on
 //!   them are off, and [`VerifierReport::page_protection`] says so.
 
