@@ -465,11 +465,10 @@ pub(crate) unsafe extern "C" fn wdf_control_device_init_allocate(
     sddl: *const UNICODE_STRING,
 ) -> PWDFDEVICE_INIT {
     const CALL: &CStr = c"WdfControlDeviceInitAllocate";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
     // A handle of another type stops the run.
-    // SAFETY: `driver` is NULL or the handle of a live object, as the caller guarantees.
-    unsafe { handle::typed::<Driver>(globals, CALL, driver.cast()) };
+    // SAFETY: `globals` is bound and `driver` NULL or live, as the caller guarantees.
+    let (globals, _) =
+        unsafe { handle::resolve_with_globals::<Driver>(globals, CALL, driver.cast()) };
     verifier::require(globals, CALL, sddl);
     let mut init = DeviceInit::new(globals, null_mut());
     init.on_heap = true;

@@ -1,6 +1,5 @@
 //! Copies between memory objects and buffers: WdfMemoryCopyToBuffer, WdfMemoryCopyFromBuffer.
 
-use crate::driver::globals::Globals;
 use crate::object::handle::{self, MemoryRef};
 use crate::support::kernel;
 use crate::support::verifier;
@@ -82,10 +81,8 @@ pub(crate) unsafe extern "C" fn wdf_memory_copy_to_buffer(
     length: usize,
 ) -> NTSTATUS {
     const CALL: &core::ffi::CStr = c"WdfMemoryCopyToBuffer";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `source` is NULL or the handle of a live object, as the caller guarantees.
-    let source = unsafe { handle::memory(globals, CALL, source) };
+    // SAFETY: `globals` is bound and `source` NULL or live, as the caller guarantees.
+    let (globals, source) = unsafe { handle::memory(globals, CALL, source) };
     verifier::require(globals, CALL, buffer);
     if length == 0 {
         return STATUS_INVALID_PARAMETER;
@@ -109,10 +106,8 @@ pub(crate) unsafe extern "C" fn wdf_memory_copy_from_buffer(
     length: usize,
 ) -> NTSTATUS {
     const CALL: &core::ffi::CStr = c"WdfMemoryCopyFromBuffer";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `destination` is NULL or the handle of a live object, as the caller guarantees.
-    let destination = unsafe { handle::memory(globals, CALL, destination) };
+    // SAFETY: `globals` is bound and `destination` NULL or live, as the caller guarantees.
+    let (globals, destination) = unsafe { handle::memory(globals, CALL, destination) };
     verifier::require(globals, CALL, buffer);
     if length == 0 {
         return STATUS_INVALID_PARAMETER;

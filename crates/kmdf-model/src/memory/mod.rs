@@ -14,7 +14,6 @@ pub(crate) use preallocated::{
     PreallocatedMemory, wdf_memory_assign_buffer, wdf_memory_create_preallocated,
 };
 
-use crate::driver::globals::Globals;
 use crate::object::handle;
 use crate::object::{FrameworkObject, Object, ObjectKind, type_code};
 use crate::support::verifier;
@@ -92,10 +91,8 @@ pub(crate) unsafe extern "C" fn wdf_memory_get_buffer(
     memory: WDFMEMORY,
     buffer_size: *mut usize,
 ) -> PVOID {
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `memory` is NULL or the handle of a live object, as the caller guarantees.
-    let memory = unsafe { handle::memory(globals, c"WdfMemoryGetBuffer", memory) };
+    // SAFETY: `globals` is bound and `memory` NULL or live, as the caller guarantees.
+    let (_, memory) = unsafe { handle::memory(globals, c"WdfMemoryGetBuffer", memory) };
     // SAFETY: `buffer_size` is NULL or writable, as the caller guarantees.
     unsafe { verifier::write_optional(buffer_size, memory.size()) };
     memory.buffer()

@@ -104,10 +104,9 @@ pub(crate) unsafe extern "C" fn wdf_memory_assign_buffer(
     size: usize,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfMemoryAssignBuffer";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `memory` is NULL or the handle of a live object, as the caller guarantees.
-    let this: &PreallocatedMemory = unsafe { handle::typed(globals, CALL, memory.cast()) };
+    // SAFETY: `globals` is bound and `memory` NULL or live, as the caller guarantees.
+    let (globals, this) =
+        unsafe { handle::resolve_with_globals::<PreallocatedMemory>(globals, CALL, memory.cast()) };
     verifier::require(globals, CALL, buffer);
     if size == 0 {
         return STATUS_INVALID_PARAMETER;

@@ -122,10 +122,25 @@ pub(crate) unsafe fn resolve<'a, T: FrameworkObject>(
     call: &CStr,
     handle: WDFOBJECT,
 ) -> &'a T {
+    // SAFETY: `globals` is bound and `handle` NULL or live, as the caller guarantees.
+    unsafe { resolve_with_globals(globals, call, handle) }.1
+}
+
+/// [`resolve`] for calls that also use the globals of the client.
+///
+/// # Safety
+///
+/// `globals` must be those that WdfVersionBind gave the client, `handle` NULL, which stops the run, or
+/// that of an object that stays alive for `'a`.
+pub(crate) unsafe fn resolve_with_globals<'a, T: FrameworkObject>(
+    globals: PWDF_DRIVER_GLOBALS,
+    call: &CStr,
+    handle: WDFOBJECT,
+) -> (&'a Globals, &'a T) {
     // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
     let globals = unsafe { Globals::from_public(globals) };
     // SAFETY: `handle` is NULL or of a live object, as the caller guarantees.
-    unsafe { typed(globals, call, handle) }
+    (globals, unsafe { typed(globals, call, handle) })
 }
 
 /// The object of a handle that must be of type `T` (OBJ-5).
@@ -157,25 +172,31 @@ pub(crate) struct MemoryRef<'a> {
     pub(crate) methods: &'static MemoryMethods,
 }
 
-/// The memory of a handle (OBJ-6).
+/// The memory object of a handle that a client passed to a framework call (OBJ-6), and the client's globals.
 ///
 /// # Safety
 ///
-/// `handle` must be NULL, which stops the run, or that of an object that stays alive for `'a`.
+/// `globals` must be those that WdfVersionBind gave the client, `handle` NULL, which stops the run, or
+/// that of an object that stays alive for `'a`.
 pub(crate) unsafe fn memory<'a>(
-    globals: &Globals,
+    globals: PWDF_DRIVER_GLOBALS,
     call: &CStr,
     handle: WDFMEMORY,
-) -> MemoryRef<'a> {
+) -> (&'a Globals, MemoryRef<'a>) {
+    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
+    let globals = unsafe { Globals::from_public(globals) };
     let handle = handle.cast();
     // SAFETY: `handle` is NULL or of a live object, as the caller guarantees.
     let (object, offset) = unsafe { decode_or_refuse(globals, call, handle, type_code::MEMORY) };
     match (object.kind().memory)(object, offset) {
-        Some(methods) => MemoryRef {
-            object,
-            offset,
-            methods,
-        },
+        Some(methods) => {
+            let memory = MemoryRef {
+                object,
+                offset,
+                methods,
+            };
+            (globals, memory)
+        }
         None => refuse(globals, call, handle, type_code::MEMORY),
     }
 }

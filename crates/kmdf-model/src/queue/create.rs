@@ -4,7 +4,6 @@ use super::state::Power;
 use super::{DispatchType, Queue, QueueConfig, Scope, dispatch};
 use crate::device::{Constraints, Device};
 use crate::driver::Driver;
-use crate::driver::globals::Globals;
 use crate::object::attributes::{self, Attributes, Parent, Rules};
 use crate::object::handle;
 use crate::object::live::Live;
@@ -45,10 +44,9 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_create(
     queue_attributes: PWDF_OBJECT_ATTRIBUTES,
     queue: *mut WDFQUEUE,
 ) -> NTSTATUS {
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `device` is NULL or the handle of a live object, as the caller guarantees.
-    let device = unsafe { handle::typed::<Device>(globals, CALL, device.cast()) };
+    // SAFETY: `globals` is bound and `device` NULL or live, as the caller guarantees.
+    let (globals, device) =
+        unsafe { handle::resolve_with_globals::<Device>(globals, CALL, device.cast()) };
     verifier::require(globals, CALL, config);
     // SAFETY: `config` is not NULL, and the attributes are as `create` asks.
     match unsafe { create(device, config, queue_attributes, queue.is_null()) } {

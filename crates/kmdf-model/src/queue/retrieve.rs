@@ -137,10 +137,9 @@ unsafe fn retrieve_into(
     out: *mut WDFREQUEST,
     take: impl FnOnce(&Queue) -> Result<Live<Request>, NTSTATUS>,
 ) -> NTSTATUS {
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `queue` is NULL or of a live object, as the caller guarantees.
-    let queue = unsafe { handle::typed::<Queue>(globals, call, queue.cast()) };
+    // SAFETY: `globals` is bound and `queue` NULL or live, as the caller guarantees.
+    let (globals, queue) =
+        unsafe { handle::resolve_with_globals::<Queue>(globals, call, queue.cast()) };
     // SAFETY: `out` is NULL or writable, as the caller guarantees.
     let out = unsafe { verifier::required_out(globals, call, out) };
     out.write(null_mut());
@@ -208,10 +207,9 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_retrieve_found_request(
     out: *mut WDFREQUEST,
 ) -> NTSTATUS {
     let call = c"WdfIoQueueRetrieveFoundRequest";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let owner = unsafe { Globals::from_public(globals) };
-    // SAFETY: `found` is NULL or the handle of a live object, as the caller guarantees.
-    let found = unsafe { handle::typed::<Request>(owner, call, found.cast()) };
+    // SAFETY: `globals` is bound and `found` NULL or live, as the caller guarantees.
+    let (owner, found) =
+        unsafe { handle::resolve_with_globals::<Request>(globals, call, found.cast()) };
     // SAFETY: The driver owns the reference of WdfIoQueueFindRequest.
     let found = unsafe { found.live() };
     let take = |queue: &Queue| {
@@ -256,10 +254,9 @@ pub(crate) unsafe extern "C" fn wdf_io_queue_find_request(
     out: *mut WDFREQUEST,
 ) -> NTSTATUS {
     let call = c"WdfIoQueueFindRequest";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let owner = unsafe { Globals::from_public(globals) };
-    // SAFETY: `queue` is NULL or the handle of a live object, as the caller guarantees.
-    let queue = unsafe { handle::typed::<Queue>(owner, call, queue.cast()) };
+    // SAFETY: `globals` is bound and `queue` NULL or live, as the caller guarantees.
+    let (owner, queue) =
+        unsafe { handle::resolve_with_globals::<Queue>(globals, call, queue.cast()) };
     let found = NonNull::new(found).map(|found| {
         // SAFETY: `found` is not NULL, so the handle of a live object.
         unsafe { handle::typed::<Request>(owner, call, found.as_ptr().cast()) }

@@ -3,7 +3,6 @@
 use super::create::{OUTPUT_OFFSET, SYSTEM_OFFSET};
 use super::{Direction, Request};
 use crate::device::IoType;
-use crate::driver::globals::Globals;
 use crate::object::FrameworkObject;
 use crate::object::handle;
 use crate::request::irp::Irp;
@@ -227,10 +226,9 @@ pub(super) unsafe fn begin<'a, T>(
     request: WDFREQUEST,
     out: *mut T,
 ) -> (&'a Request, Irp, &'a mut MaybeUninit<T>) {
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `request` is NULL or of a live object, as the caller guarantees.
-    let request = unsafe { handle::typed::<Request>(globals, call, request.cast()) };
+    // SAFETY: `globals` is bound and `request` NULL or live, as the caller guarantees.
+    let (globals, request) =
+        unsafe { handle::resolve_with_globals::<Request>(globals, call, request.cast()) };
     // SAFETY: `out` is NULL or writable, as the caller guarantees.
     let out = unsafe { verifier::required_out(globals, call, out) };
     (request, request.attached(stale), out)

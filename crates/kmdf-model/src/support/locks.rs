@@ -120,10 +120,9 @@ pub(crate) unsafe extern "C" fn wdf_spin_lock_acquire(
     lock: WDFSPINLOCK,
 ) {
     const CALL: &CStr = c"WdfSpinLockAcquire";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
-    let this: &SpinLock = unsafe { handle::typed(globals, CALL, lock.cast()) };
+    // SAFETY: `globals` is bound and `lock` NULL or live, as the caller guarantees.
+    let (globals, this) =
+        unsafe { handle::resolve_with_globals::<SpinLock>(globals, CALL, lock.cast()) };
     if verifier::check_irql(globals, CALL, DISPATCH_LEVEL).is_err() {
         return;
     }
@@ -142,10 +141,8 @@ pub(crate) unsafe extern "C" fn wdf_spin_lock_release(
     globals: PWDF_DRIVER_GLOBALS,
     lock: WDFSPINLOCK,
 ) {
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
-    let this: &SpinLock = unsafe { handle::typed(globals, c"WdfSpinLockRelease", lock.cast()) };
+    // SAFETY: `globals` is bound and `lock` NULL or live, as the caller guarantees.
+    let this = unsafe { handle::resolve::<SpinLock>(globals, c"WdfSpinLockRelease", lock.cast()) };
     let irql = this.irql.get();
     // SAFETY: The driver owns the lock, or the kernel stops the run; `irql` is that of the acquisition.
     unsafe { KeReleaseSpinLock(this.lock.get(), irql) };
@@ -189,10 +186,9 @@ pub(crate) unsafe extern "C" fn wdf_wait_lock_acquire(
     timeout: PLONGLONG,
 ) -> NTSTATUS {
     const CALL: &CStr = c"WdfWaitLockAcquire";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
-    let this: &WaitLock = unsafe { handle::typed(globals, CALL, lock.cast()) };
+    // SAFETY: `globals` is bound and `lock` NULL or live, as the caller guarantees.
+    let (globals, this) =
+        unsafe { handle::resolve_with_globals::<WaitLock>(globals, CALL, lock.cast()) };
     // SAFETY: `timeout` is NULL or readable, as the caller guarantees.
     let may_wait = unsafe { timeout.as_ref() }.is_none_or(|&timeout| timeout != 0);
     let limit = if may_wait {
@@ -235,10 +231,9 @@ pub(crate) unsafe extern "C" fn wdf_wait_lock_release(
     lock: WDFWAITLOCK,
 ) {
     const CALL: &CStr = c"WdfWaitLockRelease";
-    // SAFETY: `globals` came from WdfVersionBind, as the caller guarantees.
-    let globals = unsafe { Globals::from_public(globals) };
-    // SAFETY: `lock` is NULL or the handle of a live object, as the caller guarantees.
-    let this: &WaitLock = unsafe { handle::typed(globals, CALL, lock.cast()) };
+    // SAFETY: `globals` is bound and `lock` NULL or live, as the caller guarantees.
+    let (globals, this) =
+        unsafe { handle::resolve_with_globals::<WaitLock>(globals, CALL, lock.cast()) };
     if verifier::check_irql(globals, CALL, DISPATCH_LEVEL).is_err() {
         return;
     }
