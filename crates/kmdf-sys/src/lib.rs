@@ -63,7 +63,7 @@ macro_rules! export_driver_entry {
             driver_object: $crate::PDRIVER_OBJECT,
             registry_path: $crate::PCUNICODE_STRING,
         ) -> $crate::NTSTATUS {
-            // SAFETY: The arguments are the system's.
+            // SAFETY: The system calls this entry point once per load, with the arguments of one.
             unsafe { $driver_entry(driver_object, registry_path) }
         }
     };
@@ -85,7 +85,7 @@ macro_rules! export_driver_entry {
             driver_object: $crate::PDRIVER_OBJECT,
             registry_path: $crate::PUNICODE_STRING,
         ) -> $crate::NTSTATUS {
-            // SAFETY: The arguments are the system's.
+            // SAFETY: The system calls this entry point once per load, with the arguments of one.
             unsafe { $crate::entry::fx_driver_entry(driver_object, registry_path, $driver_entry) }
         }
     };
@@ -106,7 +106,7 @@ macro_rules! export_driver_entry {
             driver_object: $crate::PDRIVER_OBJECT,
             registry_path: $crate::PUNICODE_STRING,
         ) -> $crate::NTSTATUS {
-            // SAFETY: The arguments are the system's.
+            // SAFETY: The system calls this entry point once per load, with the arguments of one.
             unsafe { $crate::entry::fx_driver_entry(driver_object, registry_path, $driver_entry) }
         }
     };

@@ -177,7 +177,7 @@ unsafe impl GlobalAlloc for PoolAllocator {
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: The caller passes a size that is no overflow at this alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        // SAFETY: The caller passes no size of zero.
+        // SAFETY: The caller of `realloc` passes a size above zero.
         let new = unsafe { self.alloc(new_layout) };
         if new.is_null() {
             let shrinks = new_size <= layout.size();

@@ -200,7 +200,7 @@ impl<T, const N: usize> PoolBox<[T; N]> {
         let mut uninit = allocate::<[T; N]>(tag)?;
         let first = uninit.as_mut_ptr().cast::<T>();
         for index in 0..N {
-            // SAFETY: There is room for `N` elements.
+            // SAFETY: The room is for `N` elements, and the index is below `N`.
             let place = unsafe { first.add(index) };
             match make(index) {
                 // SAFETY: The place is one of the elements', and the room is the box's alone.
@@ -213,7 +213,7 @@ impl<T, const N: usize> PoolBox<[T; N]> {
                 }
             }
         }
-        // SAFETY: All elements were written.
+        // SAFETY: The loop wrote all elements.
         Ok(unsafe { uninit.assume_init() })
     }
 }

@@ -187,7 +187,7 @@ impl<T> Slot<T> {
             NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
             Ordering::Relaxed,
         );
-        // INVARIANT: Written above.
+        // INVARIANT: The value was written above, before `FULL` is published.
         self.state.store(FULL, Ordering::Release);
         self.get().ok_or(Error::INTERNAL_ERROR)
     }

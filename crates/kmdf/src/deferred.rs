@@ -223,7 +223,7 @@ impl Record {
     ///
     /// The record is alive.
     pub(crate) const unsafe fn next(record: NonNull<Self>) -> NonNull<*mut Self> {
-        // SAFETY: The field lies in the record.
+        // SAFETY: The offset is that of a field, which lies in the record as its allocation does.
         unsafe { record.byte_add(offset_of!(Self, next)) }.cast()
     }
 }

@@ -126,7 +126,7 @@ pub(crate) unsafe extern "C" fn create<F: FileHandler>(
 ) {
     // SAFETY: The framework makes this callback at PASSIVE_LEVEL (DEV-46).
     let mut irql = unsafe { Passive::assume() };
-    // SAFETY: The device outlives the callback.
+    // SAFETY: The framework does not destroy the device while one of its file callbacks runs.
     let device = unsafe { Device::new(device) };
     let opened = F::create(device, &mut irql).and_then(|state| {
         // SAFETY: The file object is alive until the create request is completed, below.

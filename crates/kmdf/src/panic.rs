@@ -27,7 +27,7 @@ pub fn stop(panic: &PanicInfo<'_>) -> ! {
         ],
         None => [0; 4],
     };
-    // SAFETY: The parameters are numbers.
+    // SAFETY: The call takes any numbers, at any IRQL, and does not return.
     unsafe { ntddk::KeBugCheckEx(RUST_PANIC, file, length, line, column) }
 }
 

@@ -60,7 +60,7 @@ pub unsafe trait Zeroable: Sized {}
 
 macro_rules! zeroable {
     ($($number:ty)*) => {
-        // SAFETY: Zero is a number, and `false`.
+        // SAFETY: All-zero bytes are the number zero, and `false`.
         $(unsafe impl Zeroable for $number {})*
     };
 }
@@ -68,11 +68,11 @@ macro_rules! zeroable {
 zeroable!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
 zeroable!(AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize AtomicI32 AtomicI64 bool AtomicBool);
 
-// SAFETY: The elements are.
+// SAFETY: An array of zeroes is an array of elements that are zero, which are values.
 unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {}
-// SAFETY: An array of zeroes.
+// SAFETY: A page is an array of bytes, of which zero is one.
 unsafe impl Zeroable for Page {}
-// SAFETY: Any bytes are, none included.
+// SAFETY: `MaybeUninit` allows all bytes.
 unsafe impl<T> Zeroable for MaybeUninit<T> {}
 
 /// Whether each buffer of the framework that is large enough for a `T` is aligned for one (rules
@@ -106,7 +106,7 @@ impl<T> Fits<T> {
             !needs_drop::<T>(),
             "the framework frees the memory without dropping what is in it (rule C10)"
         );
-        // INVARIANT: This is `check`.
+        // INVARIANT: This is `check`, and all assertions hold.
         Self(PhantomData)
     }
 }

@@ -79,7 +79,7 @@ impl Error {
     pub const fn from_status(status: NTSTATUS) -> Option<Self> {
         match status {
             -1 => Some(Self::UNSUCCESSFUL),
-            // INVARIANT: Negative, and not -1.
+            // INVARIANT: The pattern matches numbers below -1 only.
             ..-1 => Some(Self(status)),
             0.. => None,
         }

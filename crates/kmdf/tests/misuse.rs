@@ -15,7 +15,7 @@
 //! | calls of PASSIVE_LEVEL above it | `lookaside_list_made_at_dispatch`, `framework_list_made_at_dispatch`, `queue_made_at_dispatch`, `device_set_up_under_a_spin_lock`, `wait_lock_at_dispatch` |
 //! | a witness on another thread | `witness_sent_to_another_thread`, `witness_shared_with_another_thread` |
 //! | the witness of another level in a callback | `level_without_a_queue`, `simple_driver_at_another_level` |
-//! | reading what nobody wrote | `memory_read_before_it_is_written`, `memory_taken_for_initialised`, `memory_declared_initialised`, `output_read` |
+//! | reading uninitialised memory | `memory_read_before_it_is_written`, `memory_taken_for_initialised`, `memory_declared_initialised`, `output_read` |
 //! | a tag that is zero, not ASCII, or else none | `tag_zero`, `tag_not_ascii`, `tag_too_long`, `tag_untrackable`, `tag_kept_by_the_kernel`, `tag_of_bytes_at_run_time` |
 //! | an over-aligned context or value | `context_over_aligned`, `built/..._over_aligned` |
 //! | values that are too large for the kernel stack | `context_too_large_for_the_stack`, `built/..._too_large_for_the_stack` |

@@ -126,7 +126,7 @@ unsafe fn keep_registry_path(registry_path: PUNICODE_STRING) {
         Buffer: buffer,
     };
     let target = &raw mut REGISTRY_PATH;
-    // SAFETY: No other code of the image runs.
+    // SAFETY: The caller guarantees that no other code of the image runs, so nothing else uses the static.
     unsafe { target.write(copy) };
 }
 
@@ -146,7 +146,7 @@ unsafe fn prepare_bind_info() {
         Module: null_mut(),
     };
     let target = &raw mut BIND_INFO;
-    // SAFETY: No other code of the image runs.
+    // SAFETY: The caller guarantees that no other code of the image runs, so nothing else uses the static.
     unsafe { target.write(info) };
 }
 

@@ -433,7 +433,7 @@ fn system_routine(name: WideText, _irql: &impl AtPassive) -> Option<NonNull<c_vo
 impl Storage {
     /// The record of the list itself.
     const fn record(&self) -> NonNull<Record> {
-        // SAFETY: A cell's content is never null.
+        // SAFETY: The address of a cell's content is not null, as the cell is borrowed.
         unsafe { NonNull::new_unchecked(self.record.get()) }
     }
 

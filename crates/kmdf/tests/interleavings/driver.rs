@@ -66,7 +66,7 @@ pub(crate) fn explore(test: impl Fn() + Send + Sync + 'static) {
     println!("{} orders", orders.load(Ordering::Relaxed));
 }
 
-/// Writes to memory that nobody else may use. It is no step, but loom learns of it.
+/// Writes to memory that no other thread may use. Loom does not count it as a step, but checks it.
 pub(crate) fn fill(bytes: &mut [u8], value: u8) {
     kernel::own_memory(bytes.as_ptr().addr());
     bytes.fill(value);

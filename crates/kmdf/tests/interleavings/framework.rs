@@ -301,7 +301,7 @@ impl Object {
         self.at_its_level(move || this.delete_tree());
     }
 
-    /// Both passes over a tree that nobody else deletes (OBJ-52).
+    /// Both passes over a tree that no other thread deletes (OBJ-52).
     fn delete_tree(self: &Arc<Self>) {
         self.dispose();
         self.give_up();

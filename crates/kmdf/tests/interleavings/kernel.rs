@@ -160,7 +160,7 @@ pub(crate) fn use_memory(address: usize) {
     }
 }
 
-/// The memory at this address is used by nobody else.
+/// Checks that no other thread uses the memory at this address.
 pub(crate) fn own_memory(address: usize) {
     if let Some(uses) = uses(address) {
         uses.0.with_mut(|_| ());

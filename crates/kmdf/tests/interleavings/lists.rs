@@ -1,5 +1,5 @@
-//! Kernel lookaside lists: when they are deleted, and by whom. A list that nobody deleted would go at
-//! the driver's end, which the tests do not wait for.
+//! Kernel lookaside lists: when they are deleted, and by which thread. A list that no thread deletes would
+//! be deleted at the driver's end, which the tests do not wait for.
 
 use crate::driver::{LENGTH, TAG, explore, fill, passive};
 use crate::kernel::assert_lists_deleted;

@@ -1,4 +1,4 @@
-//! E1: a list is initialised at PASSIVE_LEVEL, by whoever can show that this is the level.
+//! E1: a list is initialised at PASSIVE_LEVEL, which the witness proves.
 
 use kmdf::{Dispatch, NonPagedLookaside, Result, Tag};
 

@@ -1,4 +1,4 @@
-//! C8: memory that nobody has written cannot be read.
+//! C8: memory that is not initialised cannot be read.
 
 use kmdf::{DriverParent, Memory, Paged, Passive, Result, Tag};
 

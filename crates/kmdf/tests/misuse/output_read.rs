@@ -1,4 +1,4 @@
-//! C8: the output buffer holds bytes that nobody wrote; it is written, never read.
+//! C8: the output buffer is not initialised; it is written, never read.
 
 use kmdf::{Result, Transfer};
 

@@ -124,7 +124,7 @@ impl FileHandler for Opened {
             let half = kept.len() / 2;
             kept.split_off(half).len()
         });
-        assert!(dropped.is_ok(), "nobody holds the lock");
+        assert!(dropped.is_ok(), "no thread holds the lock");
     }
 }
 

@@ -400,7 +400,7 @@ impl World {
         Ok(())
     }
 
-    /// Whatever a list gives is zero, whoever had it before.
+    /// Memory from a list is zero, whatever its former owner wrote.
     fn take(&mut self, pick: Pick, irql: &Passive) -> Result<(), Fault> {
         let Some(at) = self.pick(pick, |item| !item.value.has_bytes()) else {
             return Ok(());

@@ -14,7 +14,7 @@ static LOG: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 
 fn log(entry: &'static str) {
     LOG.lock()
-        .expect("nobody panics with this lock")
+        .expect("no thread panicked with this lock")
         .push(entry);
 }
 
@@ -100,7 +100,7 @@ static REFUSE: Mutex<bool> = Mutex::new(false);
 
 impl FileHandler for Opened {
     fn create(device: Device<'_>, _irql: &mut Passive) -> Result<Self> {
-        if *REFUSE.lock().expect("nobody panics with this lock") {
+        if *REFUSE.lock().expect("no thread panicked with this lock") {
             return Err(Error::ACCESS_DENIED);
         }
         log("open");
@@ -176,13 +176,13 @@ fn contexts_are_dropped_with_their_objects() {
         for _ in 0..2 {
             assert_eq!(file.ioctl(0x0022_2000, &[], 0), Reply::success([]));
         }
-        *REFUSE.lock().expect("nobody panics with this lock") = true;
+        *REFUSE.lock().expect("no thread panicked with this lock") = true;
         let refused = test.try_open(INTERFACE).err();
         let refused = refused.map(|refused| refused.status);
         assert_eq!(refused, Some(Error::ACCESS_DENIED.status()));
     });
     assert_eq!(
-        *LOG.lock().expect("nobody panics with this lock"),
+        *LOG.lock().expect("no thread panicked with this lock"),
         [
             "open",
             "cleanup of 2",

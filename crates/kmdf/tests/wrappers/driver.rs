@@ -148,12 +148,15 @@ pub fn run_body<T: Send + 'static>(
     let slot = outcome.clone();
     on_requests(move |queue, request, irql| {
         let result = catch_unwind(AssertUnwindSafe(|| body(queue.device(), irql)));
-        *slot.lock().expect("nobody panics with this lock") = Some(result);
+        *slot.lock().expect("no thread panicked with this lock") = Some(result);
         request.complete(Ok(0))
     });
     let reply = file.ioctl(RUN, &[], 0);
     assert_eq!(reply, Reply::success([]), "the request reached its handler");
-    let outcome = outcome.lock().expect("nobody panics with this lock").take();
+    let outcome = outcome
+        .lock()
+        .expect("no thread panicked with this lock")
+        .take();
     match outcome.expect("the body ran") {
         Ok(value) => value,
         Err(panic) => resume_unwind(panic),

@@ -159,7 +159,7 @@ fn an_entry_outlives_the_value_of_its_list() {
     });
 }
 
-/// E5, E6: an entry and its list dropped under a spin lock are released later, by nobody's doing.
+/// E5, E6: an entry and its list dropped under a spin lock are released later, without a call of the driver.
 #[test]
 fn pageable_entries_may_be_dropped_at_dispatch_level() {
     inside(|device, irql| {

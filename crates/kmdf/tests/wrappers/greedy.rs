@@ -85,7 +85,7 @@ context!(Opened);
 impl Opened {
     fn last(file: FileObject<'_>, irql: &mut Passive) {
         let made = make_everything(file.device(), &file, irql);
-        let mut last = LAST.lock().expect("nobody panics with this lock");
+        let mut last = LAST.lock().expect("no thread panicked with this lock");
         last.push(made);
     }
 }
@@ -159,7 +159,7 @@ fn what_is_made_at_the_wrong_moment_goes_as_well() {
         }
     });
     assert_eq!(
-        *LAST.lock().expect("nobody panics with this lock"),
+        *LAST.lock().expect("no thread panicked with this lock"),
         [Ok(()); 4]
     );
 }

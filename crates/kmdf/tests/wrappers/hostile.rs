@@ -75,7 +75,7 @@ static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 impl Context for Shifty {
     fn type_info() -> &'static TypeInfo<Self> {
-        // Attaching asks three times at most, so that every answer meets every question.
+        // Attaching looks the type up three times at most, so that each lookup gets each identity.
         let asked = ASKED.fetch_add(1, Ordering::Relaxed);
         if asked % 4 < 2 { &FIRST } else { &SECOND }
     }
@@ -236,7 +236,7 @@ impl Drop for Leaving {
         forget(PoolBox::new(TAG, 1).expect("pool"));
         REFUSED
             .lock()
-            .expect("nobody panics with this lock")
+            .expect("no thread panicked with this lock")
             .extend([
                 SpinLock::new(&DriverParent, 1).map(forget).err(),
                 WaitLock::new(&DriverParent, 1).map(forget).err(),
@@ -251,7 +251,7 @@ fn a_driver_makes_things_while_it_is_dropped() {
     let scenario = Scenario::new("leaving", fx_driver_entry).without_device();
     scenario.run(|_| ());
     assert_eq!(
-        *REFUSED.lock().expect("nobody panics with this lock"),
+        *REFUSED.lock().expect("no thread panicked with this lock"),
         [Some(Error::DELETE_PENDING); 2]
     );
 }

@@ -16,14 +16,17 @@ static KERNEL: Mutex<Option<Kernel>> = Mutex::new(None);
 static LOG: Mutex<Vec<(&'static str, u8)>> = Mutex::new(Vec::new());
 
 fn log(what: &'static str) {
-    let kernel = KERNEL.lock().expect("nobody panics with this lock").clone();
+    let kernel = KERNEL
+        .lock()
+        .expect("no thread panicked with this lock")
+        .clone();
     let irql = kernel.expect("a machine runs").irql();
-    let mut log = LOG.lock().expect("nobody panics with this lock");
+    let mut log = LOG.lock().expect("no thread panicked with this lock");
     log.push((what, irql));
 }
 
 fn take_log() -> Vec<(&'static str, u8)> {
-    std::mem::take(&mut *LOG.lock().expect("nobody panics with this lock"))
+    std::mem::take(&mut *LOG.lock().expect("no thread panicked with this lock"))
 }
 
 struct Levels(WaitLock<usize>);
@@ -128,7 +131,7 @@ fn callbacks_run_at_the_level_of_their_witness() {
     let scenario = Scenario::new("levels", fx_driver_entry).without_driver();
     scenario.run(|test| {
         let kernel = test.kernel();
-        *KERNEL.lock().expect("nobody panics with this lock") = Some(kernel.clone());
+        *KERNEL.lock().expect("no thread panicked with this lock") = Some(kernel.clone());
         let driver = test.load().expect("the driver loads");
         let add = || test.add_device().expect("the device starts");
         let devices = [add(), add()];
@@ -182,7 +185,7 @@ fn the_current_level_is_that_of_the_kernel() {
     });
 }
 
-/// STATUS_BREAKPOINT as an exception that nobody handles.
+/// STATUS_BREAKPOINT as an unhandled exception.
 #[test]
 fn a_breakpoint_without_a_debugger_stops_the_system() {
     let stop = super::inside_with(Config::default(), |_, _| kmdf::debug::break_in())

@@ -243,8 +243,8 @@ impl IoHandler for Count {
     }
 }
 
-/// DPCs run on the idle threads of their processors, all of which have the thread id 0: each is told
-/// from the others, and from nobody.
+/// DPCs run on the idle threads of their processors, all of which have the thread id 0: a lock
+/// distinguishes them from each other, and from having no holder.
 #[test]
 fn idle_threads_take_turns() {
     const PROCESSORS: u8 = 4;

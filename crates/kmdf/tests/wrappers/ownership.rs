@@ -237,7 +237,7 @@ fn a_removal_waits_for_handlers_before_it_disposes_of_the_device() {
             SpinLock::new(&queue.device(), ())
                 .map(forget)
                 .expect("a lock");
-            *MADE.lock().expect("nobody panics with this lock") = Some(made);
+            *MADE.lock().expect("no thread panicked with this lock") = Some(made);
             handled
         });
         // From a DPC, so that the handler has a thread of its own.
@@ -249,7 +249,7 @@ fn a_removal_waits_for_handlers_before_it_disposes_of_the_device() {
         file.close();
         REMOVING.store(true, Ordering::Release);
         test.device().remove().expect("nothing is open");
-        let made = *MADE.lock().expect("nobody panics with this lock");
+        let made = *MADE.lock().expect("no thread panicked with this lock");
         assert_eq!(made, Some([None; 6]), "the handler has returned by now");
     });
 }

@@ -190,7 +190,7 @@ fn reads_and_writes_reach_their_handlers() {
 }
 
 /// REQ-1, REQ-3, OBJ-42: values attached to a request wait with it, and are dropped once, with it,
-/// whoever completes it.
+/// by the driver's completion or the framework's.
 #[test]
 fn what_is_attached_to_a_request_goes_with_it() {
     using(|file| {

@@ -86,7 +86,7 @@ fn make(irql: &mut Passive) -> Result<Passed> {
 }
 
 /// E1, E4, L5: a list goes with whichever of its clones and entries is the last, on whatever
-/// thread, and the bytes are those of whoever wrote them.
+/// thread, and the bytes are those of the last writer.
 #[test]
 fn the_last_owner_is_on_any_thread() {
     static PASSED: Mutex<Vec<Passed>> = Mutex::new(Vec::new());
@@ -100,7 +100,8 @@ fn the_last_owner_is_on_any_thread() {
                             entry.bytes_mut(irql).fill(0x77);
                             memory.bytes_mut(irql).fill(0x78);
                             let (clone, copy) = (list.clone(), nonpaged.clone());
-                            let mut passed = PASSED.lock().expect("nobody panics with this lock");
+                            let mut passed =
+                                PASSED.lock().expect("no thread panicked with this lock");
                             passed.push((entry, clone, copy, memory, other));
                             let taken = if passed.len() > 3 {
                                 Some(passed.swap_remove(0))
@@ -108,7 +109,7 @@ fn the_last_owner_is_on_any_thread() {
                                 None
                             };
                             drop(passed);
-                            // These race with whoever has the others.
+                            // These race with the threads that have the others.
                             drop((list, nonpaged));
                             if let Some((entry, list, _, memory, _)) = taken {
                                 drop(list);
@@ -121,7 +122,10 @@ fn the_last_owner_is_on_any_thread() {
                 || hammer(test, 60),
             );
             run_body(file, |_, _| {
-                PASSED.lock().expect("nobody panics with this lock").clear();
+                PASSED
+                    .lock()
+                    .expect("no thread panicked with this lock")
+                    .clear();
             });
         })
         .expect("no bug check");
