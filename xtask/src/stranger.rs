@@ -59,7 +59,7 @@ impl Author {
             .arg("--root")
             .arg(&folder)
             .arg("--target-dir")
-            .arg(folder.join("build"));
+            .arg(project::target(root));
         process::run(&mut install)?;
         let others = env::var_os("PATH").unwrap_or_default();
         let folders = [folder.join("bin")]

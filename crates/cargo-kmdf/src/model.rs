@@ -14,9 +14,12 @@ pub struct Options {
     #[expect(missing_docs, reason = "clap would show the text")]
     #[command(flatten)]
     pub selection: Selection,
-    /// Arguments of `cargo test`, such as a part of a test's name
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// Arguments of `cargo test`, such as a part of a test's name or --release
+    #[arg(allow_hyphen_values = true)]
     pub arguments: Vec<String>,
+    /// Arguments of the test programs, such as --nocapture
+    #[arg(last = true)]
+    pub programs: Vec<String>,
 }
 
 /// Runs `cargo test` for the driver.
@@ -43,7 +46,9 @@ pub fn run(options: &Options) -> Result<String> {
     command
         .current_dir(&driver.folder)
         .args(["test", "--package", name])
-        .args(&options.arguments);
+        .args(&options.arguments)
+        .arg("--")
+        .args(&options.programs);
     let status = command.status().context("cargo could not be started")?;
     if !status.success() {
         bail!("a test of {name} failed");

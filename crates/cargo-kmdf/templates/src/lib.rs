@@ -6,10 +6,7 @@
 mod interface;
 
 pub use interface::REVERSE;
-use kmdf::{
-    DeviceInit, DispatchType, Driver, DriverParent, Error, Guid, Handled, IoHandler, Memory, Paged,
-    Passive, Queue, Request, Result, Tag, wide,
-};
+use kmdf::prelude::*;
 
 kmdf::driver_entry!(MyDriver);
 kmdf::panic_handler!();
@@ -61,8 +58,7 @@ impl IoHandler for Requests {
                 return Err(Error::INVALID_DEVICE_REQUEST);
             }
             let input = transfer.input(1)?;
-            let mut memory = Memory::<Paged>::new(&DriverParent, TAG, input.len(), irql)?;
-            memory.copy_from(0, input, irql)?;
+            let mut memory = Memory::<Paged>::from_bytes(&DriverParent, TAG, input, irql)?;
             memory.bytes_mut(irql).reverse();
             transfer.into_output()?.write(memory.bytes(irql))
         })
