@@ -42,12 +42,11 @@ impl fmt::Debug for FailedCall {
 
 /// The last calls of framework functions that returned an error, the oldest first.
 pub fn failed_calls() -> impl Iterator<Item = FailedCall> {
-    let calls = RECORDER.with(|recorder| {
-        let mut calls = recorder.calls;
-        calls.rotate_left(recorder.next);
-        calls
-    });
-    calls.into_iter().flatten().flatten()
+    // One at a time, for all of them would take much of a kernel stack.
+    (0..REMEMBERED).filter_map(|age| {
+        let call = RECORDER.with(|recorder| recorder.calls[(recorder.next + age) % REMEMBERED]);
+        call.flatten()
+    })
 }
 
 /// Starts anew: [`failed_calls`] gives nothing until another call fails.
@@ -190,7 +189,10 @@ macro_rules! recorded {
             R: Returned,
             $($type: Copy,)*
         {
-            const CALL: Self = if R::IS_STATUS {
+            // WdfRequestGetStatus returns the status of the request, not its own.
+            const CALL: Self = if R::IS_STATUS
+                && E::INDEX != _WDFFUNCENUM::WdfRequestGetStatusTableIndex
+            {
                 Some($call::<E, R, $($type),*>)
             } else {
                 E::FUNCTION

@@ -153,3 +153,20 @@ fn an_empty_queue_is_no_error() {
     });
     assert_eq!(calls, 0);
 }
+
+#[test]
+fn the_status_of_a_request_is_no_error_of_the_call_that_reads_it() {
+    let hooks = queued(_WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchParallel).control(
+        |_, request, _, _, _| {
+            forget_failed_calls();
+            let irp = wdf!(WdfRequestWdmGetIrp(request));
+            // SAFETY: The request's packet is this driver's.
+            let block = unsafe { &mut (*irp).IoStatus };
+            block.__bindgen_anon_1.Status = STATUS_UNSUCCESSFUL;
+            assert_eq!(wdf!(WdfRequestGetStatus(request)), STATUS_UNSUCCESSFUL);
+            complete_with(request, STATUS_SUCCESS, failed_calls().count() as u64);
+        },
+    );
+    let counted = with_file(plain(), hooks, |file| file.ioctl(BUFFERED, &[], &mut []));
+    assert_eq!(counted.ok(), Ok(0));
+}
