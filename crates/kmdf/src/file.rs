@@ -72,8 +72,8 @@ impl<'a> FileObject<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NOT_FOUND`] if the device's file objects have another context type;
-    /// [`Error::DEVICE_NOT_READY`] if the context is not there yet.
+    /// [`Error::NOT_FOUND`](crate::Error::NOT_FOUND) if the device's file objects have another context type;
+    /// [`Error::DEVICE_NOT_READY`](crate::Error::DEVICE_NOT_READY) if the context is not there yet.
     ///
     /// Source: "WdfObjectGetTypedContext macro (wdfobject.h)".
     pub fn context<T: Context>(self) -> Result<&'a T> {
@@ -85,9 +85,10 @@ impl<'a> FileObject<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::INVALID_DEVICE_STATE`] if there is a value of this type already;
-    /// [`Error::INSUFFICIENT_RESOURCES`]; [`Error::DELETE_PENDING`] if the file object is being deleted. The
-    /// value is dropped then.
+    /// [`Error::INVALID_DEVICE_STATE`](crate::Error::INVALID_DEVICE_STATE) if there is a value of this type already;
+    /// [`Error::INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES);
+    /// [`Error::DELETE_PENDING`](crate::Error::DELETE_PENDING) if the file object is being deleted. The value is dropped
+    /// then.
     ///
     /// Source: "WdfObjectAllocateContext function (wdfobject.h)".
     pub fn attach<T: Context>(self, value: T) -> Result<&'a T> {
