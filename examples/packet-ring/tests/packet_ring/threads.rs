@@ -111,7 +111,7 @@ fn what_is_added_while_a_delivery_ends_makes_it_look_again() {
 fn no_read_waits_while_there_is_a_packet() {
     /// More than processors, so that threads are interrupted anywhere.
     const PAIRS: u8 = 4;
-    const ROUNDS: u16 = 200;
+    const ROUNDS: u16 = 100;
     for config in configurations() {
         scenario().config(config).run(|test| {
             for round in 0..ROUNDS {
@@ -146,7 +146,7 @@ fn no_read_waits_while_there_is_a_packet() {
 /// Whether the read or its cancellation comes first, the packet is read once.
 #[test]
 fn a_packet_that_arrives_during_a_cancellation_is_not_lost() {
-    const ROUNDS: u32 = 500;
+    const ROUNDS: u32 = 200;
     for config in configurations() {
         scenario().config(config).run(|test| {
             let reader = test.open(INTERFACE);
@@ -173,7 +173,7 @@ fn a_packet_that_arrives_during_a_cancellation_is_not_lost() {
 /// As above, for the cancellation that the end of a handle is.
 #[test]
 fn a_packet_that_arrives_while_its_reader_closes_is_not_lost() {
-    const ROUNDS: u32 = 200;
+    const ROUNDS: u32 = 100;
     for config in configurations() {
         scenario().config(config).run(|test| {
             let writer = test.open(INTERFACE);
