@@ -91,7 +91,7 @@ fn a_pageable_list_and_its_memory_are_dropped_at_dispatch_while_their_parent_is_
 }
 
 #[test]
-fn allocating_through_a_gate_while_the_parent_is_deleted_gives_memory_or_an_error() {
+fn allocating_while_the_memory_parent_is_deleted_gives_memory_or_an_error() {
     explore(|| {
         let (device, list) = Removable::add(|device, irql| {
             LookasideList::<NonPagedNx>::with_memory_parent(
@@ -114,7 +114,7 @@ fn allocating_through_a_gate_while_the_parent_is_deleted_gives_memory_or_an_erro
 }
 
 #[test]
-fn a_list_dropped_while_its_parent_is_deleted_takes_its_gate_along() {
+fn a_list_dropped_while_its_parent_is_deleted_takes_its_rundown_object_along() {
     explore(|| {
         let (device, list) = Removable::add(|device, irql| {
             LookasideList::<NonPagedNx>::with_memory_parent(&device, &device, TAG, LENGTH, irql)
