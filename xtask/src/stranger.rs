@@ -1,7 +1,7 @@
 //! `cargo xtask stranger`: what a driver author does who has nothing but this checkout and a Rust toolchain.
 //!
 //! `cargo kmdf` is installed, makes a driver in a folder outside the repository, and takes it, unchanged, through
-//! every command. The driver of the README's section [`SECTION`] goes the same way.
+//! every command. The driver of the README's section [`SECTION`] and that of [`EXAMPLE`] go the same way.
 
 use crate::project;
 use anyhow::{Context, Result, ensure};
@@ -15,6 +15,9 @@ use std::process::Command;
 /// The heading of the README's section with a driver. Each of its blocks begins with a comment that names its file,
 /// as in `// src/lib.rs` or `# Cargo.toml`.
 const SECTION: &str = "## A driver";
+
+/// The example that goes through every command too.
+const EXAMPLE: &str = "examples/packet-ring";
 
 /// What a driver goes through, in this order.
 const COMMANDS: &str = "test, kmdf build, kmdf audit, kmdf package, kmdf wine";
@@ -39,7 +42,10 @@ pub fn run() -> Result<String> {
         "README.md has no section \"{SECTION}\" with a driver in it"
     );
     author.readme(folder.path(), &blocks, &root)?;
-    Ok("a new driver and that of the README went through every command".to_owned())
+    author.run_all(&root.join(EXAMPLE))?;
+    Ok(format!(
+        "a new driver, that of the README and {EXAMPLE} went through every command"
+    ))
 }
 
 /// A driver author who has installed `cargo kmdf`.
