@@ -34,7 +34,9 @@ pub fn run() -> Result<String> {
     let author = Author::install(&root)?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     author.cargo(folder.path(), "kmdf new hello")?;
-    author.run_all(&folder.path().join("hello"))?;
+    let hello = folder.path().join("hello");
+    author.cargo(&hello, "fmt --all --check")?;
+    author.run_all(&hello)?;
     let text = fs::read_to_string(root.join("README.md")).context("README.md cannot be read")?;
     let blocks = blocks(&text);
     ensure!(

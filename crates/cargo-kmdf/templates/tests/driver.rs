@@ -1,8 +1,9 @@
 //! The driver in the model of the kernel and of the framework: `cargo test`, on any machine.
 
+use my_driver::{INTERFACE, REVERSE};
+
 use kmdf::Error;
 use kmdf_test::{Reply, Scenario};
-use my_driver::{INTERFACE, REVERSE};
 
 fn driver() -> Scenario {
     Scenario::new("my_driver", my_driver::fx_driver_entry)

@@ -1,11 +1,11 @@
 //! A device found by its interface, and requests to it.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::offset_of;
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::AsRawHandle;
-use std::ffi::OsString;
 use std::ptr::{null, null_mut};
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{
     DIGCF_DEVICEINTERFACE, DIGCF_PRESENT, HDEVINFO, SP_DEVICE_INTERFACE_DATA,
@@ -46,11 +46,16 @@ impl Device {
             )
         };
         if done == 0 {
-            return Err(format!("request {code:#x} failed: {}", io::Error::last_os_error()));
+            return Err(last_error(&format!("request {code:#x} failed")));
         }
         output.truncate(length as usize);
         Ok(output)
     }
+}
+
+/// What failed, with the reason that Windows gives.
+fn last_error(what: &str) -> String {
+    format!("{what}: {}", io::Error::last_os_error())
 }
 
 /// A set of device interfaces, closed when dropped.
@@ -69,7 +74,7 @@ fn path(class: &GUID) -> Result<OsString, String> {
     // SAFETY: the class lives during the call; no enumerator and no window are given.
     let set = unsafe { SetupDiGetClassDevsW(class, null(), null_mut(), flags) };
     if set == INVALID_HANDLE_VALUE as HDEVINFO {
-        return Err(format!("devices cannot be listed: {}", io::Error::last_os_error()));
+        return Err(last_error("the devices cannot be listed"));
     }
     let set = Set(set);
     let mut interface = SP_DEVICE_INTERFACE_DATA {
@@ -79,7 +84,9 @@ fn path(class: &GUID) -> Result<OsString, String> {
     // SAFETY: the set is open; the class lives during the call; the structure may be written and has its size set.
     let found = unsafe { SetupDiEnumDeviceInterfaces(set.0, null(), class, 0, &mut interface) };
     if found == 0 {
-        return Err("no device of my_driver is present: is the driver installed and its device started?".to_owned());
+        return Err(
+            "no device is present: is the driver installed, and the device started?".into(),
+        );
     }
     // The structure ends in a path of any length. Paths of devices are shorter than this.
     let mut detail = [0_u32; 512];
@@ -97,9 +104,11 @@ fn path(class: &GUID) -> Result<OsString, String> {
         )
     };
     if read == 0 {
-        return Err(format!("the device has no path: {}", io::Error::last_os_error()));
+        return Err(last_error("the device has no path"));
     }
-    let units = detail.iter().flat_map(|pair| [*pair as u16, (*pair >> 16) as u16]);
+    let units = detail
+        .iter()
+        .flat_map(|pair| [*pair as u16, (*pair >> 16) as u16]);
     let start = offset_of!(SP_DEVICE_INTERFACE_DETAIL_DATA_W, DevicePath) / size_of::<u16>();
     let path: Vec<u16> = units.skip(start).take_while(|unit| *unit != 0).collect();
     Ok(OsString::from_wide(&path))

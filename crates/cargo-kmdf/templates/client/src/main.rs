@@ -12,7 +12,7 @@ fn main() -> Result<(), String> {
     let device = device::Device::open(interface::INTERFACE)?;
     let reply = device.control(interface::REVERSE, b"stressed", 8)?;
     if reply != b"desserts" {
-        return Err(format!("the driver replied {reply:?} instead of \"desserts\""));
+        return Err(format!("{reply:?} is not \"desserts\""));
     }
     println!("stressed -> desserts");
     Ok(())
@@ -20,5 +20,5 @@ fn main() -> Result<(), String> {
 
 #[cfg(not(windows))]
 fn main() {
-    println!("This program uses the driver on Windows; `cargo kmdf wine` runs both in Wine, `cargo test` needs neither.");
+    println!("This program is for Windows; `cargo kmdf wine` runs it in Wine.");
 }
