@@ -1,4 +1,4 @@
-//! What a driver does wrong with IRPs, devices and work items, and the bug check of
+//! Mistakes of a driver with IRPs, devices and work items, and the bug check of
 //! Windows for it.
 
 mod wdm;

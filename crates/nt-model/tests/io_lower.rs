@@ -1,4 +1,4 @@
-//! The device at the bottom of the stack, played by the test.
+//! The device at the bottom of the stack, whose requests the test completes.
 
 mod wdm;
 

@@ -19,7 +19,7 @@ const WORK: u32 = code(4, METHOD_BUFFERED);
 /// Requests kept by the driver. One is taken out before it is completed.
 static KEPT: Mutex<Vec<Request>> = Mutex::new(Vec::new());
 
-/// What the file callbacks saw.
+/// The requests that the file callbacks got.
 static SEEN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 fn keep(request: Request, cancelable: bool) -> NTSTATUS {
@@ -140,7 +140,7 @@ fn requests_complete_in_the_order_of_the_driver() {
 /// The thread, IRQL and processor that a request came on.
 static CALLER: Mutex<(usize, u8, u32)> = Mutex::new((0, 0, 0));
 
-/// Notes who it is called by.
+/// Records the thread, IRQL and processor that it is called on.
 struct Observer;
 
 impl Behaviour for Observer {

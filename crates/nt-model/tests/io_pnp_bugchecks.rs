@@ -1,4 +1,4 @@
-//! What a function driver does wrong when its device comes and goes, and the bug check of
+//! Mistakes of a function driver when its device is added and removed, and the bug check of
 //! Windows for it.
 
 mod wdm;

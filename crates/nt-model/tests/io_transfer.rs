@@ -136,7 +136,7 @@ fn bad_user_addresses_are_refused_before_the_driver_sees_them() {
     });
 }
 
-/// Answers direct requests: copies input to output, or output (as second input) to the log.
+/// Completes direct requests: copies input to output, or output (as second input) to the log.
 struct Direct;
 
 impl Behaviour for Direct {
@@ -204,7 +204,7 @@ fn direct_control_gives_the_drivers_the_callers_memory() {
     });
 }
 
-/// Answers METHOD_NEITHER requests with what addresses it saw.
+/// Completes METHOD_NEITHER requests with the addresses that it got.
 struct Neither;
 
 impl Behaviour for Neither {
@@ -293,7 +293,7 @@ fn neither_devices_read_and_write_the_callers_addresses() {
     reads_and_writes::<0>();
 }
 
-/// Builds MDLs of its own over pool memory.
+/// Builds MDLs over pool memory.
 struct Describing;
 
 impl Behaviour for Describing {

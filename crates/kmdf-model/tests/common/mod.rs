@@ -31,7 +31,7 @@ pub(crate) fn assert_stop(stop: &Stop, code: u32, parameters: &[u64]) {
     assert_eq!(stop.parameters[..parameters.len()], *parameters, "{stop}");
 }
 
-/// Asserts what the model says about a stop.
+/// Asserts the model's message of a stop.
 #[track_caller]
 pub(crate) fn assert_stop_text(stop: &Stop, text: &str) {
     if IS_MODEL {
@@ -39,8 +39,8 @@ pub(crate) fn assert_stop_text(stop: &Stop, text: &str) {
     }
 }
 
-/// Asserts that the model itself stopped the run, over what Windows leaves undefined or the model does
-/// not have. Of another framework all that is asserted is that the run did not end well.
+/// Asserts that the model itself stopped the run, for something that is undefined on Windows or not
+/// modelled. With another framework, only asserts that the run stopped.
 #[track_caller]
 pub(crate) fn assert_model_stop(stop: &Stop, text: &str) {
     if IS_MODEL {

@@ -1,4 +1,4 @@
-//! What most tests need of attributes, contexts, queues and buffers.
+//! Attributes, contexts, queues and buffers as most tests use them.
 
 use crate::driver::*;
 use kmdf_sys::*;
@@ -37,7 +37,7 @@ static LABEL: LabelType = LabelType(WDF_OBJECT_CONTEXT_TYPE_INFO {
     EvtDriverGetUniqueContextType: None,
 });
 
-/// The room for a label, which starts as zeroes: none.
+/// The context that holds a label, empty at first.
 fn label_of(object: WDFOBJECT) -> *mut Option<&'static str> {
     let context = wdf!(WdfObjectGetTypedContextWorker(object, &raw const LABEL.0));
     context.cast()

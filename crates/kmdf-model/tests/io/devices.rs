@@ -14,7 +14,7 @@ fn on_device(test: impl Fn(WDFDEVICE) + Send + Sync + 'static) {
     with_device(verified(), hooks, |_, _| ());
 }
 
-/// What adding a device fails with.
+/// The status that adding a device fails with.
 fn failure_of(hooks: Hooks) -> NTSTATUS {
     let outcome = run(verified(), hooks, |machine| {
         machine.try_add().expect_err("is not added").0

@@ -11,7 +11,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Calls a framework function with whatever the test wants the framework to deal with.
+/// Calls a framework function, with the arguments of the test.
 macro_rules! wdf {
     ($name:ident($($argument:expr),* $(,)?)) => {{
         // SAFETY: The driver is bound while a scenario runs. What breaks the contract of the call
@@ -65,7 +65,7 @@ type Hook<F> = Option<Arc<F>>;
 
 macro_rules! hooks {
     ($($field:ident: fn($($argument:ident: $type:ty),*) $(-> $result:ty)? = $default:expr, $callback:ident;)*) => {
-        /// What the driver does when it is called.
+        /// The closures that the driver's callbacks call.
         #[derive(Clone, Default)]
         pub(crate) struct Hooks {
             pub(crate) driver_flags: ULONG,
@@ -149,18 +149,18 @@ fn hooks() -> Hooks {
     hooks.clone().unwrap_or_default()
 }
 
-/// Notes that something happened.
+/// Appends a line to the log.
 pub(crate) fn log(line: impl Into<String>) {
     let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
     log.push(line.into());
 }
 
-/// What was noted since the last time.
+/// Takes the lines that were logged.
 pub(crate) fn take_log() -> Vec<String> {
     std::mem::take(&mut *LOG.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// What was noted until now, which stays.
+/// Copies the lines that were logged until now.
 pub(crate) fn peek_log() -> Vec<String> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
@@ -178,7 +178,7 @@ impl Slot {
         std::ptr::with_exposed_provenance_mut(self.0.load(Ordering::SeqCst))
     }
 
-    /// Takes what is there, or NULL.
+    /// Takes the value; NULL if there is none.
     pub(crate) fn take<T>(&self) -> *mut T {
         std::ptr::with_exposed_provenance_mut(self.0.swap(0, Ordering::SeqCst))
     }
@@ -204,7 +204,7 @@ impl Machine {
     }
 }
 
-/// The machine that runs, for hooks.
+/// The running machine, for hooks.
 static KERNEL: Mutex<Option<Kernel>> = Mutex::new(None);
 
 fn kernel() -> Kernel {
@@ -212,12 +212,12 @@ fn kernel() -> Kernel {
     kernel.clone().expect("a machine runs")
 }
 
-/// Has the `nth` allocation from now on fail, from inside a hook.
+/// Makes the `nth` allocation from now fail, from inside a hook.
 pub(crate) fn fail_nth_allocation(nth: u64) {
     kernel().fail_nth_allocation(nth);
 }
 
-/// Has the next mapping of pages fail, from inside a hook.
+/// Makes the next mapping of pages fail, from inside a hook.
 pub(crate) fn fail_next_mapping() {
     kernel().fail_next_mapping();
 }

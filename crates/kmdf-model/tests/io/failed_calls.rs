@@ -1,4 +1,4 @@
-//! What is remembered of calls that returned an error.
+//! The record of the last calls that returned an error.
 
 use crate::driver::*;
 use kmdf_model::{failed_calls, forget_failed_calls};

@@ -8,7 +8,7 @@ use nt_model::{Pool, Stop};
 use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 
-/// What the driver under test does in its DriverEntry.
+/// The DriverEntry of the driver under test.
 type Entry = Box<dyn Fn(PDRIVER_OBJECT, PCUNICODE_STRING) -> NTSTATUS + Send>;
 static ENTRY: Mutex<Option<Entry>> = Mutex::new(None);
 
@@ -431,7 +431,7 @@ fn the_stub_makes_every_success_a_plain_one() {
     assert_eq!(outcome, Ok(()));
 }
 
-/// What WdfDriverCreate returns with the verifier on if its `nth` allocation fails.
+/// The status of WdfDriverCreate with the verifier on if its `nth` allocation fails.
 pub(crate) fn create_failing(nth: u64) -> NTSTATUS {
     let outcome = in_turn(|| {
         nt_model::run(verified(), move |kernel| {

@@ -1,7 +1,7 @@
 //! The I/O half of the framework model: driver, devices, files, queues and requests, called through
 //! the raw function table and driven through the kernel model.
 //!
-//! Each test names the rule that it pins. What it asserts holds for any framework, except for what
+//! Each test names the rule that it checks. What it asserts holds for any framework, except for what
 //! `common` sets apart.
 
 #[path = "../common/mod.rs"]

@@ -1,6 +1,6 @@
-//! What KMDF 1.33 is known to have answered, asked of the framework that the suite runs over.
+//! Results that KMDF 1.33 is known to give, compared with the framework that the suite runs over.
 
-use crate::common::recorded::{Question, ask};
+use crate::common::recorded::{Probe, compare};
 use crate::driver::*;
 use crate::{control, faults, loading, raw};
 use kmdf_sys::*;
@@ -67,7 +67,7 @@ fn d0_exit_on_stop() -> String {
     })
 }
 
-/// What a request without a file object is completed with.
+/// The status of a request without a file object.
 fn sent(hooks: Hooks, major: u32) -> String {
     let kept = Slot::default();
     let hooks = raw::keeping(hooks, &kept, raw::controls);
@@ -119,14 +119,14 @@ fn unmark_of_a_found_request() -> String {
         let found = control::find(queue.get(), null_mut()).expect("there is one");
         let unmarked = wdf!(WdfRequestUnmarkCancelable(found));
         let next = control::next(queue.get());
-        let answer = next
+        let second = next
             .as_ref()
             .err()
             .map_or("a request".into(), |&status| spelled(status));
         complete(next.unwrap_or(found), STATUS_SUCCESS);
         control::status_of(pending);
         control::dereference(found);
-        format!("{}, then {answer}", spelled(unmarked))
+        format!("{}, then {second}", spelled(unmarked))
     })
 }
 
@@ -192,7 +192,7 @@ fn child_during_removal() -> String {
     };
     let hooks = with_power(suspend).control(|queue, request, _, _, _| {
         complete(request, STATUS_SUCCESS);
-        log("answered");
+        log("completed");
         while peek_log().len() < 2 {
             std::thread::yield_now();
         }
@@ -218,7 +218,7 @@ fn child_during_removal() -> String {
     outcome.unwrap_or_else(|stop| panic!("{stop}"))
 }
 
-const QUESTIONS: [(&str, Question); 11] = [
+const PROBES: [(&str, Probe); 11] = [
     ("failed D0 entry", failed_d0_entry),
     ("D0 exit on stop", d0_exit_on_stop),
     ("shutdown", shutdown),
@@ -239,8 +239,8 @@ const QUESTIONS: [(&str, Question); 11] = [
 ];
 
 #[test]
-fn the_framework_answers_as_kmdf_1_33_did() {
-    ask("io", &QUESTIONS, |module| {
+fn the_framework_gives_the_results_of_kmdf_1_33() {
+    compare("io", &PROBES, |module| {
         Some(match module {
             "control" => include_str!("control.rs"),
             "faults" => include_str!("faults.rs"),

@@ -1,4 +1,4 @@
-//! Windows between two steps of the framework, held open: what a driver can run into there.
+//! Race windows between two steps of the framework, which the tests hold open.
 
 use crate::driver::*;
 use kmdf_model::{Hold, Window, hold_windows};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// A thread is in the window that a test holds open.
 static REACHED: AtomicBool = AtomicBool::new(false);
-/// It may go on.
+/// Set when that thread may continue.
 static GO: AtomicBool = AtomicBool::new(false);
 
 fn wait_for(flag: &AtomicBool) {

@@ -1,4 +1,4 @@
-//! What is disposed or destroyed above PASSIVE_LEVEL, and what waits.
+//! Objects that are deleted above PASSIVE_LEVEL, at once or deferred.
 
 use crate::driver::*;
 use kmdf_sys::_POOL_TYPE::{NonPagedPoolNx, PagedPool};

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use std::ptr::{null, null_mut};
 use std::sync::{Mutex, PoisonError};
 
-/// Calls a framework function with whatever the test wants the framework to deal with.
+/// Calls a framework function, with the arguments of the test.
 macro_rules! wdf {
     ($name:ident($($argument:expr),* $(,)?)) => {{
         // SAFETY: The driver is bound while a scenario runs. What breaks the contract of the call
@@ -46,7 +46,7 @@ pub(crate) fn verified() -> Config {
     with_registry(Config::default(), "DbgBreakOnError", 0)
 }
 
-/// With a value under `Parameters\Wdf`.
+/// A configuration with a value under `Parameters\Wdf`.
 pub(crate) fn with_registry(mut config: Config, name: &str, value: u32) -> Config {
     config.registry.push(RegistryValue {
         key: r"Parameters\Wdf".into(),
@@ -197,14 +197,14 @@ pub(crate) fn driver() -> WDFDRIVER {
 
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Notes that something happened.
+/// Appends a line to the log.
 pub(crate) fn log(line: String) {
     LOG.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(line);
 }
 
-/// What was noted since the last time.
+/// Takes the lines that were logged.
 fn take_log() -> Vec<String> {
     std::mem::take(&mut *LOG.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -398,13 +398,13 @@ pub(crate) fn take(list: WDFLOOKASIDE) -> Result<WDFMEMORY, NTSTATUS> {
     }
 }
 
-/// A pattern in a buffer.
+/// Fills a buffer with a pattern.
 pub(crate) fn fill(buffer: *mut u8, size: usize, byte: u8) {
     // SAFETY: The tests give buffers of this size.
     unsafe { buffer.write_bytes(byte, size) };
 }
 
-/// What a buffer holds.
+/// The bytes of a buffer.
 pub(crate) fn bytes(buffer: *const u8, size: usize) -> Vec<u8> {
     // SAFETY: The tests give buffers with at least `size` initialised bytes.
     unsafe { std::slice::from_raw_parts(buffer, size) }.to_vec()

@@ -1,6 +1,6 @@
 //! The object half of the framework model, called through the raw function table.
 //!
-//! Each test names the rule that it pins. What it asserts holds for any framework, except for what
+//! Each test names the rule that it checks. What it asserts holds for any framework, except for what
 //! `common` sets apart.
 
 #[path = "../common/mod.rs"]

@@ -1,6 +1,6 @@
-//! What KMDF 1.33 is known to have answered, asked of the framework that the suite runs over.
+//! Results that KMDF 1.33 is known to give, compared with the framework that the suite runs over.
 
-use crate::common::recorded::{Question, ask};
+use crate::common::recorded::{Probe, compare};
 use crate::driver::*;
 use kmdf_sys::_POOL_TYPE::PagedPool;
 use kmdf_sys::*;
@@ -51,7 +51,7 @@ fn spin_lock_with_bad_attributes() -> String {
     format!("{:#x}", left.unwrap())
 }
 
-const QUESTIONS: [(&str, Question); 3] = [
+const PROBES: [(&str, Probe); 3] = [
     ("lookaside of 4 GiB", size_of_huge_memory),
     ("context in EvtDestroy", context_in_evt_destroy),
     (
@@ -61,8 +61,8 @@ const QUESTIONS: [(&str, Question); 3] = [
 ];
 
 #[test]
-fn the_framework_answers_as_kmdf_1_33_did() {
-    ask("objects", &QUESTIONS, |module| {
+fn the_framework_gives_the_results_of_kmdf_1_33() {
+    compare("objects", &PROBES, |module| {
         Some(match module {
             "contexts" => include_str!("contexts.rs"),
             "locks" => include_str!("locks.rs"),

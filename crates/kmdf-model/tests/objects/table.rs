@@ -28,7 +28,7 @@ fn every_entry_is_a_function_of_its_own() {
     .unwrap();
 }
 
-/// What is not modelled says which call it is.
+/// A call that is not modelled stops the run with its name.
 #[test]
 #[cfg_attr(other_framework, ignore = "about what the model lacks")]
 fn entry_that_is_not_modelled_stops_the_run_by_name() {

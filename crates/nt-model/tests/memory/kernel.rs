@@ -32,7 +32,7 @@ pub fn without_special_pool() -> Config {
     config
 }
 
-/// Runs what must stop, and returns how.
+/// Runs a scenario that must stop, and returns the stop.
 pub fn stopped<T: Send + 'static>(
     config: Config,
     scenario: impl FnOnce(&Kernel) -> T + Send + 'static,
@@ -43,7 +43,7 @@ pub fn stopped<T: Send + 'static>(
     }
 }
 
-/// Runs what must not stop.
+/// Runs a scenario that must not stop.
 pub fn runs<T: Send + 'static>(
     config: Config,
     scenario: impl FnOnce(&Kernel) -> T + Send + 'static,

@@ -54,7 +54,7 @@ impl Exports {
     }
 }
 
-/// The structure as it stands.
+/// The current contents of the structure.
 fn state(list: *mut Paged) -> GENERAL_LOOKASIDE {
     // SAFETY: The list is initialised and no other thread uses it.
     unsafe { (*list).L }
@@ -143,7 +143,7 @@ fn a_list_works_as_older_headers_inline_it() {
     });
 }
 
-/// E7: what an older system exports.
+/// Before Windows 11 22H2 the kernel does not export the calls that allocate and free (E7).
 #[test]
 fn the_exports_exist_since_22h2_unless_they_are_withheld() {
     let config = Config {
@@ -189,7 +189,7 @@ fn an_entry_freed_twice_stops() {
     assert_eq!(case(&stopped(unverified(), scenario)), (0xC2, 0x7));
 }
 
-/// E4, NT-7: the same by the inlined calls.
+/// A double free with the inlined calls is a bug check too (E4, NT-7).
 #[test]
 fn an_entry_pushed_twice_stops() {
     let scenario = |_: &_| {
@@ -345,7 +345,7 @@ fn entries_too_small_for_a_link_stop() {
     runs(unverified(), |_| assert_eq!(state(paged_list(4)).Size, 8));
 }
 
-/// E1: on x64 the structure lies on a boundary of 16 bytes.
+/// On x64 the structure lies on a boundary of 16 bytes (E1).
 #[test]
 fn a_misaligned_list_stops() {
     let stop = stopped(Config::default(), |_| {
@@ -355,7 +355,7 @@ fn a_misaligned_list_stops() {
     assert_eq!(case(&stop), (0x1E, 0x8000_0002));
 }
 
-/// E2: an allocation that fails gives null.
+/// An allocation that fails gives null (E2).
 #[test]
 fn an_entry_that_cannot_be_had_is_null() {
     runs(Config::default(), |kernel| {

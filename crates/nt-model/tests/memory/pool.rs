@@ -38,7 +38,7 @@ fn blocks_lie_as_documented_without_a_verifier() {
     blocks_lie_as_documented(unverified());
 }
 
-/// C8, NT-4: stale reads of uninitialised memory show.
+/// Memory that is not zeroed has a pattern, so that reading it uninitialised is noticed (C8, NT-4).
 #[test]
 fn memory_with_a_tag_is_not_zeroed_and_memory_by_flags_is() {
     for config in [Config::default(), unverified()] {

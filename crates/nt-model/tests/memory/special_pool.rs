@@ -5,7 +5,7 @@ use kmdf_sys::*;
 use nt_model::Config;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the system tells everything about an access.
+/// Whether the system reports all properties of an access.
 const KNOWS_ALL: bool = cfg!(any(
     windows,
     all(target_os = "linux", target_arch = "x86_64")
@@ -82,7 +82,7 @@ fn freed_whole_pages_and_what_follows_them_are_inaccessible() {
     assert_eq!(stop.code, 0x50);
 }
 
-/// E5, NT-5: paged memory at DISPATCH_LEVEL.
+/// Accessing paged memory at DISPATCH_LEVEL is a bug check (E5, NT-5).
 #[test]
 fn paged_memory_touched_at_dispatch_level_stops() {
     for size in [48, PAGE, 3 * PAGE] {
@@ -256,7 +256,7 @@ fn quarantined_blocks_are_used_again_late() {
     });
 }
 
-/// What is read from memory that nobody wrote is no pointer.
+/// A pointer that is read from uninitialised memory is not one that can be followed.
 #[test]
 #[cfg(any(windows, all(target_os = "linux", target_arch = "x86_64")))]
 fn a_pointer_from_uninitialised_memory_stops() {

@@ -1,4 +1,4 @@
-//! What a driver must have given back when it is unloaded, and what the registry has for it.
+//! What a driver must have freed when it is unloaded, and its values in the registry.
 
 use crate::kernel::*;
 use kmdf_sys::*;

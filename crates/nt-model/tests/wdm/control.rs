@@ -1,4 +1,4 @@
-//! A driver with one named device that it makes in its entry point.
+//! A driver with one named device that it creates in its entry point.
 
 use super::{Request, peek, string};
 use kmdf_sys::ntddk::*;
@@ -9,7 +9,7 @@ pub const DEVICE: &str = r"\Device\Test";
 pub const LINK: &str = r"\DosDevices\Test";
 pub const PATH: &str = r"\\.\Test";
 
-/// What a test driver does.
+/// The behaviour of a test driver.
 pub trait Behaviour {
     /// Flags of the device object.
     const FLAGS: u32 = DO_BUFFERED_IO;

@@ -1,4 +1,4 @@
-//! What a WDM driver in Rust needs of its headers, and two drivers to hang test routines on.
+//! The header functions that a WDM driver needs, and two drivers whose routines are those of a test.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 

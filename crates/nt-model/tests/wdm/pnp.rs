@@ -13,7 +13,7 @@ pub const CLASS: GUID = GUID {
     Data4: [1, 2, 3, 4, 5, 6, 7, 8],
 };
 
-/// What the drivers of a test saw, in order.
+/// The requests that the drivers of a test got, in order.
 pub static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 pub fn see(what: impl Into<String>) {
@@ -24,7 +24,7 @@ pub fn seen() -> Vec<String> {
     std::mem::take(&mut SEEN.lock().unwrap())
 }
 
-/// What is in a device extension.
+/// The contents of a device extension.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Extension {
