@@ -1,4 +1,4 @@
-//! [`driver!`](crate::driver): a whole driver with one device, in four lines.
+//! [`driver!`](macro@crate::driver): a whole driver with one device, in four lines.
 
 /// A whole driver: for each device that Plug and Play finds, one device interface and one default queue,
 /// whose device control requests a function of the driver's handles.
