@@ -8,7 +8,7 @@ use std::ops::Deref;
 /// A scenario that ended with a bug check.
 #[derive(Clone)]
 pub struct Failure {
-    /// The bug check.
+    /// The bug check, with its parameters and the debug output before it.
     pub stop: Stop,
     /// The last calls of the framework that had returned an error, the oldest first.
     pub failed_calls: Vec<String>,

@@ -17,7 +17,7 @@ pub struct Header {
     pub size: U32,
     /// The [`VERSION`] that the client was built for.
     pub version: U32,
-    /// Reserved, always zero.
+    /// Reserved: must be zero, or the request is rejected.
     pub reserved: U64,
 }
 

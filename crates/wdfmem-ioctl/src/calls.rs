@@ -257,17 +257,19 @@ replies! {
         version: U32,
         /// The driver's [`Capabilities`] on this system.
         capabilities: U32,
-        /// The driver's [`MAX_OBJECT_BYTES`](crate::MAX_OBJECT_BYTES).
+        /// The size in bytes of the largest object: the driver's [`MAX_OBJECT_BYTES`](crate::MAX_OBJECT_BYTES).
         max_object_bytes: U64,
-        /// The driver's [`MAX_TRANSFER_BYTES`](crate::MAX_TRANSFER_BYTES).
+        /// The most bytes of one transfer: the driver's [`MAX_TRANSFER_BYTES`](crate::MAX_TRANSFER_BYTES).
         max_transfer_bytes: U64,
-        /// The driver's [`FILE_OBJECTS`](crate::FILE_OBJECTS).
+        /// How many objects one file object may have: the driver's [`FILE_OBJECTS`](crate::FILE_OBJECTS).
         file_objects: U32,
-        /// The driver's [`DEVICE_OBJECTS`](crate::DEVICE_OBJECTS).
+        /// How many objects all of a device's file objects may have: the driver's
+        /// [`DEVICE_OBJECTS`](crate::DEVICE_OBJECTS).
         device_objects: U32,
-        /// The driver's [`FILE_BYTES`](crate::FILE_BYTES).
+        /// How many bytes one file object may have: the driver's [`FILE_BYTES`](crate::FILE_BYTES).
         file_bytes: U64,
-        /// The driver's [`DEVICE_BYTES`](crate::DEVICE_BYTES).
+        /// How many bytes all of a device's file objects may have: the driver's
+        /// [`DEVICE_BYTES`](crate::DEVICE_BYTES).
         device_bytes: U64,
     }
 
@@ -285,7 +287,7 @@ replies! {
     Checksummed {
         /// The CRC-32 (ISO-HDLC, as in zlib) of the bytes.
         checksum: U32,
-        /// Reserved, always zero.
+        /// Reserved: the driver writes zero.
         reserved: U32,
     }
 

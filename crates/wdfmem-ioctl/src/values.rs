@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(PoolKind::try_from(u32::MAX), Err(DecodeError::Value));
     }
 
-    /// C3
+    /// A pool tag is one to four ASCII characters (C3).
     #[test]
     fn c3_a_tag_has_up_to_four_ascii_characters() {
         assert!(Tag::new(*b"Mem1").is_some());

@@ -31,7 +31,7 @@ impl Mailbox {
         Ok(Self { messages })
     }
 
-    /// Adds a message.
+    /// Adds a message as the newest.
     pub fn put(&mut self, message: Vec<u8>) -> Result<()> {
         let there_are = self.messages.len();
         // There is room for all since the mailbox was made. Comparing with the capacity shows it to the

@@ -6,11 +6,11 @@
 /// delivering thread has found no request, it calls [`Delivery::end`], and looks once more if that is false:
 /// the thread that added one meanwhile has relied on it.
 pub enum Delivery {
-    /// No thread delivers.
+    /// No thread gives packets to requests.
     Idle,
-    /// One does.
+    /// One thread gives packets to requests.
     Running,
-    /// One does, and something was added since it looked last.
+    /// One thread does, and a packet or request was added since it looked last.
     LookAgain,
 }
 

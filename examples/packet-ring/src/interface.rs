@@ -34,7 +34,7 @@ pub struct Statistics {
     pub handle_bytes: u64,
     /// Packets that these packets displaced from the full ring.
     pub handle_displaced: u64,
-    /// Packets that arrived.
+    /// Packets that arrived at the device, from all handles.
     pub arrived: u64,
     /// Of these, how many are in the ring.
     pub in_ring: u64,

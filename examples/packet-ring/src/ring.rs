@@ -57,7 +57,7 @@ pub struct Counts {
 }
 
 impl Ring {
-    /// An empty ring.
+    /// Makes an empty ring, whose slots are nonpaged memory with this tag.
     pub fn new(tag: Tag) -> Result<Self> {
         Ok(Self {
             slots: PoolBox::from_fn(tag, |_| Ok(None))?,

@@ -33,13 +33,13 @@ pub const MESSAGE: &[u8] = b"Greetings from the driver.\0";
 /// The sample's device type, which the type of the device object need not be.
 const SIOCTL_TYPE: u16 = 40000;
 
-/// `IOCTL_SIOCTL_METHOD_IN_DIRECT`.
+/// `IOCTL_SIOCTL_METHOD_IN_DIRECT` of the sample.
 pub const METHOD_IN_DIRECT: u32 = ctl_code(SIOCTL_TYPE, 0x900, Method::InDirect, Access::Any);
-/// `IOCTL_SIOCTL_METHOD_OUT_DIRECT`.
+/// `IOCTL_SIOCTL_METHOD_OUT_DIRECT` of the sample.
 pub const METHOD_OUT_DIRECT: u32 = ctl_code(SIOCTL_TYPE, 0x901, Method::OutDirect, Access::Any);
-/// `IOCTL_SIOCTL_METHOD_BUFFERED`.
+/// `IOCTL_SIOCTL_METHOD_BUFFERED` of the sample.
 pub const METHOD_BUFFERED: u32 = ctl_code(SIOCTL_TYPE, 0x902, Method::Buffered, Access::Any);
-/// `IOCTL_SIOCTL_METHOD_NEITHER`.
+/// `IOCTL_SIOCTL_METHOD_NEITHER` of the sample, which is rejected.
 pub const METHOD_NEITHER: u32 = ctl_code(SIOCTL_TYPE, 0x903, Method::Neither, Access::Any);
 
 struct Sioctl;

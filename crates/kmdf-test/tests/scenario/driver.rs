@@ -8,7 +8,7 @@ use kmdf_sys::{_POOL_TYPE, ntddk};
 
 pub const INTERFACE: Guid = Guid::from_u128(0x8C0D_6E0A_41B2_4E0F_9D6A_3A54_7B1E_9F21);
 
-/// Reverses its input.
+/// Returns the bytes of the input in reverse order.
 pub const REVERSE: u32 = 0x0022_2000;
 /// `METHOD_OUT_DIRECT`: writes four bytes and reports two.
 pub const REPORTS_TOO_LITTLE: u32 = 0x0022_2006;
