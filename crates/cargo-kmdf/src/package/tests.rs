@@ -171,7 +171,7 @@ fn the_page_names_the_device_that_the_inf_installs() {
             "{command}"
         );
     }
-    assert!(page.contains("**Nobody of the project has gone this way on Windows.**"));
+    assert!(page.contains("**This procedure has not been tried on Windows.**"));
 }
 
 #[test]
