@@ -48,7 +48,7 @@ mod alone {
 #[cfg(not(any(wdk, image, loom)))]
 mod shared {
     use super::LoadId;
-    use crate::{NTSTATUS, PDRIVER_OBJECT, ULONG_PTR, ntddk};
+    use crate::{NTSTATUS, PDRIVER_OBJECT, STATUS_OBJECT_NAME_COLLISION, ULONG_PTR, ntddk};
     use core::ffi::CStr;
     use core::ptr::null_mut;
     use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -110,7 +110,8 @@ mod shared {
                 &mut extension,
             )
         };
-        status >= 0
+        // Without memory for the extension the driver object is there all the same.
+        status != STATUS_OBJECT_NAME_COLLISION
     }
 
     impl LoadId {

@@ -14,8 +14,20 @@ fn the_first_allocation_that_fails_keeps_the_driver_from_loading() {
     assert!(message.contains("loading the driver failed"), "{message}");
 }
 
+/// A stop leaves the driver of its run loaded for good; looking for it costs the next load no allocation.
 #[test]
-fn a_driver_bears_the_failure_of_each_allocation() {
+fn the_first_allocation_is_the_drivers_after_a_stop_too() {
+    let stopped = scenario().try_run(|_| {
+        // SAFETY: A block that was never allocated stops the run.
+        unsafe { kmdf_sys::ntddk::ExFreePool(std::ptr::dangling_mut()) };
+    });
+    stopped.expect_err("nothing was allocated");
+    let message = panic_of(|| scenario().fail_allocation(1).run(|_| ()));
+    assert!(message.contains("loading the driver failed"), "{message}");
+}
+
+#[test]
+fn a_driver_withstands_the_failure_of_each_allocation() {
     static REFUSED: AtomicU64 = AtomicU64::new(0);
     let failed = scenario().each_allocation_fails(|test| {
         let Ok(file) = test.try_open(INTERFACE) else {

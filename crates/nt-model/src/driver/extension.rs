@@ -1,5 +1,6 @@
 //! Driver object extensions: blocks that a driver or its framework attaches to a driver object.
 
+use super::DriverRecord;
 use crate::io::level::{self, rule};
 use crate::machine::{self, Machine};
 use crate::object::tag;
@@ -28,6 +29,19 @@ unsafe extern "C" fn IoAllocateDriverObjectExtension(
     level::require(&machine, APC_LEVEL, rule::NONE, call);
     // SAFETY: The caller passes a place for the result.
     unsafe { driver_object_extension.write(null_mut()) };
+    let identification = client_identification_address.addr();
+    let may_enter = |record: &DriverRecord| {
+        let mut extensions = record.extensions.iter();
+        extensions.all(|(id, _)| *id != identification)
+    };
+    // Checked first, so that a rejected call is not counted as an allocation of the driver's.
+    {
+        let tables = machine.io.tables();
+        let record = tables.drivers.get(&driver_object.addr());
+        if !record.is_some_and(may_enter) {
+            return STATUS_OBJECT_NAME_COLLISION;
+        }
+    }
     let size = driver_object_extension_size as usize;
     let block = pool::allocate(
         &machine,
@@ -40,20 +54,16 @@ unsafe extern "C" fn IoAllocateDriverObjectExtension(
     if block.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    let identification = client_identification_address.addr();
     let entered = {
         let mut tables = machine.io.tables();
         let record = tables.drivers.get_mut(&driver_object.addr());
         record.is_some_and(|record| {
-            let taken = record
-                .extensions
-                .iter()
-                .any(|(id, _)| *id == identification);
-            if !taken {
+            let free = may_enter(record);
+            if free {
                 let extension = (identification, block.expose_provenance());
                 record.extensions.push(extension);
             }
-            !taken
+            free
         })
     };
     if !entered {
