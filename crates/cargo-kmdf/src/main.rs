@@ -30,27 +30,35 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const MANUAL: &str = r#"A driver in six commands:
-  cargo kmdf new hello && cd hello   a driver with one request, its INF, tests and a client
-  cargo kmdf test                    its tests, in a model of the kernel and of the framework
-  cargo kmdf build                   hello.sys and hello.exe, in target/kmdf/hello/image
-  cargo kmdf audit                   whether Windows would load hello.sys, and whether it can panic
-  cargo kmdf wine                    hello.sys in Wine's kernel, driven by hello.exe
-  cargo kmdf package                 INF, catalog and test signature, in target/kmdf/hello/package
+  cargo kmdf new hello  a driver with one request, its INF, tests and a client
+  cd hello
+  cargo kmdf test       its tests, in a model of the kernel and the framework
+  cargo kmdf build      hello.sys and hello.exe, in target/kmdf/hello/image
+  cargo kmdf audit      would Windows load hello.sys, and can it panic?
+  cargo kmdf wine       hello.sys in Wine's kernel, driven by hello.exe
+  cargo kmdf package    INF, catalog, signature, in target/kmdf/hello/package
 
 What is read from the driver's Cargo.toml:
-  [package.metadata.wdk.driver-model]  driver-type = "KMDF", kmdf-version-major, target-kmdf-version-minor
-  [package.metadata.kmdf]              all may be left out:
-    inx = "FILE"                 the template of the INF; the only .inx file beside Cargo.toml
-    client = "PACKAGE"           a program of the workspace that uses the driver: `wine` runs it and requires exit
-                                 code 0, the driver package has it as NAME.exe
+  [package.metadata.wdk.driver-model]
+    driver-type = "KMDF"
+    kmdf-version-major = 1
+    target-kmdf-version-minor = 15
+  [package.metadata.kmdf]        every key may be left out
+    inx = "FILE"                 the template of the INF; otherwise the only
+                                 .inx file beside Cargo.toml
+    client = "PACKAGE"           a program of the workspace that uses the driver:
+                                 `wine` runs it and requires exit code 0, and
+                                 the driver package has it as NAME.exe
     client-arguments = ["..."]   its arguments in `wine`
-    instructions = "FILE"        a page for the driver package, instead of the general one
+    instructions = "FILE"        a page for the driver package, instead of the
+                                 general one
 The service, the hardware IDs and the provider are read from the INX.
 
 Exit codes:
   0  done, all checks passed
   1  a check failed or the driver does not build; the last lines say what
-  2  wrong usage, a manifest that does not fit, or a program that is not installed; the last line says what to do"#;
+  2  wrong usage, a manifest that does not fit, or a program that is not
+     installed; the last line says what to do"#;
 
 #[derive(Subcommand)]
 enum Command {
