@@ -57,26 +57,45 @@ const VERSION: &str = "\"VERSION\"";
 /// Stands in the template for a GUID.
 const NO_GUID: &str = "0x00000000_0000_0000_0000_000000000000";
 
-/// Names that a driver may have for Windows and for Cargo, but not for both; and those of the crates it uses.
-const TAKEN: [&str; 18] = [
+/// Names that a driver may have for Windows and for Cargo, but not for both; those of the crates it uses; and those
+/// of Windows' own kernel images and services, whose place a driver of the same name would take.
+const TAKEN: [&str; 36] = [
+    "acpi",
     "alloc",
     "aux",
+    "beep",
     "build",
+    "cdrom",
     "con",
     "core",
     "deps",
+    "disk",
     "driver",
     "examples",
+    "fltmgr",
+    "hal",
+    "http",
     "incremental",
+    "kbdclass",
     "kmdf",
     "kmdf_build",
     "kmdf_model",
     "kmdf_test",
+    "mouclass",
+    "ndis",
+    "ntfs",
+    "ntoskrnl",
     "nul",
+    "null",
+    "pci",
     "prn",
     "proc_macro",
+    "serial",
     "std",
+    "tcpip",
     "test",
+    "wdf01000",
+    "wdfldr",
 ];
 
 /// Bytes of the longest name.
@@ -184,7 +203,7 @@ fn check(name: &str) -> Result<()> {
     let is_keyword = syn::parse_str::<syn::Ident>(&library).is_err();
     if is_keyword || TAKEN.contains(&&*library) {
         return Err(usage(format!(
-            "`{name}` cannot be a driver's name: it has a meaning for Rust, Cargo or Windows"
+            "`{name}` cannot be a driver's name: it has a meaning for Rust, Cargo or Windows; add to it, as in `my-{name}`"
         )));
     }
     Ok(())

@@ -91,6 +91,8 @@ fn names_that_cannot_be_a_driver_are_rejected() {
         "fn",
         "con",
         "kmdf-test",
+        "null",
+        "ntoskrnl",
     ] {
         assert!(check(name).is_err(), "{name}");
     }
