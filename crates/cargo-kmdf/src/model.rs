@@ -51,7 +51,9 @@ pub fn run(options: &Options) -> Result<String> {
         .args(&options.programs);
     let status = command.status().context("cargo could not be started")?;
     if !status.success() {
-        bail!("a test of {name} failed");
+        bail!(
+            "the tests of {name} failed, or could not be built: the lines above say what to correct"
+        );
     }
     Ok(format!(
         "{name} passed its tests in the model; `cargo kmdf build` makes its image"
