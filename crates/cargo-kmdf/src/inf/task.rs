@@ -16,7 +16,7 @@ pub struct Options {
     /// An INF file of any driver; the driver's INX, as it would be stamped, if none is named
     pub file: Option<PathBuf>,
     /// List the rules instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub rules: bool,
     /// Print the findings as JSON
     #[arg(long)]
@@ -64,6 +64,7 @@ pub fn run(options: &Options) -> Result<String> {
             path.display(),
             rules().len()
         )),
+        1 => bail!("{} has one finding", path.display()),
         count => bail!("{} has {count} findings", path.display()),
     }
 }
