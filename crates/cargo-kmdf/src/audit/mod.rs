@@ -196,6 +196,7 @@ pub fn run(options: &Options) -> Result<String> {
         Some(file) => file.clone(),
         None => {
             let driver = Driver::find(&options.selection)?;
+            driver.warn_if_changed();
             driver.images().join(driver.image())
         }
     };

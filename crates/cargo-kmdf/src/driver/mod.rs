@@ -4,6 +4,7 @@ use crate::failure::usage;
 use crate::inf::{self, Contents, Stamp};
 use crate::package::date::Date;
 use crate::release::{FLOOR, FLOOR_OF_WDK_ALLOC, Release};
+use crate::terminal;
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
 use clap::Args;
@@ -84,9 +85,7 @@ impl Driver {
         if let Some(manifest) = &selection.manifest_path {
             command.manifest_path(manifest);
         }
-        let metadata = command
-            .exec()
-            .map_err(|error| usage(format!("cargo cannot read the manifest: {error}")))?;
+        let metadata = command.exec().map_err(|error| unreadable(&error))?;
         let package = choose(&metadata, selection.package.as_deref())?;
         Self::read(&metadata, package)
             .with_context(|| format!("{} does not fit", package.manifest_path))
@@ -185,6 +184,38 @@ impl Driver {
         self.products().join("image")
     }
 
+    /// Warns of an image that is older than the driver's own sources: the command works on what was built before.
+    pub fn warn_if_changed(&self) {
+        let image = self.images().join(self.image());
+        if let Some(source) = self.changed_since(&image) {
+            terminal::warning(format!(
+                "{} was changed after {} was built: run `cargo kmdf build`, then this again",
+                source
+                    .strip_prefix(&self.folder)
+                    .unwrap_or(&source)
+                    .display(),
+                self.image()
+            ));
+        }
+    }
+
+    /// A source file of the driver's package that is newer than its image.
+    fn changed_since(&self, image: &Path) -> Option<PathBuf> {
+        let changed = |path: &Path| fs::metadata(path)?.modified();
+        let built = changed(image).ok()?;
+        let mut sources: Vec<PathBuf> = ["Cargo.toml", "build.rs", "src"]
+            .map(|name| self.folder.join(name))
+            .into();
+        while let Some(path) = sources.pop() {
+            if let Ok(entries) = fs::read_dir(&path) {
+                sources.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+            } else if changed(&path).is_ok_and(|changed| changed > built) {
+                return Some(path);
+            }
+        }
+        None
+    }
+
     /// The folder of the driver package.
     pub fn driver_package(&self) -> PathBuf {
         self.products().join("package")
@@ -250,6 +281,32 @@ impl Driver {
         );
         Ok(contents)
     }
+
+    /// The first hardware ID that the INF installs the driver for.
+    pub fn hardware_id(&self) -> Result<String> {
+        let first = self.installs()?.hardware_ids.into_iter().next();
+        first.with_context(|| {
+            format!(
+                "{} gives no hardware ID: `cargo kmdf inf` says where one is missing",
+                self.inf()
+            )
+        })
+    }
+}
+
+/// What to do when cargo finds no manifest, or one that it cannot read.
+fn unreadable(error: &cargo_metadata::Error) -> anyhow::Error {
+    let error = error.to_string();
+    if error.contains("could not find `Cargo.toml`") {
+        return usage(
+            "there is no Cargo.toml in this folder or above it: change to the driver's folder, name its manifest with \
+             --manifest-path, or make a driver with `cargo kmdf new NAME`",
+        );
+    }
+    usage(format!(
+        "cargo cannot read the manifest: {}",
+        error.trim_end()
+    ))
 }
 
 /// The package that is named, that cargo takes for the current one, or that is the only driver.
@@ -357,7 +414,8 @@ fn client(metadata: &Metadata, name: &str) -> Result<String> {
     let package = members.into_iter().find(|package| package.name == name);
     let package = package.ok_or_else(|| {
         usage(format!(
-            "[package.metadata.kmdf] names the client {name}, which is no package of the workspace"
+            "[package.metadata.kmdf] names the client {name}, which is no package of the workspace: correct the \
+             name, or add the package's folder to `members` in [workspace]"
         ))
     })?;
     let mut binaries = package.targets.iter().filter(|target| target.is_bin());

@@ -76,7 +76,9 @@ fn a_misspelt_key_and_a_missing_framework_version_are_named() {
 #[test]
 fn a_client_that_is_no_package_of_the_workspace_is_named() {
     let manifest = format!("{DRIVER}\n[package.metadata.kmdf]\nclient = \"elsewhere\"\n");
-    assert!(rejected(&manifest).contains("names the client elsewhere"));
+    let error = rejected(&manifest);
+    assert!(error.contains("names the client elsewhere"), "{error}");
+    assert!(error.contains("add the package's folder"), "{error}");
 }
 
 #[test]
@@ -162,4 +164,55 @@ fn the_inf_of_every_driver_of_the_repository_breaks_no_rule() {
         count += 1;
     }
     assert!(count >= 2);
+}
+
+#[test]
+fn a_folder_without_a_manifest_lists_the_ways_to_a_driver() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = MetadataCommand::new();
+    let error = command.current_dir(folder.path()).exec().unwrap_err();
+    let error = unreadable(&error);
+    assert_eq!(crate::failure::exit_code(&error), 2);
+    let text = error.to_string();
+    for way in ["--manifest-path", "cargo kmdf new NAME"] {
+        assert!(text.contains(way), "{text}");
+    }
+    assert!(!text.contains('\n'), "{text}");
+}
+
+#[test]
+fn a_source_that_is_newer_than_the_image_is_found() {
+    let (folder, path) = package(DRIVER);
+    let driver = Driver::for_tests("my_driver", folder.path());
+    let image = folder.path().join("my_driver.sys");
+    assert_eq!(driver.changed_since(&image), None, "there is no image");
+    let set = |path: &Path, seconds| {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        file.set_modified(time).unwrap();
+    };
+    let source = folder.path().join("src/lib.rs");
+    fs::write(&image, "").unwrap();
+    set(&path, 100);
+    set(&source, 200);
+    set(&image, 300);
+    assert_eq!(driver.changed_since(&image), None);
+    set(&source, 301);
+    assert_eq!(driver.changed_since(&image), Some(source));
+}
+
+#[test]
+fn an_inx_without_a_hardware_id_is_rejected_with_the_command_that_finds_the_line() {
+    let (folder, _) = package(DRIVER);
+    let inx = folder.path().join("any.inx");
+    let driver = Driver {
+        inx: Some(inx.clone()),
+        ..Driver::for_tests("my_driver", folder.path())
+    };
+    let text = include_str!("../../templates/driver.inx");
+    fs::write(&inx, text).unwrap();
+    assert_eq!(driver.hardware_id().unwrap(), r"Root\my_driver");
+    fs::write(&inx, text.replace(r"Root\my_driver", "")).unwrap();
+    let error = driver.hardware_id().unwrap_err().to_string();
+    assert!(error.contains("`cargo kmdf inf`"), "{error}");
 }

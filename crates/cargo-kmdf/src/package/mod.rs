@@ -49,6 +49,7 @@ pub struct Options {
 /// Makes the driver's package, and prints what was checked.
 pub fn run(options: &Options) -> Result<String> {
     let driver = Driver::find(&options.selection)?;
+    driver.warn_if_changed();
     let checked = make(&Tools::require, &driver)?;
     let folder = driver.driver_package();
     if options.json {
