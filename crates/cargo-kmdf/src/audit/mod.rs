@@ -72,7 +72,7 @@ const CHECKS: [Check; 21] = [
     },
     Check {
         id: "subsystem",
-        rule: "Subsystem NATIVE with a version that every Windows from the floor on accepts",
+        rule: "Subsystem NATIVE with a version that every supported Windows accepts",
         examine: header::subsystem,
     },
     Check {
@@ -142,7 +142,7 @@ const CHECKS: [Check; 21] = [
     },
     Check {
         id: "imports",
-        rule: "Every import is exported by every Windows from the floor on",
+        rule: "Every import is exported by every supported Windows, 10 1809 and later",
         examine: imports::allowed,
     },
     Check {
@@ -298,8 +298,11 @@ fn print(findings: &[Finding]) {
     table
         .load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(110)
         .set_header(["check", "", "what is asked", "what was found"]);
+    // A terminal gets the table in its own width.
+    if !table.is_tty() {
+        table.set_width(110);
+    }
     for finding in findings {
         let verdict = if finding.ok { "ok" } else { "FAIL" };
         table.add_row([finding.check, verdict, finding.rule, &finding.found]);
