@@ -42,7 +42,7 @@ impl std::error::Error for Failure {}
 #[derive(Clone)]
 pub struct Refused {
     /// What was asked for.
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     /// The status that it failed with.
     pub status: NTSTATUS,
     /// The last calls of the framework that returned an error, the oldest first.
@@ -50,9 +50,9 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(crate) fn new(what: &'static str, status: NtStatus) -> Self {
+    pub(crate) fn new(what: impl Into<String>, status: NtStatus) -> Self {
         Self {
-            what,
+            what: what.into(),
             status: status.0,
             failed_calls: failed_calls(),
         }

@@ -417,10 +417,28 @@ impl Test {
     /// `STATUS_OBJECT_NAME_NOT_FOUND` if no interface of the class is enabled, `STATUS_ACCESS_DENIED` if
     /// the device does not admit an administrator, or what the driver completed the create request with.
     pub fn try_open(&self, interface: impl Into<GUID>) -> Result<File, Refused> {
-        let opened = self.kernel.open_interface(&interface.into());
-        opened
-            .map(File::from)
-            .map_err(|status| Refused::new("opening the device", status))
+        let class = interface.into();
+        let opened = self.kernel.open_interface(&class);
+        opened.map(File::from).map_err(|status| {
+            let (first, last) = class.Data4.split_at(2);
+            let hex = |bytes: &[u8]| {
+                bytes
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+            };
+            Refused::new(
+                format!(
+                    "opening the device interface {{{:08x}-{:04x}-{:04x}-{}-{}}}",
+                    class.Data1,
+                    class.Data2,
+                    class.Data3,
+                    hex(first),
+                    hex(last)
+                ),
+                status,
+            )
+        })
     }
 }
 

@@ -110,6 +110,10 @@ fn an_interface_that_the_driver_has_not_is_not_opened() {
         message.contains("STATUS_OBJECT_NAME_NOT_FOUND"),
         "{message}"
     );
+    assert!(
+        message.contains("{00000000-0000-0000-0000-000000000001}"),
+        "{message}"
+    );
 }
 
 #[test]
