@@ -107,6 +107,11 @@ fn a_driver_without_a_client_is_packaged_with_the_general_instructions() {
     let package = driver.driver_package();
     assert!(!package.join(CLIENT).exists());
     let page = fs::read_to_string(package.join(INSTRUCTIONS)).unwrap();
+    // pnputil knows an added driver package only by its published name.
+    assert!(
+        page.contains("/delete-driver oemN.inf /uninstall"),
+        "{page}"
+    );
     assert!(
         page.contains("devgen /add /bus ROOT /hardwareid root\\wdfmem\r\n"),
         "{page}"
