@@ -226,7 +226,7 @@ pub fn line(arguments: impl IntoIterator<Item = String>) -> String {
 /// One line of a script, without the name and the expected status before the call.
 #[derive(Debug, Parser)]
 #[command(
-    name = "",
+    override_usage = "CALL [ARGUMENTS], as `wdfmem --help` lists the calls, or file NAME",
     no_binary_name = true,
     disable_help_subcommand = true,
     disable_version_flag = true

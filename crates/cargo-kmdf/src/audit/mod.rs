@@ -224,12 +224,15 @@ pub fn run(options: &Options) -> Result<String> {
     if let Some(page) = &options.page {
         describe::write(&image, &file, page)?;
     }
-    let broken = findings.iter().filter(|finding| !finding.ok).count();
-    if broken != 0 {
+    let broken = findings.iter().filter(|finding| !finding.ok);
+    let broken: Vec<&str> = broken.map(|finding| finding.check).collect();
+    if !broken.is_empty() {
         bail!(
-            "{} does not pass {broken} of {} checks",
+            "{} does not pass {} of {} checks: {}",
             file.display(),
-            findings.len()
+            broken.len(),
+            findings.len(),
+            broken.join(", ")
         );
     }
     Ok(format!(

@@ -216,3 +216,25 @@ fn an_inx_without_a_hardware_id_is_rejected_with_the_command_that_finds_the_line
     let error = driver.hardware_id().unwrap_err().to_string();
     assert!(error.contains("`cargo kmdf inf`"), "{error}");
 }
+
+/// What `package` and `wine` ask before they do anything.
+#[test]
+fn an_inx_that_breaks_a_rule_or_installs_another_image_is_rejected() {
+    let (folder, _) = package(DRIVER);
+    let inx = folder.path().join("any.inx");
+    let driver = Driver {
+        inx: Some(inx.clone()),
+        ..Driver::for_tests("my_driver", folder.path())
+    };
+    let text = include_str!("../../templates/driver.inx");
+    let rejected = |text: String| {
+        fs::write(&inx, text).unwrap();
+        inf::task::checked(&driver).unwrap_err().to_string()
+    };
+    let error = rejected(text.replace(r"Root\my_driver", r"Rot\my driver"));
+    assert!(error.contains("Rot"), "{error}");
+    let error = rejected(text.replace("my_driver.sys", "my_drive.sys"));
+    assert!(error.contains("installs \"my_drive.sys\""), "{error}");
+    fs::write(&inx, text).unwrap();
+    inf::task::checked(&driver).unwrap();
+}

@@ -1,6 +1,6 @@
 //! `cargo kmdf inf`: the checker, for a person at work on an INF file.
 
-use super::{Expectations, Finding, check, contents, rules};
+use super::{Contents, Expectations, Finding, check, contents, rules};
 use crate::driver::{Driver, Selection};
 use crate::failure::usage;
 use anyhow::{Result, bail};
@@ -44,7 +44,11 @@ pub fn run(options: &Options) -> Result<String> {
         }
         None => {
             let driver = driver?;
-            (driver.template()?.to_owned(), findings(&driver)?)
+            let findings = findings(&driver)?;
+            if findings.is_empty() {
+                driver.installs()?;
+            }
+            (driver.template()?.to_owned(), findings)
         }
     };
     if options.json {
@@ -73,6 +77,19 @@ pub fn run(options: &Options) -> Result<String> {
 pub fn findings(driver: &Driver) -> Result<Vec<Finding>> {
     let inf = driver.stamped_inf()?;
     Ok(check(inf.as_bytes(), &Expectations::of(driver)))
+}
+
+/// Stamps the template, and returns it with what it installs if it breaks no rule and installs this driver.
+pub fn checked(driver: &Driver) -> Result<(String, Contents)> {
+    let inf = driver.stamped_inf()?;
+    if let [first, others @ ..] = &findings(driver)?[..] {
+        let others = match others.len() {
+            0 => String::new(),
+            count => format!(" (and {count} more: `cargo kmdf inf` lists them)"),
+        };
+        bail!("correct {}, {first}{others}", driver.template()?.display());
+    }
+    Ok((inf, driver.installs()?))
 }
 
 /// An INF of this driver must be for its versions of Windows and KMDF; any other INF for those of `kmdf`.

@@ -18,7 +18,7 @@ use input::Subsystem;
 use crate::driver::{Driver, Selection};
 use crate::inf::{self, Contents};
 use crate::terminal;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use catalog::Member;
 use clap::Args;
 use date::Date;
@@ -86,7 +86,7 @@ pub fn make(tools: &dyn Fn() -> Result<Tools>, driver: &Driver) -> Result<Vec<St
             ))
         })
         .transpose()?;
-    let (inf, contents) = checked_inf(driver)?;
+    let (inf, contents) = inf::task::checked(driver)?;
     let page = match &driver.instructions {
         Some(page) => fs::read_to_string(page)
             .with_context(|| format!("{} cannot be read", page.display()))?,
@@ -132,20 +132,6 @@ pub fn make(tools: &dyn Fn() -> Result<Tools>, driver: &Driver) -> Result<Vec<St
     );
     replace(made, &package)?;
     Ok(checked)
-}
-
-/// Stamps the template and checks the result.
-fn checked_inf(driver: &Driver) -> Result<(String, Contents)> {
-    let inf = driver.stamped_inf()?;
-    let findings = inf::task::findings(driver)?;
-    if let [first, others @ ..] = &findings[..] {
-        let others = match others.len() {
-            0 => String::new(),
-            count => format!(" (and {count} more: `cargo kmdf inf` lists them)"),
-        };
-        bail!("correct {}, {first}{others}", driver.template()?.display());
-    }
-    Ok((inf, driver.installs()?))
 }
 
 /// The page with what only this package knows.

@@ -6,6 +6,7 @@ pub mod session;
 
 use crate::build::{self, FRAMEWORK};
 use crate::driver::{Driver, Selection};
+use crate::inf;
 use crate::pe::{self, Import};
 use crate::terminal;
 use crate::toolchain::Choice;
@@ -66,6 +67,7 @@ pub fn run(options: &Options) -> Result<String> {
 
 fn steps(driver: &Driver, wine: Wine, keep: bool, report: &mut Report) -> Result<()> {
     // An INX that does not fit is reported before the minute that building and booting take.
+    inf::task::checked(driver)?;
     let hardware_id = driver.hardware_id()?;
     let machine = Machine::build(driver)?;
     let prefix = machine.prefix(report, wine, keep)?;
