@@ -68,7 +68,7 @@ enum Task {
     Msrv,
     /// Run the tests in the model under AddressSanitizer, ThreadSanitizer, or both in turn
     Sanitize {
-        /// Just this one
+        /// The one to run; both in turn if none is named
         sanitizer: Option<sanitize::Sanitizer>,
     },
 }

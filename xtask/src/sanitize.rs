@@ -11,16 +11,16 @@ use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A sanitizer.
+/// A sanitizer of the compiler that the tests can run under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sanitizer {
     /// Accesses outside of what is allocated, or after it was freed; leaks.
     Address,
-    /// Data races.
+    /// ThreadSanitizer: finds data races.
     Thread,
 }
 
-/// The nightly compiler.
+/// The nightly compiler, which alone has the sanitizers.
 struct Compiler {
     version: String,
     host: String,

@@ -10,7 +10,7 @@ pub enum Unable {
     Usage(String),
     /// Programs are not installed.
     Missing {
-        /// What needs them.
+        /// The work that needs the programs, as the beginning of a sentence.
         purpose: String,
         /// Commands that install them, each on its own; the first is the one to recommend.
         installs: Vec<Vec<String>>,

@@ -30,7 +30,7 @@ const FURTHER_EXPORTS: [&str; 7] = [
     "strlen",
 ];
 
-/// The folder.
+/// The folder that stands in for the Windows Driver Kit.
 pub struct Kit {
     pub root: PathBuf,
     /// The programs in it.

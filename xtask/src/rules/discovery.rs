@@ -20,7 +20,7 @@ pub enum Kind {
     Misuse,
 }
 
-/// One test.
+/// One test function or documentation example that a test program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
     pub kind: Kind,

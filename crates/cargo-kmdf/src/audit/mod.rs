@@ -271,7 +271,7 @@ pub fn context_types(image: &[u8]) -> Result<Vec<String>> {
     Ok(types.into_iter().map(|found| found.name).collect())
 }
 
-/// Applies every check.
+/// Applies every check to an image.
 fn examine(image: &Image<'_>) -> Vec<Finding> {
     CHECKS
         .iter()

@@ -169,7 +169,7 @@ impl Sample {
         self.directories[pe::IMAGE_DIRECTORY_ENTRY_IMPORT] = (IMPORTS, 40);
     }
 
-    /// Names the PDB.
+    /// Puts the name of a PDB into the debug directory.
     pub fn name_pdb(&mut self, name: &str) {
         let record = DEBUG + 28;
         let bytes = [

@@ -27,7 +27,7 @@ pub struct Selection {
 /// A package with a KMDF driver.
 #[derive(Clone, Debug)]
 pub struct Driver {
-    /// The package's name.
+    /// The name of the cargo package.
     pub package: String,
     /// The name of its library: `NAME.sys`, `NAME.inf`, `NAME.cat` are named after it.
     pub name: String,
@@ -60,9 +60,9 @@ pub struct Driver {
 /// The program that `client` in the manifest names.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its package.
+    /// The name of the client's cargo package.
     pub package: String,
-    /// Its only binary.
+    /// The name of the package's only binary target.
     pub binary: String,
     /// Its arguments for a run against the installed driver.
     pub arguments: Vec<String>,

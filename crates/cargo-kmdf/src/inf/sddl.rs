@@ -43,7 +43,7 @@ pub fn check(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks `type;flags;rights;object;inherited object;trustee`.
+/// Checks one entry of an access control list: `type;flags;rights;object;inherited object;trustee`.
 fn entry(text: &str) -> Result<()> {
     let fields: Vec<&str> = text.split(';').collect();
     let [kind, flags, rights, object, inherited, named] = fields[..] else {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
-/// What to make.
+/// The name of the new driver, and where it takes `kmdf` from.
 #[derive(Args)]
 pub struct Options {
     /// The driver's name, also of its folder

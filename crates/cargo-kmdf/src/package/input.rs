@@ -13,9 +13,9 @@ use std::path::Path;
 /// What an image runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subsystem {
-    /// The kernel.
+    /// IMAGE_SUBSYSTEM_NATIVE: a kernel image.
     Native,
-    /// A console.
+    /// IMAGE_SUBSYSTEM_WINDOWS_CUI: a console program.
     Console,
 }
 

@@ -9,7 +9,7 @@ pub fn image(code: &[u8]) -> Vec<u8> {
     file(code, pe::IMAGE_SUBSYSTEM_NATIVE)
 }
 
-/// A console program.
+/// Makes the smallest console program that the package takes.
 pub fn client() -> Vec<u8> {
     file(&[0xC3], pe::IMAGE_SUBSYSTEM_WINDOWS_CUI)
 }

@@ -22,7 +22,7 @@ pub enum Choice {
     Debian,
 }
 
-/// What is built.
+/// What a build is for, which decides the Rust target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Code without an operating system under it: drivers.

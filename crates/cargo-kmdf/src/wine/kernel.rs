@@ -9,7 +9,7 @@ use std::path::Path;
 /// How a name that an image imports ends in this Wine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// Exported, and implemented.
+    /// The module exports and implements the function.
     Function,
     /// Exported, but a call of it ends the process.
     Stub,

@@ -143,7 +143,7 @@ pub struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Builds the images.
+    /// Builds the images of the driver and of the framework's model.
     pub fn build(driver: &'a Driver) -> Result<Self> {
         let folder = driver.products().join("wine");
         fs::create_dir_all(&folder)

@@ -179,7 +179,7 @@ impl Prefix {
         command
     }
 
-    /// Where `wine` lies.
+    /// The path of the program `wine`.
     pub fn program(&self) -> &Path {
         &self.wine.program
     }
@@ -213,7 +213,7 @@ impl Prefix {
         &self.folder
     }
 
-    /// `C:\windows\system32`.
+    /// The folder in the prefix that is `C:\windows\system32`.
     pub fn system_folder(&self) -> PathBuf {
         self.folder.join("drive_c/windows/system32")
     }

@@ -29,9 +29,9 @@ const LINES_SHOWN: usize = 12;
 pub struct Outcome {
     /// How the process ended.
     pub status: ExitStatus,
-    /// Its standard output.
+    /// What the program wrote to its standard output.
     pub output: String,
-    /// Its standard error.
+    /// What the program wrote to its standard error.
     pub errors: String,
     /// How long it ran.
     pub time: Duration,
@@ -42,7 +42,7 @@ pub struct Session<'a> {
     prefix: &'a Prefix,
     /// The file name of the driver's image.
     image: String,
-    /// The driver's service.
+    /// The name of the driver's service.
     service: String,
     /// What drivers print; the first program of the session writes it as long as the server runs.
     log: PathBuf,

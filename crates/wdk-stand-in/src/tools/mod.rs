@@ -28,9 +28,9 @@ pub const JOURNAL: &str = "calls";
 /// Arguments of one of the WDK's tools.
 #[derive(clap::Args)]
 pub struct Call {
-    /// The tool
+    /// The tool of the kit to stand in for
     tool: String,
-    /// Its arguments
+    /// The arguments that cargo-make gives it
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }

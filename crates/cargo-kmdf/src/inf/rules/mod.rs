@@ -20,7 +20,7 @@ pub struct Context<'a> {
     pub expectations: &'a Expectations,
 }
 
-/// Runs every rule.
+/// Applies every rule to an INF file.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     text::check(context, findings);
     version::check(context, findings);

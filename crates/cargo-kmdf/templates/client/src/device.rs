@@ -16,7 +16,7 @@ use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
 use windows_sys::Win32::System::IO::DeviceIoControl;
 use windows_sys::core::GUID;
 
-/// An open device.
+/// An open handle of the device.
 pub struct Device(File);
 
 impl Device {
