@@ -17,7 +17,7 @@ pub enum Support {
     Absent,
 }
 
-/// What a library of Wine exports, told apart.
+/// What a library of Wine exports, by name: functions, and stubs that end the process.
 pub struct Exports(BTreeMap<String, Support>);
 
 impl Exports {

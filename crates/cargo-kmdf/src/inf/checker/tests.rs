@@ -1,4 +1,4 @@
-//! The real template passes every rule, and for each rule an INF that breaks it alone is told so.
+//! The templates pass every rule; and for each rule, an INF that breaks it alone gets a finding of it.
 
 use super::super::contents;
 use super::super::stamp::{Stamp, stamp};
