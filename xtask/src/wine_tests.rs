@@ -8,7 +8,10 @@ use cargo_kmdf::wine::prefix::{Prefix, Wine};
 use std::fs;
 
 /// What the README promises with nothing but a Rust toolchain, without any compiler flags.
-const COMMANDS: [(&str, &[&str]); 2] = [("test", &["--workspace"]), ("run", &["--release"])];
+const COMMANDS: [(&str, &[&str]); 2] = [
+    ("test", &["--workspace", "--no-fail-fast"]),
+    ("run", &["--release"]),
+];
 
 /// Runs the tests in a prefix of their own.
 pub fn run() -> Result<String> {
