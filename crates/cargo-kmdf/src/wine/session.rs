@@ -177,27 +177,37 @@ impl<'a> Session<'a> {
     }
 
     /// Stops the driver's service, which unloads the driver once its device is gone.
+    ///
+    /// Wine may still be taking the device down, and then refuses now and then: it is asked again while the driver
+    /// is loaded. Whether the driver left in order is for [`Self::is_unloaded`] to say.
     pub fn stop_service(&self) -> Result<()> {
-        let mut command = self.prefix.command();
-        command
-            .args(["net", "stop", &self.service])
-            .env("WINEDEBUG", "-all")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().context("wine could not be started")?;
-        match wait(&mut child, Duration::from_secs(30))? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => bail!(
+        let start = Instant::now();
+        loop {
+            let mut command = self.prefix.command();
+            command
+                .args(["net", "stop", &self.service])
+                .env("WINEDEBUG", "-all")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let mut child = command.spawn().context("wine could not be started")?;
+            let Some(status) = wait(&mut child, STOPPING.saturating_sub(start.elapsed()))? else {
+                bail!(
+                    "`net stop {}` did not end: the driver does not unload{}",
+                    self.service,
+                    self.last_lines()
+                );
+            };
+            if status.success() || self.device_process().is_none() {
+                return Ok(());
+            }
+            ensure!(
+                start.elapsed() < STOPPING,
                 "`net stop {}` ended with {status}{}",
                 self.service,
                 self.last_lines()
-            ),
-            None => bail!(
-                "`net stop {}` did not end: the driver does not unload{}",
-                self.service,
-                self.last_lines()
-            ),
+            );
+            sleep(Duration::from_millis(500));
         }
     }
 
@@ -274,6 +284,9 @@ impl Drop for Session<'_> {
         self.prefix.server("--kill").ok();
     }
 }
+
+/// How long the driver may take to unload.
+const STOPPING: Duration = Duration::from_secs(30);
 
 /// Waits until `child` has ended, or ends it after `limit` and returns nothing.
 fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
