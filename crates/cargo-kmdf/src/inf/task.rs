@@ -82,7 +82,7 @@ pub fn findings(driver: &Driver) -> Result<Vec<Finding>> {
 /// Stamps the template, and returns it with what it installs if it breaks no rule and installs this driver.
 pub fn checked(driver: &Driver) -> Result<(String, Contents)> {
     let inf = driver.stamped_inf()?;
-    if let [first, others @ ..] = &findings(driver)?[..] {
+    if let [first, others @ ..] = &check(inf.as_bytes(), &Expectations::of(driver))[..] {
         let others = match others.len() {
             0 => String::new(),
             count => format!(" (and {count} more: `cargo kmdf inf` lists them)"),
