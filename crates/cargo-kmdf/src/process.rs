@@ -20,6 +20,12 @@ pub fn is_program(file: &Path) -> bool {
     file.is_file()
 }
 
+/// Whether this program was built on another system than it runs on, as tests in Wine are: the cargo and the compiler
+/// that built it are not here.
+pub fn is_built_elsewhere() -> bool {
+    cfg!(windows) && env!("CARGO").starts_with('/')
+}
+
 /// Runs `command` with its output on this program's standard error, and fails unless it succeeds.
 pub fn run(command: &mut Command) -> Result<()> {
     let said = said(command);

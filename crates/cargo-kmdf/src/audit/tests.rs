@@ -3,6 +3,7 @@
 use super::image::Image;
 use super::sample::{self, Sample, Section};
 use super::{CHECKS, examine};
+use crate::process::is_built_elsewhere;
 use crate::toolchain::{Choice, Target, Toolchain};
 use object::pe;
 use std::collections::BTreeSet;
@@ -416,7 +417,7 @@ fn findings_name_the_function_and_the_line() {
 /// A kernel image of this source, and its PDB; none where no compiler can make it.
 fn compiled(source: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     const TARGET: &str = "x86_64-pc-windows-msvc";
-    if cfg!(windows) && env!("CARGO").starts_with('/') {
+    if is_built_elsewhere() {
         return None; // Compiled on another system, whose compiler is not here.
     }
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

@@ -1,13 +1,9 @@
 use super::*;
+use crate::process::is_built_elsewhere;
 use tempfile::TempDir;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml")
-}
-
-/// Whether these tests run on another system than they were built on, as in Wine: its cargo is not here.
-fn is_built_elsewhere() -> bool {
-    cfg!(windows) && env!("CARGO").starts_with('/')
 }
 
 fn find(manifest: PathBuf, package: Option<&str>) -> Result<Driver> {
